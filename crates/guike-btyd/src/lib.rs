@@ -1,0 +1,1 @@
+//! Probability models of buying and dying

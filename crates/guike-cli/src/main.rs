@@ -1,0 +1,2 @@
+//! The guike command
+fn main() {}

@@ -1,0 +1,1 @@
+//! Read, map, clean, partition and sort order logs

@@ -1,0 +1,1 @@
+//! Honest evaluation: metrics, anchors, calibration, intervals, comparisons

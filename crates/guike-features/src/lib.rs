@@ -1,0 +1,1 @@
+//! One pass over a customer's events: features, summaries, sequences

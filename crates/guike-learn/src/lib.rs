@@ -1,0 +1,1 @@
+//! Classical learners: baselines and clustering

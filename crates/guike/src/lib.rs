@@ -1,0 +1,1 @@
+//! The façade: import, backtest, forecast, tier, report as plain functions

@@ -1,1 +1,69 @@
-//! Files that are whole or absent
+//! Files that are whole or absent: everything Guike writes goes through here.
+//!
+//! The one idea: results are written into a hidden staging folder beside their destination, flushed to disk, and appear by
+//! rename only when all of them are complete ([`Staged`]). A run that is stopped, killed or out of disk leaves the
+//! destination as it was.
+//!
+//! What it does not do: it knows no model and no event; it writes tables, JSON and text, and reads its own JSON back.
+
+mod artifact;
+mod staged;
+mod table_file;
+
+pub use artifact::{read_artifact, write_artifact, ARTIFACT_FORMAT};
+pub use staged::Staged;
+pub use table_file::{significant, write_csv, write_parquet, OutColumn, OutData};
+
+use std::path::{Path, PathBuf};
+
+/// What can go wrong with our own files.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The operating system refused.
+    #[error("cannot {action} `{}`: {source}", path.display())]
+    Io {
+        /// What was tried: "write", "rename" …
+        action: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// Another run is writing to the same place.
+    #[error("another run is writing to `{}`; wait for it to end or choose another --out", .0.display())]
+    Busy(PathBuf),
+    /// The destination is a file.
+    #[error("`{}` is a file; --out needs a folder", .0.display())]
+    NotAFolder(PathBuf),
+    /// A table could not be encoded.
+    #[error("cannot encode `{}`: {reason}", path.display())]
+    Encode {
+        /// Which file.
+        path: PathBuf,
+        /// The encoder's reason.
+        reason: String,
+    },
+    /// A file of ours that was changed, cut short or is not ours.
+    #[error("`{}` is damaged: {reason}", path.display())]
+    Corrupt {
+        /// Which file.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
+    /// A file written by a newer Guike.
+    #[error("`{}` has format {found}, and this Guike reads up to {known}; update Guike to open it", path.display())]
+    Newer {
+        /// Which file.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The newest format known here.
+        known: u32,
+    },
+}
+
+/// Attaches the action and path to a system error.
+fn io<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(std::io::Error) -> StoreError + 'a {
+    move |source| StoreError::Io { action, path: path.to_owned(), source }
+}

@@ -1,0 +1,121 @@
+//! `model.json`: a model as a file that a person can read, with a checksum.
+//!
+//! The file is `{"guike_model": FORMAT, "checksum": "xxh3-…", "model": {card, body}}`. The checksum covers the compact JSON
+//! of `model`, so that re-indenting the file keeps it valid and changing a digit does not.
+
+use std::fs;
+use std::path::Path;
+
+use guike_core::Artifact;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::{io, Staged, StoreError};
+
+/// Newest format of `model.json` that this version writes and reads.
+pub const ARTIFACT_FORMAT: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Envelope {
+    guike_model: u32,
+    checksum: String,
+    model: Value,
+}
+
+fn checksum(model: &Value) -> String {
+    // serde_json keeps object keys sorted and prints the shortest text that reads back to the same f64
+    format!("xxh3-{:032x}", xxh3_128(model.to_string().as_bytes()))
+}
+
+/// Writes `name` into a staging folder.
+///
+/// # Errors
+/// [`StoreError::Io`], [`StoreError::Encode`].
+pub fn write_artifact(staged: &Staged, name: &str, artifact: &Artifact) -> Result<(), StoreError> {
+    let path = staged.path(name)?;
+    let encode = |e: serde_json::Error| StoreError::Encode { path: path.clone(), reason: e.to_string() };
+    let model = serde_json::to_value(artifact).map_err(encode)?;
+    let envelope = Envelope { guike_model: ARTIFACT_FORMAT, checksum: checksum(&model), model };
+    let text = serde_json::to_string_pretty(&envelope).map_err(encode)?;
+    staged.write(name, text + "\n")
+}
+
+/// Reads and verifies a `model.json`.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] when it is not JSON, not ours, or fails its checksum; [`StoreError::Newer`] for a later format.
+pub fn read_artifact(path: &Path) -> Result<Artifact, StoreError> {
+    let corrupt = |reason: String| StoreError::Corrupt { path: path.to_owned(), reason };
+    let bytes = fs::read(path).map_err(io("read", path))?;
+    let whole: Value = serde_json::from_slice(&bytes).map_err(|e| corrupt(format!("it is not valid JSON ({e})")))?;
+    let format = whole.get("guike_model").and_then(Value::as_u64);
+    match format {
+        None => return Err(corrupt("it has no `guike_model` format number".to_owned())),
+        Some(f) if f > u64::from(ARTIFACT_FORMAT) => {
+            let found = u32::try_from(f).unwrap_or(u32::MAX);
+            return Err(StoreError::Newer { path: path.to_owned(), found, known: ARTIFACT_FORMAT });
+        }
+        Some(_) => {}
+    }
+    let envelope: Envelope = serde_json::from_value(whole).map_err(|e| corrupt(e.to_string()))?;
+    let found = checksum(&envelope.model);
+    if found != envelope.checksum {
+        return Err(corrupt(format!("its checksum is {found} where the file says {}", envelope.checksum)));
+    }
+    serde_json::from_value(envelope.model).map_err(|e| corrupt(e.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use guike_core::{Cutoff, Day, Horizon, ModelCard, Seed};
+
+    fn artifact() -> Artifact {
+        Artifact {
+            card: ModelCard {
+                name: "historical-rate".into(),
+                format: 1,
+                cutoff: Cutoff::after(Day(10_000)),
+                horizon: Horizon::from_days(90).expect("in range"),
+                n_customers: 3,
+                seed: Seed(u64::MAX),
+                features: vec![],
+                parameters: [("r".to_owned(), 0.1 + 0.2)].into(),
+                log_likelihood: Some(-9582.429),
+            },
+            body: serde_json::json!({"r": 0.1 + 0.2}),
+        }
+    }
+
+    fn written() -> (tempfile::TempDir, std::path::PathBuf) {
+        let tmp = tempfile::tempdir().expect("a temporary folder");
+        let out = tmp.path().join("model");
+        let staged = Staged::begin(&out).expect("begun");
+        write_artifact(&staged, "model.json", &artifact()).expect("written");
+        staged.commit().expect("committed");
+        (tmp, out.join("model.json"))
+    }
+
+    #[test]
+    fn a_model_file_reads_back_the_same() {
+        let (_tmp, path) = written();
+        assert_eq!(read_artifact(&path).expect("read"), artifact());
+    }
+
+    #[test]
+    fn a_changed_digit_a_cut_and_a_newer_format_are_refused() {
+        let (_tmp, path) = written();
+        let text = fs::read_to_string(&path).expect("read");
+        for (case, bad) in [
+            ("digit", text.replace("-9582.429", "-9582.428")),
+            ("cut", text[..text.len() / 2].to_owned()),
+            ("foreign", "{}".to_owned()),
+        ] {
+            fs::write(&path, bad).expect("written");
+            assert!(matches!(read_artifact(&path), Err(StoreError::Corrupt { .. })), "{case}");
+        }
+        fs::write(&path, text.replace("\"guike_model\": 1", "\"guike_model\": 9")).expect("written");
+        assert!(matches!(read_artifact(&path), Err(StoreError::Newer { found: 9, .. })));
+    }
+}

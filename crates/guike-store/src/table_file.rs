@@ -1,0 +1,205 @@
+//! Result tables as CSV and Parquet, from the same columns.
+//!
+//! CSV numbers carry nine significant digits, which is more than any forecast deserves and enough to keep the ranking;
+//! Parquet keeps all bits. Infinite and missing numbers are empty cells in CSV and nulls in Parquet.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow_schema::{DataType, Field, Schema};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+
+use crate::{io, StoreError};
+
+/// The values of an output column.
+#[derive(Debug, Clone, Copy)]
+pub enum OutData<'a> {
+    /// Text.
+    Text(&'a [String]),
+    /// Numbers; non-finite ones are empty.
+    Number(&'a [f64]),
+    /// Whole numbers.
+    Integer(&'a [i64]),
+}
+
+/// A named output column.
+#[derive(Debug, Clone, Copy)]
+pub struct OutColumn<'a> {
+    /// Column name.
+    pub name: &'a str,
+    /// Its values; all columns of a table have the same length.
+    pub data: OutData<'a>,
+}
+
+impl OutData<'_> {
+    fn len(&self) -> usize {
+        match self {
+            OutData::Text(v) => v.len(),
+            OutData::Number(v) => v.len(),
+            OutData::Integer(v) => v.len(),
+        }
+    }
+}
+
+/// `x` rounded to nine significant digits.
+///
+/// ```
+/// assert_eq!(guike_store::significant(1234.567_891_234), 1234.56789);
+/// assert_eq!(guike_store::significant(0.000_123_456_789_12), 0.000_123_456_789);
+/// ```
+pub fn significant(x: f64) -> f64 {
+    if x == 0.0 || !x.is_finite() {
+        return x;
+    }
+    let digits = 8 - x.abs().log10().floor() as i32;
+    if digits.abs() > 300 {
+        return x;
+    }
+    // dividing by an exact power of ten rounds correctly where multiplying by its inverse would not
+    if digits >= 0 {
+        let p = 10f64.powi(digits);
+        (x * p).round() / p
+    } else {
+        let p = 10f64.powi(-digits);
+        (x / p).round() * p
+    }
+}
+
+fn quoted(out: &mut Vec<u8>, text: &str) {
+    if text.bytes().any(|b| matches!(b, b',' | b'"' | b'\n' | b'\r')) {
+        out.push(b'"');
+        for b in text.bytes() {
+            if b == b'"' {
+                out.push(b'"');
+            }
+            out.push(b);
+        }
+        out.push(b'"');
+    } else {
+        out.extend_from_slice(text.as_bytes());
+    }
+}
+
+/// Writes the columns as UTF-8 CSV with a header line.
+///
+/// # Errors
+/// [`StoreError::Io`].
+pub fn write_csv(path: &Path, columns: &[OutColumn<'_>]) -> Result<(), StoreError> {
+    let rows = checked_rows(columns);
+    let mut file = BufWriter::with_capacity(1 << 18, File::create(path).map_err(io("create", path))?);
+    let mut line = Vec::with_capacity(256);
+    for (j, c) in columns.iter().enumerate() {
+        if j > 0 {
+            line.push(b',');
+        }
+        quoted(&mut line, c.name);
+    }
+    line.push(b'\n');
+    for i in 0..rows {
+        for (j, c) in columns.iter().enumerate() {
+            if j > 0 {
+                line.push(b',');
+            }
+            match c.data {
+                OutData::Text(v) => quoted(&mut line, &v[i]),
+                OutData::Number(v) if v[i].is_finite() => {
+                    write!(line, "{}", significant(v[i])).map_err(io("write", path))?;
+                }
+                OutData::Number(_) => {}
+                OutData::Integer(v) => write!(line, "{}", v[i]).map_err(io("write", path))?,
+            }
+        }
+        line.push(b'\n');
+        file.write_all(&line).map_err(io("write", path))?;
+        line.clear();
+    }
+    // a table without rows still has its header
+    file.write_all(&line).map_err(io("write", path))?;
+    file.flush().map_err(io("write", path))
+}
+
+/// Writes the columns as Parquet (zstd).
+///
+/// # Errors
+/// [`StoreError::Io`], [`StoreError::Encode`].
+pub fn write_parquet(path: &Path, columns: &[OutColumn<'_>]) -> Result<(), StoreError> {
+    checked_rows(columns);
+    let encode = |e: &dyn std::fmt::Display| StoreError::Encode { path: path.to_owned(), reason: e.to_string() };
+    let mut fields = Vec::new();
+    let mut arrays: Vec<ArrayRef> = Vec::new();
+    for c in columns {
+        let (kind, array): (DataType, ArrayRef) = match c.data {
+            OutData::Text(v) => (DataType::Utf8, Arc::new(StringArray::from_iter_values(v))),
+            OutData::Number(v) => (
+                DataType::Float64,
+                Arc::new(v.iter().map(|&x| x.is_finite().then_some(x)).collect::<Float64Array>()),
+            ),
+            OutData::Integer(v) => (DataType::Int64, Arc::new(Int64Array::from_iter_values(v.iter().copied()))),
+        };
+        fields.push(Field::new(c.name, kind, matches!(c.data, OutData::Number(_))));
+        arrays.push(array);
+    }
+    let schema = Arc::new(Schema::new(fields));
+    let batch = RecordBatch::try_new(schema.clone(), arrays).map_err(|e| encode(&e))?;
+    let properties =
+        WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
+    let file = File::create(path).map_err(io("create", path))?;
+    let mut writer = ArrowWriter::try_new(file, schema, Some(properties)).map_err(|e| encode(&e))?;
+    writer.write(&batch).map_err(|e| encode(&e))?;
+    writer.close().map_err(|e| encode(&e))?;
+    Ok(())
+}
+
+fn checked_rows(columns: &[OutColumn<'_>]) -> usize {
+    let rows = columns.first().map_or(0, |c| c.data.len());
+    assert!(columns.iter().all(|c| c.data.len() == rows), "columns of one table have one length");
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+    #[test]
+    fn csv_quotes_what_needs_it_and_leaves_the_infinite_empty() {
+        let tmp = tempfile::tempdir().expect("a temporary folder");
+        let path = tmp.path().join("t.csv");
+        let ids = ["a,b".to_owned(), "say \"hi\"".to_owned()];
+        let columns = [
+            OutColumn { name: "id", data: OutData::Text(&ids) },
+            OutColumn { name: "x", data: OutData::Number(&[0.1 + 0.2, f64::INFINITY]) },
+            OutColumn { name: "n", data: OutData::Integer(&[-1, 2]) },
+        ];
+        write_csv(&path, &columns).expect("written");
+        let text = std::fs::read_to_string(&path).expect("read");
+        assert_eq!(text, "id,x,n\n\"a,b\",0.3,-1\n\"say \"\"hi\"\"\",,2\n");
+    }
+
+    #[test]
+    fn parquet_reads_back_the_same_bits() {
+        let tmp = tempfile::tempdir().expect("a temporary folder");
+        let path = tmp.path().join("t.parquet");
+        let x = [0.1 + 0.2, f64::INFINITY, 3.0];
+        write_parquet(&path, &[OutColumn { name: "x", data: OutData::Number(&x) }]).expect("written");
+        let file = File::open(&path).expect("opened");
+        let mut reader = ParquetRecordBatchReaderBuilder::try_new(file).expect("parquet").build().expect("reader");
+        let batch = reader.next().expect("a batch").expect("decoded");
+        let column = batch.column(0).as_any().downcast_ref::<Float64Array>().expect("numbers");
+        let back: Vec<Option<f64>> = column.iter().collect();
+        assert_eq!(back, [Some(0.1 + 0.2), None, Some(3.0)]);
+    }
+
+    #[test]
+    fn rounding_keeps_nine_digits_at_any_size() {
+        for (x, want) in [(123_456_789_123.0, 123_456_789_000.0), (-1.000_000_001_4, -1.0), (5e-324, 5e-324), (0.0, 0.0)]
+        {
+            assert_eq!(significant(x), want, "{x}");
+        }
+    }
+}

@@ -1,1 +1,9 @@
-//! Read, map, clean, partition and sort order logs
+//! Read, map, clean, partition and sort order logs.
+
+pub mod clean;
+pub mod error;
+pub mod quality;
+pub mod rows;
+
+pub use error::DataError;
+pub use rows::{CustomerRows, Dictionaries, RowBatch, RowColumns, RowSink};

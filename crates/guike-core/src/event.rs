@@ -377,6 +377,11 @@ impl<'a> Past<'a> {
         self.log.attributes()
     }
 
+    /// Category names by code (names carry no time; a code that only occurs later names nothing in the past).
+    pub fn categories(&self) -> &'a [String] {
+        self.log.categories()
+    }
+
     /// Customers with at least one purchase by the cutoff, ascending: the cases of every forecast.
     pub fn buyers(&self) -> Vec<u32> {
         (0..self.n_customers())

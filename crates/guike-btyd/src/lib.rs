@@ -9,6 +9,7 @@
 
 pub mod count_model;
 pub mod fit;
+pub mod gamma_gamma;
 pub mod grouped;
 pub mod optimize;
 pub mod special;

@@ -39,6 +39,19 @@ pub struct Estimate<M> {
     pub iterations: usize,
 }
 
+impl<M> Estimate<M> {
+    /// The same estimate with its model turned into another form.
+    pub fn map<N>(self, form: impl FnOnce(M) -> N) -> Estimate<N> {
+        Estimate {
+            model: form(self.model),
+            log_likelihood: self.log_likelihood,
+            standard_errors: self.standard_errors,
+            notes: self.notes,
+            iterations: self.iterations,
+        }
+    }
+}
+
 /// Standard errors of positive parameters that were searched as logarithms (delta method: σ(p) = p σ(ln p)).
 pub fn standard_errors_of_exp(maximum: &Maximum) -> Vec<Option<f64>> {
     maximum.standard_errors().iter().zip(&maximum.theta).map(|(e, t)| e.map(|e| e * t.exp())).collect()

@@ -171,6 +171,11 @@ impl Grouped {
         self.group_of.iter().map(|&g| per_group[g as usize]).collect()
     }
 
+    /// Number of customers that the groups stand for; unlike [`Grouped::n_customers`] also after coarsening.
+    pub fn total_weight(&self) -> f64 {
+        self.weight.iter().sum()
+    }
+
     /// Number of customers with at least one repeat purchase.
     pub fn n_repeaters(&self) -> f64 {
         self.runs.iter().filter(|(x, _)| *x > 0).flat_map(|(_, r)| &self.weight[r.clone()]).sum()

@@ -7,9 +7,20 @@
 //! Every model is a plain struct of parameters in weeks; `learners` joins a count model with a spend model behind the
 //! `guike_core` contract. The crate reads no files and no raw events.
 
+pub mod bg_cnbd_k;
+mod bg_family;
+pub mod bg_nbd;
 pub mod count_model;
 pub mod fit;
 pub mod gamma_gamma;
 pub mod grouped;
+pub mod mbg_nbd;
+pub mod nbd;
+mod negative_binomial;
 pub mod optimize;
+pub mod prior;
 pub mod special;
+
+pub use count_model::{CountDistribution, CountModel};
+pub use fit::{Estimate, FitOptions};
+pub use grouped::{Grouped, History};

@@ -1,1 +1,26 @@
-//! Classical learners: baselines and clustering
+//! Classical learners: the baselines every forecast must beat, and clustering.
+//!
+//! The one idea: simple methods, done exactly and deterministically, with published definitions and golden values from the
+//! field's standard implementations.
+//!
+//! * [`baseline`]: zero, repeat the last window, historical rate, RFM score.
+//! * [`kmeans`], [`hierarchical`], [`jenks`]: clustering of points ([`Points`]) and of one column; [`silhouette`] says how
+//!   well clusters are apart, [`scaler`] puts columns on one scale first.
+//!
+//! This crate does no input or output and keeps no state; randomness comes from a seed that is handed in.
+
+pub mod baseline;
+pub mod hierarchical;
+pub mod jenks;
+pub mod kmeans;
+mod points;
+pub mod scaler;
+pub mod silhouette;
+
+pub use baseline::{HistoricalRate, RepeatLastWindow, RfmScore, Zero};
+pub use hierarchical::{Dendrogram, Hierarchical, Linkage};
+pub use jenks::{Breaks, jenks};
+pub use kmeans::{KMeans, KMeansFit};
+pub use points::Points;
+pub use scaler::{ColumnScale, Scaler, Scaling};
+pub use silhouette::{silhouette, simplified_silhouette};

@@ -1,0 +1,181 @@
+//! `guike run` on five public logs, scored on what happened after the cutoff, against predictions that the peers made.
+//!
+//! The splits and the scores are those of `clv/split.py` and `clv/score.py` in the shared folder, so that nothing of ours
+//! judges us. Guike reads each raw log and is told the cutoff and the horizon, nothing else.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::record::{Accuracy, Case, Contender, Record};
+use crate::usage::measured;
+use crate::{peers, Setting};
+
+/// A public log as its owner publishes it, and the flags that a person could not spare.
+struct Log {
+    /// Name of the split.
+    name: &'static str,
+    /// Raw file below `data`.
+    raw: &'static str,
+    flags: &'static [&'static str],
+}
+
+const LOGS: [Log; 5] = [
+    Log { name: "cdnow", raw: "cdnow/cdnow_master.csv.gz", flags: &[] },
+    Log { name: "cdnow_sample", raw: "cdnow/cdnow_sample.csv.gz", flags: &[] },
+    Log { name: "online_retail", raw: "online_retail/online_retail.csv.gz", flags: &[] },
+    Log { name: "online_retail_ii", raw: "online_retail_ii/online_retail_ii.parquet", flags: &[] },
+    Log { name: "dunnhumby", raw: "complete_journey/transactions.parquet", flags: &[] },
+];
+
+/// Peers whose names begin so are probability models of buying and dying.
+const BTYD_PEERS: [&str; 2] = ["lt_", "pymc_"];
+
+/// The runs, the scores, and how many targets are met.
+///
+/// # Errors
+/// When a log, the scoring programs or Python are missing, or a run fails.
+pub(crate) fn run(setting: &Setting) -> Result<Record, String> {
+    let python = peers::python(&setting.root)?.display().to_string();
+    let (split, score) = (setting.public("clv/split.py")?, setting.public("clv/score.py")?);
+    let guike = setting.guike()?.display().to_string();
+    let splits = setting.scratch.join("splits");
+    let mut record = Record::begin(
+        &setting.root,
+        "accuracy",
+        "Each raw log is given to `guike run` with `--cutoff` and `--horizon` of the split and nothing else; what \
+         happened after the cutoff scores it and the peers' predictions alike.\n\
+         The difference in Gini is a paired bootstrap over customers (300 draws, seed 1).",
+    );
+    for log in LOGS {
+        if !splits.join(log.name).join("meta.json").is_file() {
+            let only = ["--out", &splits.display().to_string(), "--only", log.name].map(str::to_owned);
+            let data = setting.public("data")?.display().to_string();
+            let command = [vec![python.clone(), split.display().to_string(), "--data".into(), data], only.to_vec()].concat();
+            measured(&command, &setting.scratch)?;
+        }
+        let folder = splits.join(log.name);
+        let out = setting.scratch.join(format!("accuracy-{}", log.name));
+        let raw = setting.public("data")?.join(log.raw);
+        let contender = forecast(setting, &guike, &raw, &folder, &out, log.flags)?;
+        record.cases.push(Case {
+            work: "`guike run`".to_owned(),
+            data: log.name.to_owned(),
+            contenders: vec![contender],
+        });
+        let ours = out.join("forecasts.csv");
+        let judge = |prediction: &str, against: Option<&str>| {
+            let mut command = vec![python.clone(), score.display().to_string(), "--split".into()];
+            command.extend([folder.display().to_string(), "--pred".into(), prediction.to_owned(), "--json".into()]);
+            command.extend(against.into_iter().flat_map(|a| ["--against".to_owned(), a.to_owned()]));
+            let (_, text) = measured(&command, &setting.scratch)?;
+            serde_json::from_str::<Value>(&text).map_err(|e| format!("{}: {e}", score.display()))
+        };
+        let ours = ours.display().to_string();
+        let mut rows = vec![accuracy(log.name, "guike", &judge(&ours, None)?, None)];
+        let kept = setting.public(&format!("clv/preds/{}.parquet", log.name))?.display().to_string();
+        for peer in peers_in(&python, &kept)? {
+            let theirs = format!("{kept}:{peer}");
+            let difference = judge(&ours, Some(&theirs))?["against"]["gini_norm"].clone();
+            rows.push(accuracy(log.name, &peer, &judge(&theirs, None)?, Some(&difference)));
+        }
+        println!("{}", verdict(&rows));
+        record.accuracy.extend(rows);
+    }
+    Ok(record)
+}
+
+/// Runs ours once and says what it took.
+fn forecast(setting: &Setting, guike: &str, raw: &Path, split: &Path, out: &Path, flags: &[&str]) -> Result<Contender, String> {
+    let meta = split.join("meta.json");
+    let text = std::fs::read_to_string(&meta).map_err(|e| format!("{}: {e}", meta.display()))?;
+    let meta: Value = serde_json::from_str(&text).map_err(|e| format!("{}: {e}", meta.display()))?;
+    let (Some(cutoff), Some(days)) = (meta["calibration_end"].as_str(), meta["horizon_days"].as_u64()) else {
+        return Err(format!("{}: no calibration_end or horizon_days", split.display()));
+    };
+    let horizon = format!("{days}d");
+    let mut command = vec![guike.to_owned(), "run".to_owned(), raw.display().to_string()];
+    for word in ["--quiet", "--out", &out.display().to_string(), "--cutoff", cutoff, "--horizon", &horizon] {
+        command.push(word.to_owned());
+    }
+    command.extend(flags.iter().map(|f| (*f).to_owned()));
+    let rounds = setting.rounds.unwrap_or(1);
+    let costs = (0..rounds).map(|_| Ok(measured(&command, &setting.scratch)?.0)).collect::<Result<Vec<_>, String>>()?;
+    Ok(Contender {
+        name: "guike".to_owned(),
+        cpu_s: costs.iter().map(|c| c.cpu_s).collect(),
+        wall_s: costs.iter().map(|c| c.wall_s).collect(),
+        peak_mib: costs.iter().map(|c| c.peak_mib).reduce(f64::max),
+        result: format!("`--cutoff {cutoff} --horizon {horizon}`"),
+    })
+}
+
+/// Names of the peers in a file of kept predictions, sorted.
+fn peers_in(python: &str, kept: &str) -> Result<Vec<String>, String> {
+    let code = "import sys, pyarrow.parquet as p\n\
+                names = p.read_schema(sys.argv[1]).names\n\
+                print('\\n'.join(sorted({n[:-2] for n in names if n.endswith(':s')})))";
+    let command = [python, "-c", code, kept].map(str::to_owned);
+    let (_, text) = measured(&command, &PathBuf::from(std::env::temp_dir()))?;
+    Ok(text.lines().map(str::to_owned).collect())
+}
+
+fn accuracy(data: &str, name: &str, scores: &Value, difference: Option<&Value>) -> Accuracy {
+    let number = |key: &str| scores[key].as_f64().unwrap_or(f64::NAN);
+    let interval = |d: &Value| {
+        let part = |key: &str| d[key].as_f64().unwrap_or(f64::NAN);
+        [part("diff"), part("lo"), part("hi")]
+    };
+    Accuracy {
+        data: data.to_owned(),
+        name: name.to_owned(),
+        gini: number("gini_norm"),
+        bias: number("bias"),
+        auc: scores["auc_p"].as_f64(),
+        decile_mape: number("decile_mape"),
+        rmse: number("rmse"),
+        mae: number("mae"),
+        gini_difference: difference.map(interval),
+    }
+}
+
+/// The targets of a log in a line: Gini and AUC at least the best BTYD peer's, level within 20 %.
+fn verdict(rows: &[Accuracy]) -> String {
+    let Some((ours, peers)) = rows.split_first() else { return String::new() };
+    let btyd = || peers.iter().filter(|p| BTYD_PEERS.iter().any(|b| p.name.starts_with(b)));
+    let best = |of: fn(&Accuracy) -> Option<f64>| btyd().filter_map(of).fold(f64::NEG_INFINITY, f64::max);
+    let (gini, auc) = (best(|a| Some(a.gini)), best(|a| a.auc));
+    let met = |yes: bool| if yes { "met" } else { "MISSED" };
+    format!(
+        "{}: Gini {:.4} against {gini:.4} {}, bias {:.3} {}, AUC {:.4} against {auc:.4} {}",
+        ours.data,
+        ours.gini,
+        met(ours.gini >= gini),
+        ours.bias,
+        met((ours.bias - 1.0).abs() <= 0.2),
+        ours.auc.unwrap_or(f64::NAN),
+        met(ours.auc.is_some_and(|a| a >= auc)),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_verdict_compares_with_the_best_btyd_peer_only() {
+        let row = |name: &str, gini: f64, auc: f64| Accuracy {
+            data: "log".into(),
+            name: name.into(),
+            gini,
+            bias: 1.1,
+            auc: Some(auc),
+            decile_mape: 0.0,
+            rmse: 0.0,
+            mae: 0.0,
+            gini_difference: None,
+        };
+        let rows = [row("guike", 0.7, 0.8), row("lt_bgnbd_gg", 0.6, 0.9), row("lgbm_l2", 0.99, 0.99)];
+        assert_eq!(verdict(&rows), "log: Gini 0.7000 against 0.6000 met, bias 1.100 met, AUC 0.8000 against 0.9000 MISSED");
+    }
+}

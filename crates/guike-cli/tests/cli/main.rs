@@ -1,0 +1,11 @@
+//! The `guike` command from outside: what a person types, reads and finds on disk.
+//!
+//! Everything goes through the binary; nothing of its inside is known here. Each test works in its own temporary folder
+//! and asserts on the exit code, on the words of the message, and on what is left in the folder.
+
+mod bad_input;
+mod documents;
+mod interrupt;
+mod results;
+mod support;
+mod usage;

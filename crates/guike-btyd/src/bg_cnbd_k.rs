@@ -12,6 +12,7 @@
 //! Customer Activity", Marketing Science 35(5); the mathematics is in `bg_family`
 
 use guike_core::FitError;
+use serde::{Deserialize, Serialize};
 
 use crate::bg_family::{self, Family, Kind};
 use crate::count_model::{CountDistribution, CountModel};
@@ -49,7 +50,7 @@ impl Default for RegularityOptions {
 /// let late = model.p_alive(History { x: 4, t_x: 32.0, age: 62.0 });
 /// assert!(usual > 0.8 && late < 0.2);
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct BgCnbdK {
     /// Regularity: sub-events per purchase; 1 is a random buyer.
     pub k: u32,
@@ -70,7 +71,7 @@ pub struct BgCnbdK {
 /// let model = MbgCnbdK { k: 2, r: 1.0, alpha: 4.0, a: 0.5, b: 2.0 };
 /// assert!(model.p_alive(History { x: 0, t_x: 0.0, age: 100.0 }) < 0.5, "one-time buyers fade");
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct MbgCnbdK {
     /// Regularity: sub-events per purchase; 1 is a random buyer.
     pub k: u32,

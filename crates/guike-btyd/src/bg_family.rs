@@ -538,3 +538,96 @@ macro_rules! count_model_of_the_family {
     };
 }
 pub(crate) use count_model_of_the_family;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn at(kind: Kind, t: [f64; 4]) -> Family {
+        let [r, alpha, a, b] = t.map(f64::exp);
+        Family { kind, r, alpha, a, b }
+    }
+
+    fn customers() -> Grouped {
+        let x = [0, 0, 1, 1, 2, 3, 3, 7, 40];
+        let recency = [0.0, 0.0, 1.0, 9.0, 5.0, 2.0, 30.0, 33.0, 38.0];
+        let age = [39.0, 2.0, 39.0, 9.0, 21.0, 30.0, 39.0, 35.0, 38.0];
+        Grouped::new(&x, &recency, &age).expect("valid")
+    }
+
+    proptest! {
+        #[test]
+        fn derivatives_match_differences(
+            k in 1_u32..6, early_chances in 0_u32..2, t in prop::array::uniform4(-2.0_f64..2.0),
+        ) {
+            let (kind, data) = (Kind { k, early_chances }, customers());
+            let survivors = survivors(&data);
+            let here = at(kind, t).derivatives(&data, &survivors);
+            let direct: f64 = data.iter().map(|(h, w)| w * at(kind, t).log_likelihood(h)).sum();
+            prop_assert!((here.value - direct).abs() < 1e-11 * direct.abs(), "{} {}", here.value, direct);
+            let h = 1e-5;
+            for i in 0..4 {
+                let moved = |by: f64| at(kind, std::array::from_fn(|j| if i == j { t[j] + by } else { t[j] }));
+                let (up, down) = (moved(h).derivatives(&data, &survivors), moved(-h).derivatives(&data, &survivors));
+                let slope = (up.value - down.value) / (2.0 * h);
+                prop_assert!((slope - here.gradient[i]).abs() < 1e-6 * (1.0 + slope.abs()), "{} {}", i, slope);
+                for j in 0..4 {
+                    let bend = (up.gradient[j] - down.gradient[j]) / (2.0 * h);
+                    prop_assert!((bend - here.hessian[i][j]).abs() < 1e-5 * (1.0 + bend.abs()), "{} {} {}", i, j, bend);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn customers_who_never_leave_show_no_drop_out_and_say_so() {
+        // everybody was seen in the last week
+        let n = 600_u32;
+        let x: Vec<u32> = (0..n).map(|i| 1 + i % 17).collect();
+        let age: Vec<f64> = (0..n).map(|i| f64::from(140 + i % 90)).collect();
+        let recency: Vec<f64> = age.iter().map(|t| t - 1.0).collect();
+        let data = Grouped::from_days(&x, &recency, &age).expect("valid");
+        let fit = fit("bg-nbd", Kind { k: 1, early_chances: 0 }, &data, &FitOptions::default()).expect("fits");
+        assert!(fit.notes.iter().any(|n| n.0.starts_with("no drop-out was detected")), "{fit:?}");
+        assert!(fit.model.p_alive(data.history(0)) > 0.99);
+    }
+
+    #[test]
+    fn a_shop_of_twenty_gets_a_finite_model_that_says_so() {
+        let x: Vec<u32> = (0..20).map(|i| [0, 0, 0, 1, 2][i % 5]).collect();
+        let age: Vec<f64> = (0..20).map(|i| f64::from(20 + 7 * i)).collect();
+        let recency: Vec<f64> = age.iter().zip(&x).map(|(t, x)| (t * f64::from(*x) / 3.0).floor()).collect();
+        let data = Grouped::from_days(&x, &recency, &age).expect("valid");
+        for k in [1, 3] {
+            let fit = fit("bg-nbd", Kind { k, early_chances: 1 }, &data, &FitOptions::default()).expect("fits");
+            assert!(fit.notes[0].0.starts_with("only 8 of 20 customers bought again"), "{:?}", fit.notes);
+            assert!(fit.standard_errors.iter().all(Option::is_some));
+            let Family { r, alpha, a, b, .. } = fit.model;
+            assert!([r, alpha, a, b].iter().all(|p| (0.01..200.0).contains(p)), "{:?}", fit.model);
+        }
+    }
+
+    #[test]
+    fn one_customer_or_one_day_is_enough() {
+        for (x, t_x, age) in [(0, 0.0, 0.0), (0, 0.0, 400.0), (3, 9.0, 9.0)] {
+            let data = Grouped::from_days(&[x], &[t_x], &[age]).expect("valid");
+            for kind in [Kind { k: 1, early_chances: 0 }, Kind { k: 2, early_chances: 1 }] {
+                let fit = fit("bg-nbd", kind, &data, &FitOptions::default()).expect("fits");
+                assert!(fit.model.expected_if_alive(data.history(0), 52.0).is_finite());
+            }
+        }
+    }
+
+    #[test]
+    fn a_shop_without_any_repeat_purchase_gets_a_finite_model_even_without_a_prior() {
+        let age: Vec<f64> = (0..50).map(f64::from).collect();
+        let data = Grouped::from_days(&[0; 50], &[0.0; 50], &age).expect("valid");
+        let options = FitOptions { thin_below_repeaters: 0.0, ..FitOptions::default() };
+        for early_chances in [0, 1] {
+            let fit = fit("bg-nbd", Kind { k: 1, early_chances }, &data, &options).expect("fits");
+            let h = data.history(20);
+            assert!(fit.model.p_alive(h) * fit.model.expected_if_alive(h, 52.0) < 1e-2, "{fit:?}");
+        }
+    }
+}

@@ -8,6 +8,7 @@
 //! mathematics is in `bg_family`
 
 use guike_core::FitError;
+use serde::{Deserialize, Serialize};
 
 use crate::bg_family::{self, Family, Kind};
 use crate::count_model::{CountDistribution, CountModel};
@@ -24,7 +25,7 @@ use crate::grouped::{Grouped, History};
 /// assert!((model.expected(customer, 39.0) - 1.226).abs() < 5e-4);
 /// assert!((model.p_alive(customer) - 0.72658).abs() < 5e-6);
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct BgNbd {
     /// Shape of the buying rates between customers; small means that few customers make most purchases.
     pub r: f64,

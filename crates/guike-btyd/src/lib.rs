@@ -4,7 +4,7 @@
 //! chance of leaving differ between customers by known distributions. Three numbers per customer (repeat purchases x,
 //! recency t_x, age T) are then sufficient, and forecasts for any horizon follow in closed form.
 //!
-//! Every model is a plain struct of parameters in weeks; `learners` joins a count model with a spend model behind the
+//! Every model is a plain struct of parameters in weeks; [`learners`] joins a count model with a spend model behind the
 //! `guike_core` contract. The crate reads no files and no raw events.
 
 pub mod bg_cnbd_k;
@@ -14,12 +14,14 @@ pub mod count_model;
 pub mod fit;
 pub mod gamma_gamma;
 pub mod grouped;
+pub mod learners;
 pub mod mbg_nbd;
 pub mod nbd;
 mod negative_binomial;
 pub mod optimize;
 pub mod prior;
 pub mod special;
+pub mod total_spend;
 
 pub use count_model::{CountDistribution, CountModel};
 pub use fit::{Estimate, FitOptions};

@@ -7,6 +7,7 @@
 //! the mathematics is in `bg_family`
 
 use guike_core::FitError;
+use serde::{Deserialize, Serialize};
 
 use crate::bg_family::{self, Family, Kind};
 use crate::count_model::{CountDistribution, CountModel};
@@ -22,7 +23,7 @@ use crate::grouped::{Grouped, History};
 /// assert!((model.expected(customer, 39.0) - 1.26267).abs() < 5e-6);
 /// assert!((model.p_alive(customer) - 0.70613).abs() < 5e-6);
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct MbgNbd {
     /// Shape of the buying rates between customers; small means that few customers make most purchases.
     pub r: f64,

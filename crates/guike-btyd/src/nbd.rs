@@ -6,6 +6,7 @@
 //! # Source      Ehrenberg (1959); in this notation Fader & Hardie, "A note on the NBD"
 
 use guike_core::{FitError, Note};
+use serde::{Deserialize, Serialize};
 
 use crate::count_model::{CountDistribution, CountModel};
 use crate::fit::{Estimate, FitOptions, not_converged, standard_errors_of_exp};
@@ -24,7 +25,7 @@ use crate::special::{log_gamma_ratio, log_rising};
 /// assert!((model.expected(customer, 39.0) - 2.385 * 39.0 / (12.072 + 38.86)).abs() < 1e-12);
 /// assert_eq!(model.p_alive(customer), 1.0);
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Nbd {
     /// Shape of the rates between customers; small means that few customers make most purchases.
     pub r: f64,

@@ -291,7 +291,7 @@ pub fn inc_beta(a: f64, b: f64, x: f64, y: f64) -> f64 {
 }
 
 /// The continued fraction of Iₓ(a, b) left of its mean, by the modified Lentz method.
-fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
+pub(crate) fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
     const TINY: f64 = 1e-300;
     let away = |v: f64| if v.abs() < TINY { TINY } else { v };
     let mut up = 1.0;

@@ -1,2 +1,24 @@
-//! The guike command
-fn main() {}
+//! The `guike` command: arguments in, data on standard output, messages on standard error.
+//!
+//! Nothing is decided here: every command turns its flags into [`guike::Settings`], calls one function of the façade and
+//! prints what comes back. This is the only crate that parses arguments, prints, reads the environment or the clock.
+
+mod args;
+mod commands;
+mod progress;
+mod show;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    match commands::dispatch(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            show::error(&error);
+            ExitCode::from(error.kind().exit_code())
+        }
+    }
+}

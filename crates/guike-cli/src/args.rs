@@ -1,0 +1,257 @@
+//! Every flag of every command, with the help a person reads.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use guike_core::{Day, Horizon};
+
+/// What every customer will be worth, how sure that is, why, and what to do about it.
+#[derive(Debug, Parser)]
+#[command(name = "guike", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(after_help = "Start with:\n  guike demo                     real customers, from the log to the report\n  \
+    guike run orders.csv           the same with your own orders\n\nData goes to standard output, messages to standard error. \
+    Exit codes: 0 done, 1 internal, 2 wrong flag or setting,\n3 the log cannot be read or does not support an answer, 4 not found, \
+    5 damaged file, 6 not allowed, 7 busy, 130 stopped.")]
+pub(crate) struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Say nothing on standard error but errors.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Forecast real customers that are built in, end to end.
+    #[command(after_help = "Example:\n  guike demo\n  guike demo --out my-demo")]
+    Demo {
+        /// Folder for the results.
+        #[arg(long, default_value = "guike-demo")]
+        out: PathBuf,
+        #[command(flatten)]
+        run: Threads,
+        #[command(flatten)]
+        language: Language,
+    },
+    /// The main job: read an order log, choose a model by backtest, forecast and tier every customer, write a report.
+    #[command(after_help = "Examples:\n  guike run orders.csv\n  guike run orders.xlsx --horizon 6m --out results\n  \
+        guike run log.csv.gz --cutoff 1997-09-30 --horizon 273d --customer id --time date --amount value")]
+    Run {
+        /// The order log: CSV (also gzip or zstd), Parquet, JSON Lines or XLSX.
+        log: PathBuf,
+        /// Folder for the results; appears only when everything is complete.
+        #[arg(long, default_value = "guike-out")]
+        out: PathBuf,
+        #[command(flatten)]
+        data: DataFlags,
+        #[command(flatten)]
+        forecast: ForecastFlags,
+        /// Earlier tiers.csv: a customer changes tier only when clearly over the border.
+        #[arg(long, value_name = "FILE")]
+        previous: Option<PathBuf>,
+        #[command(flatten)]
+        language: Language,
+    },
+    /// Read and clean a log into one sorted Parquet file.
+    #[command(after_help = "Example:\n  guike import orders.csv --out orders.parquet")]
+    Import {
+        /// The order log.
+        log: PathBuf,
+        /// The Parquet file to write.
+        #[arg(long)]
+        out: PathBuf,
+        #[command(flatten)]
+        data: DataFlags,
+    },
+    /// Say what a log holds: columns found, rows kept and dropped, customers, days, amounts.
+    #[command(after_help = "Example:\n  guike profile orders.csv --format json")]
+    Profile {
+        /// The order log.
+        log: PathBuf,
+        #[command(flatten)]
+        data: DataFlags,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Compute every customer's features, or list them.
+    #[command(after_help = "Examples:\n  guike features --list\n  guike features orders.parquet --out features.parquet")]
+    Features {
+        /// The order log.
+        #[arg(required_unless_present = "list")]
+        log: Option<PathBuf>,
+        /// Print the catalogue of features instead.
+        #[arg(long)]
+        list: bool,
+        /// The Parquet file to write.
+        #[arg(long, required_unless_present = "list")]
+        out: Option<PathBuf>,
+        /// Only these features, separated by commas; default all.
+        #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+        only: Vec<String>,
+        /// Row data held in memory before spilling to disk.
+        #[arg(long, default_value = "512MiB", value_name = "SIZE")]
+        memory: String,
+        #[command(flatten)]
+        data: DataFlags,
+        /// Last day that is known; default the log's last day.
+        #[arg(long, value_name = "DAY")]
+        cutoff: Option<Day>,
+        /// Horizon, for the features that look at the same period a year earlier.
+        #[arg(long, default_value = "90d")]
+        horizon: Horizon,
+        #[command(flatten)]
+        threads: Threads,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Backtest every candidate and print how they compare, without writing forecasts.
+    #[command(after_help = "Example:\n  guike evaluate orders.csv --horizon 90d --format csv")]
+    Evaluate {
+        /// The order log.
+        log: PathBuf,
+        #[command(flatten)]
+        data: DataFlags,
+        #[command(flatten)]
+        forecast: ForecastFlags,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Forecast with a model that an earlier run saved.
+    #[command(after_help = "Example:\n  guike forecast new-orders.csv --model-dir guike-out/model > forecasts.csv")]
+    Forecast {
+        /// The order log.
+        log: PathBuf,
+        /// The `model` folder of an earlier run.
+        #[arg(long, value_name = "DIR")]
+        model_dir: PathBuf,
+        /// Last day that is known; default the log's last day.
+        #[arg(long, value_name = "DAY")]
+        cutoff: Option<Day>,
+        /// How far ahead; default the horizon the model was chosen for.
+        #[arg(long)]
+        horizon: Option<Horizon>,
+        #[command(flatten)]
+        data: DataFlags,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// List the models Guike can learn.
+    #[command(after_help = "Example:\n  guike models --format json")]
+    Models {
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Print the settings a run would use, as guike.toml.
+    #[command(after_help = "Example:\n  guike config > guike.toml")]
+    Config {
+        /// Read this file first; default `guike.toml` beside you, if there is one.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+}
+
+/// How to read the log; everything is guessed where it is not given.
+#[derive(Debug, Clone, Default, ClapArgs)]
+#[command(next_help_heading = "Reading the log")]
+pub(crate) struct DataFlags {
+    /// Settings file; default `guike.toml` beside you, if there is one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Column of the customer.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) customer: Option<String>,
+    /// Column of the date or time.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) time: Option<String>,
+    /// Column of the amount paid.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) amount: Option<String>,
+    /// Column of the unit price, when there is no amount.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) price: Option<String>,
+    /// Column of the quantity.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) quantity: Option<String>,
+    /// Column of the order number.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) order: Option<String>,
+    /// Column of the item.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) item: Option<String>,
+    /// Column of the category.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) category: Option<String>,
+    /// Column of the kind of event (purchase, view, cart …).
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) kind: Option<String>,
+    /// Date format, for example `%d/%m/%Y %H:%M`, where the file leaves it open.
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) date_format: Option<String>,
+    /// Text encoding: utf-8, gbk, latin-1 …
+    #[arg(long)]
+    pub(crate) encoding: Option<String>,
+    /// Keep only rows of this currency.
+    #[arg(long)]
+    pub(crate) currency: Option<String>,
+    /// File of customer attributes (age, city …), with the customer's column.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) customers: Option<PathBuf>,
+}
+
+/// What to forecast and how.
+#[derive(Debug, Clone, Default, ClapArgs)]
+#[command(next_help_heading = "Forecast")]
+pub(crate) struct ForecastFlags {
+    /// How far ahead: `90d`, `39w`, `6m`, `1y`; default 90 days, or half of a shorter history.
+    #[arg(long)]
+    pub(crate) horizon: Option<Horizon>,
+    /// Last day that is known; later rows are used only to check the forecast. Default the log's last day.
+    #[arg(long, value_name = "DAY")]
+    pub(crate) cutoff: Option<Day>,
+    /// `auto`, or one model's name (see `guike models`).
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// Number of tiers, 2–10.
+    #[arg(long, value_name = "N")]
+    pub(crate) tiers: Option<usize>,
+    /// Root of all randomness.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
+}
+
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub(crate) struct Threads {
+    /// Threads to use; the results are the same at any number. Default all cores.
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct Language {
+    /// Language the report opens in; default from the environment.
+    #[arg(long, value_enum)]
+    pub(crate) lang: Option<Lang>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Lang {
+    En,
+    Zh,
+}
+
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct Output {
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Table,
+    Json,
+    Csv,
+}

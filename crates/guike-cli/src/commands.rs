@@ -1,0 +1,296 @@
+//! One function per command: flags to settings, one call of the façade, and what to print.
+
+use std::fs;
+use std::path::PathBuf;
+
+use guike::{Error, Language, RunSummary, Settings};
+use serde_json::{json, Value};
+
+use crate::args::{Args, Command, DataFlags, ForecastFlags, Format, Lang};
+use crate::progress::Bar;
+use crate::show::{self, Rows};
+
+/// Settings file that is read when it is there.
+const CONFIG_FILE: &str = "guike.toml";
+
+/// Does what was asked.
+///
+/// # Errors
+/// The façade's.
+pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
+    let bar = Bar::new(args.quiet);
+    let quiet = args.quiet;
+    match args.command {
+        Command::Demo { out, run, language } => {
+            let language = language_of(language.lang);
+            let summary = guike::in_pool(run.threads, || guike::demo(&out, language, &bar));
+            bar.finish();
+            tell(&summary?, quiet);
+        }
+        Command::Run { log, out, data, forecast, previous, language } => {
+            let settings = settings(&data, Some(&forecast))?;
+            let language = language_of(language.lang);
+            let summary = guike::in_pool(forecast.threads.threads, || {
+                guike::run(&log, &out, previous.as_deref(), &settings, language, &bar)
+            });
+            bar.finish();
+            tell(&summary?, quiet);
+        }
+        Command::Import { log, out, data } => {
+            let quality = guike::import_to(&log, &out, &settings(&data, None)?, &bar);
+            bar.finish();
+            let quality = quality?;
+            if !quiet {
+                show::message(&format!("kept {} of {} rows; wrote {}", quality.rows_kept, quality.rows_read, out.display()));
+            }
+        }
+        Command::Profile { log, data, output } => {
+            let profile = guike::profile(&log, &settings(&data, None)?, &bar);
+            bar.finish();
+            print_profile(&profile?, output.format);
+        }
+        Command::Features { list: true, output, .. } => list_features(output.format),
+        Command::Features { log, out, only, memory, data, cutoff, horizon, threads, .. } => {
+            let settings = settings(&data, None)?;
+            let (Some(log), Some(out)) = (log, out) else {
+                return Err(Error::Internal("clap let a missing log or --out pass".to_owned()));
+            };
+            let request = guike::FeatureRequest { only, cutoff, horizon, memory_limit: bytes(&memory)? };
+            let written = guike::in_pool(threads.threads, || guike::features_to(&log, &out, &settings, &request, &bar));
+            bar.finish();
+            let (rows, columns) = written?;
+            if !quiet {
+                show::message(&format!("wrote {rows} customers × {columns} features to {}", out.display()));
+            }
+        }
+        Command::Evaluate { log, data, forecast, output } => {
+            let settings = settings(&data, Some(&forecast))?;
+            let selection = guike::in_pool(forecast.threads.threads, || guike::evaluate(&log, &settings, &bar));
+            bar.finish();
+            print_standings(&selection?, output.format, quiet);
+        }
+        Command::Forecast { log, model_dir, cutoff, horizon, data, output } => {
+            let settings = settings(&data, None)?;
+            let table = guike::forecast_with(&log, &model_dir, cutoff, horizon, &settings, &bar);
+            bar.finish();
+            // a forecast goes into other programs: CSV is the readable default here
+            let format = if output.format == Format::Table { Format::Csv } else { output.format };
+            let (columns, rows) = table?;
+            Rows { columns, rows }.print(format);
+        }
+        Command::Models { output } => list_models(output.format),
+        Command::Config { config } => {
+            let flags = DataFlags { config, ..DataFlags::default() };
+            show::data(&settings(&flags, None)?.to_toml()?);
+        }
+    }
+    Ok(())
+}
+
+/// `guike.toml`, then flags over it.
+fn settings(data: &DataFlags, forecast: Option<&ForecastFlags>) -> Result<Settings, Error> {
+    let file = match &data.config {
+        Some(path) => Some(path.clone()),
+        None => Some(PathBuf::from(CONFIG_FILE)).filter(|p| p.is_file()),
+    };
+    let mut s = match file {
+        Some(path) => {
+            let text = fs::read_to_string(&path)
+                .map_err(|e| Error::ConfigFile { path: path.clone(), reason: e.to_string() })?;
+            Settings::from_toml(&text, &path)?
+        }
+        None => Settings::default(),
+    };
+    guike::overlay_columns(
+        &mut s,
+        [
+            ("customer", &data.customer),
+            ("time", &data.time),
+            ("amount", &data.amount),
+            ("price", &data.price),
+            ("quantity", &data.quantity),
+            ("order", &data.order),
+            ("item", &data.item),
+            ("category", &data.category),
+            ("kind", &data.kind),
+            ("date_format", &data.date_format),
+            ("encoding", &data.encoding),
+            ("keep_currency", &data.currency),
+        ],
+    );
+    if data.customers.is_some() {
+        s.customers.clone_from(&data.customers);
+    }
+    if let Some(f) = forecast {
+        let to = &mut s.forecast;
+        to.horizon = f.horizon.or(to.horizon);
+        to.cutoff = f.cutoff.or(to.cutoff);
+        to.seed = f.seed.map_or(to.seed, guike_core::Seed);
+        if let Some(model) = &f.model {
+            to.model.clone_from(model);
+        }
+        if let Some(n) = f.tiers {
+            s.tiers.n_tiers = n;
+        }
+    }
+    s.validate()?;
+    Ok(s)
+}
+
+fn language_of(flag: Option<Lang>) -> Language {
+    match flag {
+        Some(Lang::Zh) => Language::Chinese,
+        Some(Lang::En) => Language::English,
+        None => {
+            let named = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|v| std::env::var(v).ok().filter(|s| !s.is_empty()));
+            if named.is_some_and(|l| l.to_ascii_lowercase().starts_with("zh")) { Language::Chinese } else { Language::English }
+        }
+    }
+}
+
+/// `512MiB`, `1GiB`, `2000000000`.
+fn bytes(text: &str) -> Result<u64, Error> {
+    let t = text.trim();
+    let split = t.find(|c: char| !c.is_ascii_digit()).unwrap_or(t.len());
+    let unit: Option<u64> = match t[split..].trim().to_ascii_lowercase().as_str() {
+        "" | "b" => Some(1),
+        "k" | "kib" => Some(1 << 10),
+        "m" | "mib" => Some(1 << 20),
+        "g" | "gib" => Some(1 << 30),
+        _ => None,
+    };
+    t[..split].parse::<u64>().ok().zip(unit).and_then(|(n, u)| n.checked_mul(u)).ok_or_else(|| Error::Config {
+        what: "--memory".to_owned(),
+        value: text.to_owned(),
+        rule: "write a number and KiB, MiB or GiB, for example `512MiB`".to_owned(),
+    })
+}
+
+/// The summary of a run, in words, on standard error.
+fn tell(s: &RunSummary, quiet: bool) {
+    if quiet {
+        return;
+    }
+    let money = |x: f64| grouped(x.round());
+    let currency = s.currency.as_deref().map_or_else(String::new, |c| format!(" {c}"));
+    let mut lines = vec![
+        format!("kept {} of {} rows", grouped(s.rows[1] as f64), grouped(s.rows[0] as f64)),
+        format!(
+            "{} customers with orders up to {} are expected to spend {}{currency} in the next {} days",
+            grouped(s.customers as f64),
+            s.cutoff,
+            money(s.total.expected),
+            s.horizon.days()
+        ),
+        format!("  (80 % interval {} to {}); about {} of them will buy", money(s.total.lower), money(s.total.upper), grouped(s.total.active.round())),
+        format!("model: {} — {}", s.model, s.why),
+    ];
+    for (name, n, share) in &s.tiers {
+        lines.push(format!("  {name:<10} {:>9} customers  {:>3.0} % of the value", grouped(*n as f64), 100.0 * share));
+    }
+    if let Some(h) = &s.holdout {
+        lines.push(format!(
+            "checked against the {} days after the cutoff: forecast/actual total {}, normalised Gini {}, AUC of p_active {}",
+            h.days,
+            figure(h.scores.bias),
+            figure(h.scores.gini_norm),
+            figure(h.scores.auc_p)
+        ));
+    }
+    lines.extend(s.notes.iter().map(|n| format!("note: {n}")));
+    lines.push(format!("open {}", s.out.join("report.html").display()));
+    for l in lines {
+        show::message(&l);
+    }
+}
+
+fn figure(x: Option<f64>) -> String {
+    x.map_or_else(|| "–".to_owned(), |v| format!("{v:.3}"))
+}
+
+/// Digits in groups of three.
+fn grouped(x: f64) -> String {
+    let digits = format!("{:.0}", x.abs());
+    let mut out = String::new();
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    if x < 0.0 { format!("-{out}") } else { out }
+}
+
+fn list_features(format: Format) {
+    let rows = guike::catalogue()
+        .into_iter()
+        .map(|d| vec![json!(d.name), json!(d.unit), json!(d.null_rule), json!(d.description)])
+        .collect();
+    Rows { columns: vec!["name", "unit", "missing", "description"], rows }.print(format);
+}
+
+fn list_models(format: Format) {
+    let rows = guike::describe_learners()
+        .into_iter()
+        .map(|l| vec![json!(l.name), json!(l.parameters), json!(l.idea), json!(l.source)])
+        .collect();
+    Rows { columns: vec!["name", "parameters", "idea", "source"], rows }.print(format);
+}
+
+fn print_standings(selection: &guike::Selection, format: Format, quiet: bool) {
+    let mean = |s: &guike::Standing, of: fn(&guike::Scores) -> Option<f64>| {
+        let values: Vec<f64> = s.scores.iter().filter_map(of).collect();
+        if values.is_empty() { Value::Null } else { json!(values.iter().sum::<f64>() / values.len() as f64) }
+    };
+    let rows = selection
+        .standings
+        .iter()
+        .map(|s| {
+            let extra = s.against_leader;
+            vec![
+                json!(s.name),
+                json!(s.loss),
+                json!(extra.map(|i| i.lo)),
+                json!(extra.map(|i| i.hi)),
+                mean(s, |x| x.gini_norm),
+                mean(s, |x| x.bias),
+                mean(s, |x| x.auc_p),
+                json!(s.failure),
+            ]
+        })
+        .collect();
+    let columns = vec!["candidate", "loss", "extra_lo", "extra_hi", "gini", "bias", "auc", "failure"];
+    Rows { columns, rows }.print(format);
+    if !quiet {
+        show::message(&format!("chosen: {} — {}", selection.selected, selection.text_en));
+    }
+}
+
+fn print_profile(profile: &guike::Profile, format: Format) {
+    match format {
+        Format::Json => show::data(&format!("{:#}\n", json!(profile))),
+        Format::Csv | Format::Table => {
+            let rows = profile.lines().into_iter().map(|(k, v)| vec![json!(k), json!(v)]).collect();
+            Rows { columns: vec!["what", "value"], rows }.print(format);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        for (x, text) in [(0.0, "0"), (999.0, "999"), (1000.0, "1,000"), (-1_234_567.0, "-1,234,567")] {
+            assert_eq!(grouped(x), text);
+        }
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(bytes("512MiB").ok(), Some(512 << 20));
+        assert_eq!(bytes("1 gib").ok(), Some(1 << 30));
+        assert!(bytes("lots").is_err());
+    }
+}

@@ -1,0 +1,94 @@
+//! What a person reads: errors, summaries and tables.
+
+use std::io::Write;
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+use serde_json::Value;
+
+use crate::args::Format;
+
+/// Prints an error with everything that caused it.
+pub(crate) fn error(error: &guike::Error) {
+    message(&format!("error: {error}"));
+}
+
+/// A line on standard error. A closed terminal is no reason to fail.
+pub(crate) fn message(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Text on standard output. A reader that went away (`| head`) is no reason to fail.
+pub(crate) fn data(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Rows with named columns, in the format asked for.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    pub(crate) columns: Vec<&'static str>,
+    pub(crate) rows: Vec<Vec<Value>>,
+}
+
+impl Rows {
+    pub(crate) fn print(&self, format: Format) {
+        data(&match format {
+            Format::Json => self.json(),
+            Format::Csv => self.csv(),
+            Format::Table => self.table(),
+        });
+    }
+
+    fn json(&self) -> String {
+        let objects: Vec<Value> = self
+            .rows
+            .iter()
+            .map(|r| Value::Object(self.columns.iter().map(|c| (*c).to_owned()).zip(r.iter().cloned()).collect()))
+            .collect();
+        format!("{:#}\n", Value::Array(objects))
+    }
+
+    fn csv(&self) -> String {
+        let cell = |v: &Value| {
+            let text = plain(v);
+            if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+        };
+        let mut out = self.columns.join(",") + "\n";
+        for r in &self.rows {
+            out += &(r.iter().map(cell).collect::<Vec<_>>().join(",") + "\n");
+        }
+        out
+    }
+
+    fn table(&self) -> String {
+        let mut table = Table::new();
+        table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_header(self.columns.iter().copied());
+        for r in &self.rows {
+            table.add_row(r.iter().map(rounded));
+        }
+        for (i, column) in table.column_iter_mut().enumerate() {
+            if self.rows.iter().any(|r| r[i].is_number()) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        format!("{table}\n")
+    }
+}
+
+fn plain(v: &Value) -> String {
+    match v {
+        Value::Null => String::new(),
+        Value::String(s) => s.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Four decimals are enough for eyes.
+fn rounded(v: &Value) -> String {
+    match v.as_f64() {
+        Some(x) if v.is_f64() => format!("{x:.4}"),
+        _ => plain(v),
+    }
+}

@@ -1,0 +1,183 @@
+//! From the backtest to forecasts: choose, fit on all that is known, correct level and intervals.
+//!
+//! The one idea: whatever is corrected is learned at inner anchors only, and travels with the model as a [`Calibration`],
+//! so that a saved model forecasts the same as the run that made it.
+
+use guike_core::{
+    Cases, FitContext, Forecasts, Model, Note, Progress, Seed,
+};
+use guike_eval::level::{season_ratio, AnchorTotal};
+use guike_eval::selection::{AnchorTruth, Candidate, SelectionConfig};
+use guike_eval::{select, Conformal, ConformalConfig, Level, LevelConfig, Prediction, Selection};
+use serde::{Deserialize, Serialize};
+
+use crate::backtest::{Backtest, Known};
+use crate::error::Error;
+use crate::learners;
+
+/// Corrections learned at inner anchors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// Factor on expected orders, with the evidence for it.
+    pub orders: Level,
+    /// Factor on spend, with the evidence for it.
+    pub spend: Level,
+    /// Corrections of the spend quantiles; `None` when there was no anchor to learn them from.
+    pub intervals: Option<Conformal>,
+}
+
+impl Calibration {
+    /// Corrects raw forecasts of a model.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the quantile levels differ from those at the anchor.
+    pub fn apply(&self, mut raw: Forecasts) -> Result<Forecasts, Error> {
+        scale(&mut raw, self.orders.factor, self.spend.factor);
+        if let Some(intervals) = &self.intervals {
+            raw.spend = intervals.apply(&raw).map_err(|e| Error::Internal(e.to_string()))?;
+        }
+        match raw.flaw() {
+            None => Ok(raw),
+            Some(flaw) => Err(Error::Internal(format!("the corrected forecasts broke a promise: {flaw}"))),
+        }
+    }
+}
+
+/// Multiplies orders and spend; P(active) and the waiting time follow the rate of orders.
+///
+/// With purchases at rate λ, P(active) = 1 − exp(−λh) at leading order, so a factor f on the rate makes it 1 − (1 − p)^f.
+pub(crate) fn scale(f: &mut Forecasts, orders: f64, spend: f64) {
+    if orders != 1.0 {
+        f.expected_orders.iter_mut().for_each(|v| *v *= orders);
+        f.p_active.iter_mut().for_each(|p| *p = 1.0 - (1.0 - *p).powf(orders));
+        f.next_order_days.iter_mut().for_each(|d| *d /= orders);
+    }
+    if spend != 1.0 {
+        f.expected_spend.iter_mut().for_each(|v| *v *= spend);
+        f.spend.values.iter_mut().for_each(|v| *v *= spend);
+    }
+}
+
+/// Picks a candidate by the anchors inside the history; `None` when there is no anchor.
+///
+/// # Errors
+/// [`Error::NoAnswer`] when every candidate failed at some anchor.
+pub fn choose(backtest: &Backtest, seed: Seed) -> Result<Option<Selection>, Error> {
+    if backtest.anchors.iter().all(|a| a.known.rfm.is_empty()) {
+        return Ok(None);
+    }
+    let truths: Vec<AnchorTruth<'_>> = backtest
+        .anchors
+        .iter()
+        .map(|a| AnchorTruth {
+            truth: (&a.labels).into(),
+            customer_idx: &a.known.rfm.customer_idx,
+            weight: a.anchor.weight,
+        })
+        .collect();
+    let candidates: Vec<Candidate<'_>> = backtest
+        .candidates
+        .iter()
+        .map(|c| Candidate {
+            name: c.name,
+            complexity: c.complexity,
+            forecasts: match &c.forecasts {
+                Ok(f) => Ok(f.iter().map(Prediction::from).collect()),
+                Err(e) => Err(e.clone()),
+            },
+        })
+        .collect();
+    let mut config = SelectionConfig::default();
+    config.bootstrap.seed = seed.derive("selection");
+    let selection = select(&truths, &candidates, &config).map_err(|e| Error::NoAnswer(e.to_string()))?;
+    Ok(Some(selection))
+}
+
+/// Learns level and intervals from one candidate's forecasts at the anchors.
+///
+/// `daily_spend[i]` is the shop's total on day i of the log, up to the cutoff and no further.
+///
+/// # Errors
+/// [`Error::Internal`] when forecasts and labels differ in length, which is a mistake of ours.
+pub fn calibrate(
+    backtest: &Backtest,
+    forecasts: &[Forecasts],
+    daily: &DailyTotals,
+    level: bool,
+) -> Result<Calibration, Error> {
+    let window = |k: usize| backtest.anchors[k].anchor;
+    let fit = |predicted: fn(&Forecasts) -> &[f64], actual: fn(&guike_core::Labels) -> &[f64], daily: &[f64]| {
+        let totals: Vec<AnchorTotal> = (0..forecasts.len())
+            .map(|k| AnchorTotal {
+                predicted: predicted(&forecasts[k]).iter().sum(),
+                actual: actual(&backtest.anchors[k].labels).iter().sum(),
+                season: season_ratio(daily, window(k).history_days as usize, window(k).horizon.days()),
+                weight: window(k).weight,
+            })
+            .collect();
+        let totals = if level { &totals[..] } else { &[] };
+        let horizon = backtest.anchors.first().map_or(0, |a| a.anchor.horizon.days());
+        let now = season_ratio(daily, daily.len(), horizon);
+        Level::fit(totals, now, backtest.plan.independent_windows, &LevelConfig::default())
+    };
+    let orders = fit(|f| &f.expected_orders, |l| &l.orders, &daily.orders);
+    let spend = fit(|f| &f.expected_spend, |l| &l.spend, &daily.spend);
+    let newest = backtest.anchors.first().zip(forecasts.first()).filter(|(a, _)| !a.labels.spend.is_empty());
+    let intervals = match newest {
+        None => None,
+        Some((anchor, raw)) => {
+            let mut corrected = raw.clone();
+            scale(&mut corrected, orders.factor, spend.factor);
+            let fitted = Conformal::fit(&corrected, &anchor.labels.spend, &ConformalConfig::default());
+            Some(fitted.map_err(|e| Error::Internal(e.to_string()))?)
+        }
+    };
+    Ok(Calibration { orders, spend, intervals })
+}
+
+/// The shop's totals per day, from the first purchase day to the cutoff.
+#[derive(Debug, Clone, Default)]
+pub struct DailyTotals {
+    /// Purchase days of all customers.
+    pub orders: Vec<f64>,
+    /// Spend of all customers, in currency units.
+    pub spend: Vec<f64>,
+}
+
+/// A fitted model with everything needed to use it again.
+#[derive(Debug)]
+pub struct Final {
+    /// The model.
+    pub model: Box<dyn Model>,
+    /// Its corrections.
+    pub calibration: Calibration,
+    /// What the fit had to say.
+    pub notes: Vec<Note>,
+}
+
+/// Fits the named learner on everything known at the cutoff.
+///
+/// # Errors
+/// [`Error::Fit`] when it cannot be learned from this log.
+pub fn fit_final(
+    name: &str,
+    known: &Known,
+    calibration: Calibration,
+    seed: Seed,
+    progress: &dyn Progress,
+) -> Result<Final, Error> {
+    let learner = learners::named(name).ok_or_else(|| Error::Internal(format!("there is no learner `{name}`")))?;
+    let cx = FitContext { seed: seed.derive(learner.name()), progress };
+    let fitted = known.with_training(|t| learner.fit(t, &cx))?;
+    Ok(Final { model: fitted.model, calibration, notes: fitted.notes })
+}
+
+impl Final {
+    /// Corrected forecasts.
+    ///
+    /// # Errors
+    /// As the model's, and [`Error::Internal`] when a promise is broken.
+    pub fn forecast(&self, cases: &Cases<'_>) -> Result<Forecasts, Error> {
+        self.calibration.apply(self.model.forecast(cases)?)
+    }
+}

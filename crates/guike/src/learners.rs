@@ -1,0 +1,131 @@
+//! The one table of everything that can learn: what `guike models` lists, what a run tries, and how a file is read back.
+
+use guike_core::{Artifact, ForecastError, Inputs, Learner, Model};
+use serde::Serialize;
+
+use crate::combination::{self, Average, Combination};
+
+/// Probability models whose forecasts make up the average: those with drop-out and a spend model, both ways of fitting the
+/// spend. NBD has no drop-out and would bias the average upwards; the Erlang variants repeat their exponential ones.
+const AVERAGED: [&str; 6] = [
+    "bg-nbd+gamma-gamma",
+    "mbg-nbd+gamma-gamma",
+    "pareto-nbd+gamma-gamma",
+    "bg-nbd+gamma-gamma-all",
+    "mbg-nbd+gamma-gamma-all",
+    "pareto-nbd+gamma-gamma-all",
+];
+
+/// One learner, for people.
+#[derive(Debug, Clone, Serialize)]
+pub struct LearnerInfo {
+    /// Stable name, for flags and files.
+    pub name: &'static str,
+    /// Which view of the past it reads.
+    pub needs: Inputs,
+    /// Number of free parameters.
+    pub parameters: u32,
+    /// One line on the idea.
+    pub idea: &'static str,
+    /// Where it comes from.
+    pub source: &'static str,
+}
+
+/// Every learner with its default settings, in the order they are tried.
+pub fn all() -> Vec<Box<dyn Learner>> {
+    let mut list = guike_learn::learners();
+    list.extend(guike_btyd::learners());
+    list
+}
+
+/// The learner of this name, the average included.
+pub fn named(name: &str) -> Option<Box<dyn Learner>> {
+    if name == combination::NAME {
+        let members = all().into_iter().filter(|l| is_member_of_average(l.name())).collect();
+        return Some(Box::new(Combination { members }));
+    }
+    all().into_iter().find(|l| l.name() == name)
+}
+
+/// Every name that `--model` accepts besides `auto`.
+pub fn names() -> Vec<&'static str> {
+    all().iter().map(|l| l.name()).chain([combination::NAME]).collect()
+}
+
+/// Whether this learner's forecasts go into the average.
+pub(crate) fn is_member_of_average(name: &str) -> bool {
+    AVERAGED.contains(&name)
+}
+
+/// What to tell people about every learner.
+pub fn describe() -> Vec<LearnerInfo> {
+    let mut list: Vec<LearnerInfo> = all().iter().map(|l| info(l.as_ref())).collect();
+    list.extend(named(combination::NAME).map(|l| info(l.as_ref())));
+    list
+}
+
+fn info(learner: &dyn Learner) -> LearnerInfo {
+    let (idea, source) = words(learner.name());
+    LearnerInfo { name: learner.name(), needs: learner.needs(), parameters: learner.complexity(), idea, source }
+}
+
+/// Idea and source by the part of the name before the spend model.
+fn words(name: &str) -> (&'static str, &'static str) {
+    match name.split('+').next().unwrap_or(name) {
+        "zero" => ("nobody buys again: what every model must beat", ""),
+        "repeat-last-window" => ("the last window of the same length repeats itself", ""),
+        "historical-rate" => ("each customer goes on at the average rate so far", ""),
+        "rfm-score" => ("what customers of the same recency, frequency and money score did before", "Hughes (1994)"),
+        "nbd" => ("customers buy at random at their own steady rates and never leave", "Ehrenberg (1959)"),
+        "bg-nbd" => ("they may leave for good after any purchase", "Fader, Hardie & Lee (2005)"),
+        "mbg-nbd" => ("as BG/NBD, and may leave after the very first purchase too", "Batislam, Denizel & Filiztekin (2007)"),
+        "pareto-nbd" => ("they may leave at any moment", "Schmittlein, Morrison & Colombo (1987)"),
+        "bg-cnbd-k" => ("as BG/NBD, with regular rather than random timing", "Platzer & Reutterer (2016)"),
+        "mbg-cnbd-k" => ("as MBG/NBD, with regular rather than random timing", "Platzer & Reutterer (2016)"),
+        combination::NAME => (
+            "the plain average of BG/NBD, MBG/NBD and Pareto/NBD with both spend models",
+            "Bates & Granger (1969); Clemen (1989)",
+        ),
+        _ => ("", ""),
+    }
+}
+
+/// Reads a model back from its artifact.
+///
+/// # Errors
+/// [`ForecastError::Artifact`] for a name that this version does not know, or a body that does not fit it.
+pub fn load(artifact: &Artifact) -> Result<Box<dyn Model>, ForecastError> {
+    let name = artifact.card.name.as_str();
+    if name == combination::NAME {
+        return Ok(Box::new(Average::load(artifact, load)?));
+    }
+    if guike_learn::learners().iter().any(|l| l.name() == name) {
+        return guike_learn::load(artifact);
+    }
+    if guike_btyd::learners().iter().any(|l| l.name() == name) {
+        return guike_btyd::load(artifact);
+    }
+    Err(ForecastError::Artifact(format!("this version knows no model `{name}`; see `guike models`")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_learner_has_a_name_of_its_own_and_a_line_about_it() {
+        let list = describe();
+        for (i, l) in list.iter().enumerate() {
+            assert!(!l.idea.is_empty(), "{} has no idea", l.name);
+            assert!(list[..i].iter().all(|m| m.name != l.name), "{} is there twice", l.name);
+        }
+    }
+
+    #[test]
+    fn every_member_of_the_average_exists() {
+        let names = names();
+        for name in AVERAGED {
+            assert!(names.contains(&name), "{name}");
+        }
+    }
+}

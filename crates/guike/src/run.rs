@@ -1,0 +1,393 @@
+//! The main job: from an order log to forecasts, tiers and a report, written whole or not at all.
+
+use std::path::{Path, PathBuf};
+
+use guike_core::{
+    Cases, Cutoff, EventLog, Forecasts, Horizon, Learner, Note, Progress, RfmTable,
+};
+use guike_data::{import, Imported, QualityReport};
+use guike_decide::Tiering;
+use guike_eval::{Scores, Selection};
+use guike_store::Staged;
+use serde::Serialize;
+
+use crate::backtest::{backtest, Backtest, Known};
+use crate::combination;
+use crate::error::Error;
+use crate::forecast::{calibrate, choose, fit_final, DailyTotals, Final};
+use crate::learners;
+use crate::output;
+use crate::settings::{LevelRule, Settings, AUTO};
+
+/// Tried in this order when there is no backtest to choose by, or the chosen model cannot be fitted to everything.
+const FALLBACKS: [&str; 3] = [combination::NAME, "historical-rate", "zero"];
+/// The default horizon, when the history is at least twice as long.
+const DEFAULT_HORIZON_DAYS: u32 = 90;
+/// Shortest stretch after the cutoff that is worth checking the forecast against.
+const MIN_HOLDOUT_DAYS: u32 = 7;
+
+/// Everything a run found out, before it is written.
+#[derive(Debug)]
+pub struct Findings {
+    /// The cleaned log.
+    pub log: EventLog,
+    /// What was read, kept and dropped.
+    pub quality: QualityReport,
+    /// The moment of prediction.
+    pub cutoff: Cutoff,
+    /// How far ahead.
+    pub horizon: Horizon,
+    /// The customers forecast.
+    pub rfm: RfmTable,
+    /// Candidates at anchors inside the history.
+    pub backtest: Backtest,
+    /// Which candidate was chosen and why; `None` without a backtest or with `--model`.
+    pub selection: Option<Selection>,
+    /// Name of the model used.
+    pub chosen: String,
+    /// Why, in an English and a Chinese sentence.
+    pub why: [String; 2],
+    /// The model on all that is known, with its corrections.
+    pub fitted: Final,
+    /// Its forecasts.
+    pub forecasts: Forecasts,
+    /// The shop's expected total.
+    pub total: Total,
+    /// Who is who.
+    pub tiering: Tiering,
+    /// The forecast against what the log says happened after the cutoff, where it goes on.
+    pub holdout: Option<Holdout>,
+    /// Daily totals up to the cutoff.
+    pub daily: DailyTotals,
+    /// Things the reader should know.
+    pub notes: Vec<String>,
+}
+
+/// The shop's expected total spend.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Total {
+    /// Sum of expected spend, in currency units.
+    pub expected: f64,
+    /// Lower end of the 80 % interval.
+    pub lower: f64,
+    /// Upper end of the 80 % interval.
+    pub upper: f64,
+    /// Expected number of customers who buy.
+    pub active: f64,
+}
+
+/// How the forecast met what happened.
+#[derive(Debug, Clone, Serialize)]
+pub struct Holdout {
+    /// Days compared: the horizon, or what the log has of it.
+    pub days: u32,
+    /// All metrics.
+    pub scores: Scores,
+    /// What happened per case, in currency units; kept for the report.
+    #[serde(skip)]
+    pub actual: Vec<f64>,
+    /// What was forecast per case for these days.
+    #[serde(skip)]
+    pub predicted: Vec<f64>,
+}
+
+/// What to tell the person who ran it.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunSummary {
+    /// Where the results are.
+    pub out: PathBuf,
+    /// Rows read and kept.
+    pub rows: [u64; 2],
+    /// Customers forecast.
+    pub customers: usize,
+    /// Last known day.
+    pub cutoff: Cutoff,
+    /// How far ahead.
+    pub horizon: Horizon,
+    /// The model used.
+    pub model: String,
+    /// Why.
+    pub why: String,
+    /// The shop's expected total.
+    pub total: Total,
+    /// Currency, where the log names one.
+    pub currency: Option<String>,
+    /// Name, customers and share of value of every tier, best first.
+    pub tiers: Vec<(String, usize, f64)>,
+    /// The check against what happened after the cutoff, where there was one.
+    pub holdout: Option<Holdout>,
+    /// Things the reader should know.
+    pub notes: Vec<String>,
+}
+
+/// Language the report opens in; both are in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Language {
+    /// English.
+    #[default]
+    English,
+    /// Chinese.
+    Chinese,
+}
+
+/// Reads `log`, forecasts and tiers every customer, and writes all results into the folder `out`.
+///
+/// # Errors
+/// [`Error`]; the folder `out` is then as it was before.
+pub fn run(
+    log: &Path,
+    out: &Path,
+    previous_tiers: Option<&Path>,
+    settings: &Settings,
+    language: Language,
+    progress: &dyn Progress,
+) -> Result<RunSummary, Error> {
+    settings.validate()?;
+    // staging first: a destination that cannot be written should not cost a whole run
+    let staged = Staged::begin(out)?;
+    progress.stage("reading", 0);
+    let imported = import(log, &settings.data, progress)?;
+    let previous = previous_tiers.map(output::read_tiers).transpose()?;
+    let findings = find_out(imported, previous.as_ref(), settings, progress)?;
+    progress.stage("writing", 0);
+    output::write(&staged, &findings, settings, log, language)?;
+    progress.check()?;
+    staged.commit()?;
+    Ok(summary(out, &findings))
+}
+
+/// The learners a run compares: all, or the one that was named.
+///
+/// # Errors
+/// [`Error::Internal`] when a name passed validation and is not there.
+pub fn candidates(settings: &Settings) -> Result<Vec<Box<dyn Learner>>, Error> {
+    let name = settings.forecast.model.as_str();
+    let mut list = learners::all();
+    if name == AUTO || name == combination::NAME {
+        return Ok(list);
+    }
+    // baselines stay beside a named model: a report without them says little
+    let baselines: Vec<&'static str> = guike_learn::learners().iter().map(|l| l.name()).collect();
+    list.retain(|l| l.name() == name || baselines.contains(&l.name()));
+    if list.iter().any(|l| l.name() == name) {
+        Ok(list)
+    } else {
+        Err(Error::Internal(format!("there is no learner `{name}`")))
+    }
+}
+
+/// When to stand and how far to look, from the settings and the log.
+///
+/// # Errors
+/// [`Error::NoAnswer`] for a log without purchases, [`Error::Config`] for a cutoff before the first one.
+pub fn cutoff_and_horizon(log: &EventLog, settings: &Settings) -> Result<(Cutoff, Horizon), Error> {
+    let Some((first, last)) = log.purchase_span() else {
+        return Err(Error::NoAnswer(
+            "the log has no purchase left after cleaning, so there is nothing to forecast from; see why rows were dropped \
+             with `guike profile`"
+                .to_owned(),
+        ));
+    };
+    let cutoff = Cutoff::after(settings.forecast.cutoff.unwrap_or(last));
+    if cutoff.last_day() < first {
+        return Err(Error::Config {
+            what: "--cutoff".to_owned(),
+            value: cutoff.to_string(),
+            rule: format!("the first purchase is on {first}; choose a day from then on, up to {last}"),
+        });
+    }
+    let history = (cutoff.last_day().0 - first.0 + 1) as u32;
+    let default = if history >= 2 * DEFAULT_HORIZON_DAYS { DEFAULT_HORIZON_DAYS } else { (history / 2).max(7) };
+    let horizon = match settings.forecast.horizon {
+        Some(h) => h,
+        None => Horizon::from_days(default)
+            .ok_or_else(|| Error::Internal(format!("{default} days is not a horizon")))?,
+    };
+    Ok((cutoff, horizon))
+}
+
+/// Everything between reading and writing: a pure function of log and settings.
+///
+/// # Errors
+/// [`Error`].
+pub fn find_out(
+    imported: Imported,
+    previous: Option<&output::PreviousTiers>,
+    settings: &Settings,
+    progress: &dyn Progress,
+) -> Result<Findings, Error> {
+    let Imported { log, quality, .. } = imported;
+    let seed = settings.forecast.seed;
+    let (cutoff, horizon) = cutoff_and_horizon(&log, settings)?;
+    let mut notes = Vec::new();
+    let learners = candidates(settings)?;
+    let backtest = backtest(&log, cutoff, horizon, &learners, seed, progress)?;
+    notes.extend(backtest.plan.notes.iter().cloned());
+    let selection = choose(&backtest, seed)?;
+    let (wanted, why) = decide(settings, selection.as_ref());
+    progress.stage("forecasting", 0);
+    let known = Known::at(&log, cutoff, horizon);
+    let daily = daily_totals(&log, cutoff);
+    let (chosen, fitted) = fit_or_fall_back(&wanted, &backtest, &known, &daily, settings, &mut notes, progress)?;
+    progress.check()?;
+    notes.extend(fitted.notes.iter().map(|n| n.0.clone()));
+    let forecasts = fitted.forecast(&known.cases())?;
+    let total = total(&forecasts, &fitted);
+    let holdout = holdout(&log, cutoff, horizon, &known, &fitted)?;
+    progress.stage("tiering", 0);
+    let tiering = output::tier(&log, &known.rfm, &forecasts, previous, settings)?;
+    Ok(Findings {
+        quality,
+        cutoff,
+        horizon,
+        rfm: known.rfm,
+        backtest,
+        selection,
+        chosen,
+        why,
+        fitted,
+        forecasts,
+        total,
+        tiering,
+        holdout,
+        daily,
+        notes,
+        log,
+    })
+}
+
+/// The model to use and why, in English and Chinese.
+fn decide(settings: &Settings, selection: Option<&Selection>) -> (String, [String; 2]) {
+    let name = &settings.forecast.model;
+    if name != AUTO {
+        let why = [
+            format!("`{name}` was asked for with --model; the backtest below shows how it compares"),
+            format!("按 --model 指定使用 {name}；下面的回测显示它与其他模型的比较"),
+        ];
+        return (name.clone(), why);
+    }
+    match selection {
+        Some(s) => (s.selected.clone(), [s.text_en.clone(), s.text_zh.clone()]),
+        None => (
+            FALLBACKS[0].to_owned(),
+            [
+                "the history is too short to test candidates, so the average of the probability models is used".to_owned(),
+                "历史太短，无法回测候选模型，因此采用各概率模型的平均".to_owned(),
+            ],
+        ),
+    }
+}
+
+fn fit_or_fall_back(
+    wanted: &str,
+    backtest: &Backtest,
+    known: &Known,
+    daily: &DailyTotals,
+    settings: &Settings,
+    notes: &mut Vec<String>,
+    progress: &dyn Progress,
+) -> Result<(String, Final), Error> {
+    let level = settings.forecast.level == LevelRule::Auto;
+    let mut names = vec![wanted];
+    if settings.forecast.model == AUTO {
+        names.extend(FALLBACKS.iter().filter(|f| **f != wanted));
+    }
+    let mut first_error = None;
+    for name in names {
+        let at_anchors = backtest.candidate(name).and_then(|c| c.forecasts.as_deref().ok()).unwrap_or(&[]);
+        let calibration = calibrate(backtest, at_anchors, daily, level)?;
+        match fit_final(name, known, calibration, settings.forecast.seed, progress) {
+            Ok(fitted) => return Ok((name.to_owned(), fitted)),
+            Err(Error::Interrupted) => return Err(Error::Interrupted),
+            Err(e) => {
+                notes.push(format!("{name} could not be used: {e}"));
+                first_error.get_or_insert(e);
+            }
+        }
+    }
+    Err(first_error.unwrap_or_else(|| Error::Internal("no model was tried".to_owned())))
+}
+
+/// Totals per day from the first purchase day to the cutoff.
+fn daily_totals(log: &EventLog, cutoff: Cutoff) -> DailyTotals {
+    let Some((first, _)) = log.purchase_span() else { return DailyTotals::default() };
+    let days = (cutoff.last_day().0 - first.0 + 1).max(0) as usize;
+    let mut orders = vec![0.0; days];
+    let mut micros = vec![0_i128; days];
+    for customer in 0..log.n_customers() {
+        for d in guike_features::purchase_days(log.before(cutoff).customer(customer)) {
+            let i = (d.day - first.0) as usize;
+            orders[i] += 1.0;
+            micros[i] += d.micros;
+        }
+    }
+    DailyTotals { orders, spend: micros.into_iter().map(guike_core::Money::sum_units).collect() }
+}
+
+/// The total and its 80 % interval.
+///
+/// Two things make a total uncertain: customers' own luck, which nearly cancels over many customers, and the level, which
+/// does not. The first comes from the quantiles (a tenth to nine tenths span 2.563 standard deviations); the second from how
+/// far totals missed at inner anchors. Mean absolute errors become standard deviations by √(π/2).
+fn total(forecasts: &Forecasts, fitted: &Final) -> Total {
+    const Z80: f64 = 1.281_551_565_544_6;
+    let expected: f64 = forecasts.expected_spend.iter().sum();
+    let own: f64 = match (forecasts.spend.at(0.1), forecasts.spend.at(0.9)) {
+        (Some(lo), Some(hi)) => lo.iter().zip(&hi).map(|(l, h)| ((h - l) / (2.0 * Z80)).powi(2)).sum(),
+        _ => 0.0,
+    };
+    let level = &fitted.calibration.spend;
+    let missed = if level.kept { level.error_left_out.unwrap_or(level.error_before) } else { level.error_before };
+    // no backtest: totals of shops with so little history have missed by some 30 %
+    let missed = if fitted.calibration.intervals.is_some() { missed * (std::f64::consts::PI / 2.0).sqrt() } else { 0.3 };
+    let sd = if expected > 0.0 { (own.sqrt() / expected).hypot(missed) } else { 0.0 };
+    Total {
+        expected,
+        lower: expected * (-Z80 * sd).exp(),
+        upper: expected * (Z80 * sd).exp(),
+        active: forecasts.p_active.iter().sum(),
+    }
+}
+
+fn holdout(
+    log: &EventLog,
+    cutoff: Cutoff,
+    horizon: Horizon,
+    known: &Known,
+    fitted: &Final,
+) -> Result<Option<Holdout>, Error> {
+    let last = log.all().time.iter().max().map_or(cutoff.last_day(), |&t| guike_core::Timestamp(t).day());
+    let days = (last.0 - cutoff.last_day().0).clamp(0, horizon.days() as i32) as u32;
+    let Some(window) = Horizon::from_days(days).filter(|_| days >= MIN_HOLDOUT_DAYS.min(horizon.days())) else {
+        return Ok(None);
+    };
+    let forecasts = fitted.forecast(&Cases { horizon: window, ..known.cases() })?;
+    let labels = guike_features::labels(&log.after(cutoff, window), &known.rfm.customer_idx);
+    if labels.spend.iter().all(|&s| s == 0.0) {
+        return Ok(None);
+    }
+    let scores = Scores::of_forecasts(&(&labels).into(), &forecasts);
+    Ok(Some(Holdout { days, scores, actual: labels.spend, predicted: forecasts.expected_spend }))
+}
+
+fn summary(out: &Path, f: &Findings) -> RunSummary {
+    RunSummary {
+        out: out.to_owned(),
+        rows: [f.quality.rows_read, f.quality.rows_kept],
+        customers: f.rfm.len(),
+        cutoff: f.cutoff,
+        horizon: f.horizon,
+        model: f.chosen.clone(),
+        why: f.why[0].clone(),
+        total: f.total,
+        currency: f.log.currency().map(str::to_owned),
+        tiers: f.tiering.tiers.iter().map(|t| (t.name_en.clone(), t.n_customers, t.value_share)).collect(),
+        holdout: f.holdout.clone(),
+        notes: f.notes.clone(),
+    }
+}
+
+/// Remarks worth a line in the report.
+pub fn note_texts(notes: &[Note]) -> Vec<String> {
+    notes.iter().map(|n| n.0.clone()).collect()
+}

@@ -1,0 +1,139 @@
+//! Everything a run can be told, as plain data: the contents of `guike.toml`, overlaid by flags.
+
+use std::path::Path;
+
+use guike_core::{Day, Horizon, Seed};
+use guike_data::ImportOptions;
+use guike_decide::TierPlan;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::learners;
+
+/// All settings; every field has a default that serves most shops.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// What to forecast and how.
+    pub forecast: ForecastSettings,
+    /// How to tier.
+    pub tiers: TierPlan,
+    /// How to read the log.
+    pub data: ImportOptions,
+}
+
+/// What to forecast and how.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ForecastSettings {
+    /// How far ahead; default 90 days, or half of a history shorter than 180 days.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub horizon: Option<Horizon>,
+    /// Last day that is known; default the log's last day. Later rows only check the forecast.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cutoff: Option<Day>,
+    /// `auto` or the name of one model.
+    pub model: String,
+    /// Correct the total by what the backtest showed: `auto` keeps a correction only when it helps there.
+    pub level: LevelRule,
+    /// Root of all randomness.
+    pub seed: Seed,
+}
+
+/// Whether to correct the level of all forecasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LevelRule {
+    /// When leaving anchors out shows that it helps.
+    #[default]
+    Auto,
+    /// Never.
+    Off,
+}
+
+impl Default for ForecastSettings {
+    fn default() -> ForecastSettings {
+        ForecastSettings {
+            horizon: None,
+            cutoff: None,
+            model: AUTO.to_owned(),
+            level: LevelRule::Auto,
+            seed: Seed(1),
+        }
+    }
+}
+
+/// Let the backtest choose the model.
+pub const AUTO: &str = "auto";
+
+impl Settings {
+    /// The settings in this text of `guike.toml`; `path` names it in errors.
+    ///
+    /// # Errors
+    /// [`Error::ConfigFile`] with the line, for a name or value that is not known.
+    pub fn from_toml(text: &str, path: &Path) -> Result<Settings, Error> {
+        toml::from_str(text).map_err(|e| Error::ConfigFile { path: path.to_owned(), reason: e.to_string() })
+    }
+
+    /// The text of `guike.toml` that says the same.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when a setting has no TOML form, which is a mistake of ours.
+    pub fn to_toml(&self) -> Result<String, Error> {
+        toml::to_string(self).map_err(|e| Error::Internal(format!("the settings have no TOML form: {e}")))
+    }
+
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the setting, its value and the rule.
+    pub fn validate(&self) -> Result<(), Error> {
+        let model = &self.forecast.model;
+        let known = learners::names();
+        if model != AUTO && !known.contains(&model.as_str()) {
+            let near = known
+                .iter()
+                .map(|k| (strsim::jaro_winkler(k, model), *k))
+                .max_by(|a, b| a.0.total_cmp(&b.0))
+                .filter(|(similarity, _)| *similarity > 0.7)
+                .map_or_else(String::new, |(_, k)| format!("did you mean `{k}`? "));
+            return Err(Error::Config {
+                what: "--model".to_owned(),
+                value: model.clone(),
+                rule: format!("there is no such model; {near}`guike models` lists them, and `auto` lets the backtest choose"),
+            });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_say_the_same_after_a_trip_through_toml() {
+        let mut s = Settings::default();
+        s.forecast.horizon = "39w".parse().ok();
+        s.forecast.seed = Seed(7);
+        let text = s.to_toml().expect("printed");
+        let back = Settings::from_toml(&text, Path::new("guike.toml")).expect("read");
+        assert_eq!(back.to_toml().expect("printed"), text);
+        assert!(text.contains("horizon = \"273d\""), "{text}");
+    }
+
+    #[test]
+    fn an_unknown_setting_is_refused_with_its_line() {
+        let e = Settings::from_toml("[forecast]\nhorison = \"90d\"\n", Path::new("guike.toml")).expect_err("refused");
+        let text = e.to_string();
+        assert!(text.contains("horison") && text.contains("line 2"), "{text}");
+    }
+
+    #[test]
+    fn a_misspelt_model_is_answered_with_the_nearest() {
+        let mut s = Settings::default();
+        s.forecast.model = "pareto-nbd+gama-gama".to_owned();
+        let text = s.validate().expect_err("refused").to_string();
+        assert!(text.contains("did you mean `pareto-nbd+gamma-gamma`"), "{text}");
+    }
+}

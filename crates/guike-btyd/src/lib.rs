@@ -19,7 +19,10 @@ pub mod mbg_nbd;
 pub mod nbd;
 mod negative_binomial;
 pub mod optimize;
+pub mod pareto_nbd;
+mod pareto_nbd_fit;
 pub mod prior;
+mod quadrature;
 pub mod special;
 pub mod total_spend;
 

@@ -1,6 +1,6 @@
 //! Maximum likelihood for the Pareto/NBD, with exact first and second derivatives.
 //!
-//! The one idea: customers of equal x share one integrand, h(τ) = (α+τ)^−(r+x) (β+τ)^−(s+1), and each needs it between
+//! The one idea: customers of equal x share one integrand, h(τ) ∝ (α+τ)^−(r+x) (β+τ)^−(s+1), and each needs it between
 //! their own t_x and T. So we integrate it once per x, piece by piece between the distinct times, from the last time
 //! backwards ([`Tails`]); a customer's integral is then a difference of two tails. A million customers need a few ten
 //! thousand short pieces. Derivatives by the parameters are integrals over the same points, so gradient and Hessian
@@ -137,47 +137,60 @@ pub(crate) struct Derivatives {
     pub(crate) hessian: [[f64; 4]; 4],
 }
 
-/// An integral with its derivatives by (r, α, s, β): value, 4 first, and the upper triangle of the 10 second.
+/// An integral with its derivatives by the logarithms of (r, α, s, β): value, 4 first, upper triangle of the 10 second.
 type Moments = [f64; 15];
 
 /// Place of the second derivative by parameters i ≤ j in [`Moments`].
 const SECOND: [[usize; 4]; 4] = [[5, 6, 7, 8], [6, 9, 10, 11], [7, 10, 12, 13], [8, 11, 13, 14]];
-const S: usize = 2;
 
-/// Adds `weight` times a function and its derivatives, given those of its logarithm.
-#[inline]
-fn accumulate(into: &mut Moments, weight: f64, first: &[f64; 4], second: &SecondOfLog) {
-    into[0] += weight;
-    let mut k = 5;
-    for i in 0..4 {
-        let scaled = weight * first[i];
-        into[1 + i] += scaled;
-        for j in i..4 {
-            into[k] += scaled * first[j];
-            k += 1;
+/// Derivatives of ln((1+τ/α)^−A (1+τ/β)^−B) by (ln r, ln α, ln s, ln β), where A = r + const and B = s + const.
+struct OfLog {
+    first: [f64; 4],
+    /// By (r, r), (r, α), (α, α), (s, s), (s, β), (β, β); the others are zero.
+    second: [f64; 6],
+}
+
+impl OfLog {
+    #[inline]
+    fn new(tails: &Tails, beta_power: f64, at: &AtTime) -> OfLog {
+        let (r_ln, s_ln) = (tails.r * at.ln_alpha, tails.s * at.ln_beta);
+        let (a, b) = (tails.alpha_power * at.share_alpha, beta_power * at.share_beta);
+        OfLog {
+            first: [-r_ln, a, -s_ln, b],
+            second: [
+                -r_ln,
+                tails.r * at.share_alpha,
+                -a * (1.0 - at.share_alpha),
+                -s_ln,
+                tails.s * at.share_beta,
+                -b * (1.0 - at.share_beta),
+            ],
         }
     }
-    into[6] += weight * second.r_alpha;
-    into[9] += weight * second.alpha_alpha;
-    into[13] += weight * second.s_beta;
-    into[14] += weight * second.beta_beta;
-}
 
-/// The second derivatives of (α+τ)^−A (β+τ)^−B's logarithm that are not zero.
-struct SecondOfLog {
-    r_alpha: f64,
-    alpha_alpha: f64,
-    s_beta: f64,
-    beta_beta: f64,
-}
+    /// The same for (s/β) times the powers.
+    #[inline]
+    fn leaving(mut self) -> OfLog {
+        self.first[2] += 1.0;
+        self.first[3] -= 1.0;
+        self
+    }
 
-impl SecondOfLog {
-    fn new(alpha_power: f64, beta_power: f64, by_alpha: f64, by_beta: f64) -> SecondOfLog {
-        SecondOfLog {
-            r_alpha: -by_alpha,
-            alpha_alpha: alpha_power * by_alpha * by_alpha,
-            s_beta: -by_beta,
-            beta_beta: beta_power * by_beta * by_beta,
+    /// Adds `weight` times a function and its derivatives, given those of its logarithm.
+    #[inline]
+    fn accumulate(&self, into: &mut Moments, weight: f64) {
+        into[0] += weight;
+        let mut k = 5;
+        for i in 0..4 {
+            let scaled = weight * self.first[i];
+            into[1 + i] += scaled;
+            for j in i..4 {
+                into[k] += scaled * self.first[j];
+                k += 1;
+            }
+        }
+        for (place, second) in [5, 6, 9, 12, 13, 14].into_iter().zip(self.second) {
+            into[place] += weight * second;
         }
     }
 }
@@ -195,7 +208,6 @@ struct Run {
 pub(crate) struct Plan<'a> {
     data: &'a Grouped,
     survivors: Vec<f64>,
-    customers: f64,
     runs: Vec<Run>,
 }
 
@@ -217,137 +229,149 @@ impl<'a> Plan<'a> {
             Run { x: *x, groups: groups.collect(), times }
         });
         let runs = runs.collect();
-        Plan { data, survivors: survivors(data), customers: data.total_weight(), runs }
+        Plan { data, survivors: survivors(data), runs }
     }
 
     /// The log-likelihood of all customers with its derivatives.
+    ///
+    /// L = Γ(r+x)/Γ(r) α^−x ((1+T/α)^−(r+x) (1+T/β)^−s + s/β ∫ (1+τ/α)^−(r+x) (1+τ/β)^−(s+1) dτ): written with 1+t/α and
+    /// 1+t/β, so that nothing large cancels when rates hardly differ (r, α → ∞) or lifetimes do (s, β → ∞).
     pub(crate) fn derivatives(&self, model: &ParetoNbd) -> Derivatives {
-        let ParetoNbd { r, alpha, s, beta } = *model;
-        let n = self.customers;
-        // Γ(r+x)/Γ(r) αʳ βˢ; the factor r+i belongs to all customers with x > i
-        let mut value = n * (r * alpha.ln() + s * beta.ln());
-        let mut g = [n * alpha.ln(), n * r / alpha, n * beta.ln(), n * s / beta];
-        let mut hess = [[0.0; 4]; 4];
-        hess[0][1] = n / alpha;
-        hess[1][1] = -n * r / (alpha * alpha);
-        hess[2][3] = n / beta;
-        hess[3][3] = -n * s / (beta * beta);
+        // the factor r+i belongs to all customers with x > i, as does 1/α
+        let repeats: f64 = self.survivors.iter().sum();
+        let mut value = -repeats * model.alpha.ln();
+        let mut gradient = [0.0, -repeats, 0.0, 0.0];
+        let mut hessian = [[0.0; 4]; 4];
         for (i, &weight) in self.survivors.iter().enumerate() {
-            let factor = r + i as f64;
+            let factor = model.r + i as f64;
+            let share = model.r / factor;
             value += weight * factor.ln();
-            g[0] += weight / factor;
-            hess[0][0] -= weight / (factor * factor);
+            gradient[0] += weight * share;
+            hessian[0][0] += weight * share * (1.0 - share);
         }
         let at_times: Vec<AtTime> = self.data.times().iter().map(|&t| AtTime::new(model, t)).collect();
-        let mut tails = Tails::default();
+        let mut tails = Tails::new(model);
         for run in &self.runs {
-            tails.fill(model, run, &at_times);
+            tails.fill(run, &at_times);
             for &(recency, age, weight) in &run.groups {
                 let (log, moments) = tails.history(recency as usize, age as usize);
                 let inverse = 1.0 / moments[0];
                 value += weight * (log + moments[0].ln());
                 let first: [f64; 4] = std::array::from_fn(|i| moments[1 + i] * inverse);
                 for i in 0..4 {
-                    g[i] += weight * first[i];
+                    gradient[i] += weight * first[i];
                     for j in i..4 {
-                        hess[i][j] += weight * (moments[SECOND[i][j]] * inverse - first[i] * first[j]);
+                        hessian[i][j] += weight * (moments[SECOND[i][j]] * inverse - first[i] * first[j]);
                     }
                 }
             }
         }
-        in_logarithms(value, g, hess, [r, alpha, s, beta])
+        for i in 0..4 {
+            for j in 0..i {
+                hessian[i][j] = hessian[j][i];
+            }
+        }
+        Derivatives { value, gradient, hessian }
     }
 }
 
-/// Derivatives by the logarithms of the parameters; `hess` has its upper triangle filled.
-fn in_logarithms(value: f64, g: [f64; 4], hess: [[f64; 4]; 4], p: [f64; 4]) -> Derivatives {
-    let gradient = std::array::from_fn(|i| g[i] * p[i]);
-    let hessian = std::array::from_fn(|i| {
-        std::array::from_fn(|j| {
-            let second = hess[i.min(j)][i.max(j)] * p[i] * p[j];
-            if i == j { second + g[i] * p[i] } else { second }
-        })
-    });
-    Derivatives { value, gradient, hessian }
-}
-
-/// Powers of one distinct time.
+/// A moment τ as the powers and their derivatives need it.
 #[derive(Clone, Copy)]
 struct AtTime {
     time: f64,
+    /// ln(1+τ/α).
     ln_alpha: f64,
+    /// ln(1+τ/β).
     ln_beta: f64,
-    by_alpha: f64,
-    by_beta: f64,
+    /// τ/(α+τ).
+    share_alpha: f64,
+    /// τ/(β+τ).
+    share_beta: f64,
 }
 
 impl AtTime {
     fn new(model: &ParetoNbd, time: f64) -> AtTime {
-        let (a, b) = (model.alpha + time, model.beta + time);
-        AtTime { time, ln_alpha: a.ln(), ln_beta: b.ln(), by_alpha: 1.0 / a, by_beta: 1.0 / b }
+        AtTime {
+            time,
+            ln_alpha: (time / model.alpha).ln_1p(),
+            ln_beta: (time / model.beta).ln_1p(),
+            share_alpha: time / (model.alpha + time),
+            share_beta: time / (model.beta + time),
+        }
     }
 }
 
-/// ∫ h from each time of a run to its last one, in units of h at that time.
-#[derive(Default)]
+/// s/β ∫ (1+τ/α)^−(r+x) (1+τ/β)^−(s+1) dτ from each time of a run to its last one, in units of these powers there.
 struct Tails {
-    shape: f64,
+    product: PowerProduct,
+    r: f64,
     s: f64,
+    beta: f64,
+    /// r + x.
+    alpha_power: f64,
     at: Vec<AtTime>,
-    /// ln h per time.
+    /// ln of the powers per time.
     log_height: Vec<f64>,
     tail: Vec<Moments>,
 }
 
 impl Tails {
-    fn fill(&mut self, model: &ParetoNbd, run: &Run, at_times: &[AtTime]) {
-        self.shape = model.r + f64::from(run.x);
-        self.s = model.s;
-        let (shape, later) = (self.shape, model.s + 1.0);
-        let product = PowerProduct { alpha: model.alpha, beta: model.beta, alpha_power: shape, beta_power: later };
+    fn new(model: &ParetoNbd) -> Tails {
+        let ParetoNbd { r, alpha, s, beta } = *model;
+        Tails {
+            product: PowerProduct { alpha, beta, alpha_power: r, beta_power: s + 1.0 },
+            r,
+            s,
+            beta,
+            alpha_power: r,
+            at: Vec::new(),
+            log_height: Vec::new(),
+            tail: Vec::new(),
+        }
+    }
+
+    fn fill(&mut self, run: &Run, at_times: &[AtTime]) {
+        self.alpha_power = self.r + f64::from(run.x);
+        self.product.alpha_power = self.alpha_power;
+        let (shape, later) = (self.alpha_power, self.s + 1.0);
         self.at.clear();
         self.at.extend(run.times.iter().map(|&t| at_times[t as usize]));
         self.log_height.clear();
         self.log_height.extend(self.at.iter().map(|t| -shape * t.ln_alpha - later * t.ln_beta));
-        self.tail.clear();
-        self.tail.resize(self.at.len(), [0.0; 15]);
+        let mut tail = std::mem::take(&mut self.tail);
+        tail.clear();
+        tail.resize(self.at.len(), [0.0; 15]);
         for k in (0..self.at.len() - 1).rev() {
             let (here, next) = (self.at[k], self.at[k + 1]);
             let mut sum = [0.0; 15];
-            product.integrate(here.time, next.time, |p| {
-                let first = [
-                    -(here.ln_alpha + p.ln_alpha),
-                    -shape * p.by_alpha,
-                    -(here.ln_beta + p.ln_beta),
-                    -later * p.by_beta,
-                ];
-                accumulate(&mut sum, p.weight, &first, &SecondOfLog::new(shape, later, p.by_alpha, p.by_beta));
+            self.product.integrate(here.time, next.time, |p| {
+                let at = AtTime {
+                    time: p.time,
+                    ln_alpha: here.ln_alpha + p.ln_alpha,
+                    ln_beta: here.ln_beta + p.ln_beta,
+                    share_alpha: p.time * p.by_alpha,
+                    share_beta: p.time * p.by_beta,
+                };
+                OfLog::new(self, later, &at).leaving().accumulate(&mut sum, p.weight * self.s / self.beta);
             });
             let fall = (self.log_height[k + 1] - self.log_height[k]).exp();
-            for (sum, next) in sum.iter_mut().zip(&self.tail[k + 1]) {
+            for (sum, next) in sum.iter_mut().zip(&tail[k + 1]) {
                 *sum += fall * next;
             }
-            self.tail[k] = sum;
+            tail[k] = sum;
         }
+        self.tail = tail;
     }
 
-    /// (α+T)^−(r+x) (β+T)^−s + s ∫_{t_x}^T h with its derivatives, as (ln scale, in that scale).
+    /// (1+T/α)^−(r+x) (1+T/β)^−s + s/β ∫_{t_x}^T … with its derivatives, as (ln scale, in that scale).
     #[inline]
     fn history(&self, recency: usize, age: usize) -> (f64, Moments) {
-        let (shape, s, end) = (self.shape, self.s, &self.at[age]);
+        let end = &self.at[age];
         let fall = (self.log_height[age] - self.log_height[recency]).exp();
         let (from, to) = (&self.tail[recency], &self.tail[age]);
-        let gap: Moments = std::array::from_fn(|i| from[i] - fall * to[i]);
-        let mut sum: Moments = std::array::from_fn(|i| s * gap[i]);
-        // the product rule for the factor s
-        sum[1 + S] += gap[0];
-        for i in 0..4 {
-            let twice = if i == S { 2.0 } else { 1.0 };
-            sum[SECOND[i][S]] += twice * gap[1 + i];
-        }
-        let first = [-end.ln_alpha, -shape * end.by_alpha, -end.ln_beta, -s * end.by_beta];
-        let alive = fall / end.by_beta;
-        accumulate(&mut sum, alive, &first, &SecondOfLog::new(shape, s, end.by_alpha, end.by_beta));
+        let mut sum: Moments = std::array::from_fn(|i| from[i] - fall * to[i]);
+        let alive = fall * (1.0 + end.time / self.beta);
+        OfLog::new(self, self.s, end).accumulate(&mut sum, alive);
         (self.log_height[recency], sum)
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct PowerProduct {
 pub(crate) struct Point {
     /// Rule's weight times integrand.
     pub(crate) weight: f64,
+    /// τ.
+    pub(crate) time: f64,
     /// ln((α+τ)/(α+a)).
     pub(crate) ln_alpha: f64,
     /// ln((β+τ)/(β+a)).
@@ -91,13 +93,13 @@ impl PowerProduct {
                 let ln_far = (gain / far_0).ln_1p();
                 let near = near_0 + gain;
                 let height = (-near_power * v - far_power * ln_far).exp();
-                let weight = half * weight * near * height;
+                let (weight, time) = (half * weight * near * height, from + gain);
                 sum += weight;
                 let (by_near, by_far) = (1.0 / near, 1.0 / (near + gap));
                 visit(&if swapped {
-                    Point { weight, ln_alpha: ln_far, ln_beta: v, by_alpha: by_far, by_beta: by_near }
+                    Point { weight, time, ln_alpha: ln_far, ln_beta: v, by_alpha: by_far, by_beta: by_near }
                 } else {
-                    Point { weight, ln_alpha: v, ln_beta: ln_far, by_alpha: by_near, by_beta: by_far }
+                    Point { weight, time, ln_alpha: v, ln_beta: ln_far, by_alpha: by_near, by_beta: by_far }
                 });
             };
             if step <= SHORT && decay * step <= LITTLE_DECAY {

@@ -9,7 +9,7 @@
 
 use std::fmt::Debug;
 
-use crate::grouped::History;
+use crate::grouped::{Grouped, History};
 
 /// The distribution of a number of purchases: P(N = first), P(N = first + 1), …
 #[derive(Debug, Clone, PartialEq)]
@@ -108,6 +108,46 @@ pub trait CountModel: Debug + Send + Sync {
         let p_alive = self.p_alive(history);
         if p_alive <= 0.5 { f64::INFINITY } else { self.wait_if_alive(history, 0.5 / p_alive) }
     }
+}
+
+/// What a customer may be expected to do within a horizon.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CountOutlook {
+    /// Expected purchases.
+    pub expected: f64,
+    /// P(at least one purchase).
+    pub p_active: f64,
+}
+
+/// The outlook of every group, doing the expensive part once per distinct state of a live customer.
+///
+/// # Shapes      one value per group; [`Grouped::spread`] gives each customer theirs
+///
+/// ```
+/// use guike_btyd::{CountModel, Grouped, bg_nbd::BgNbd, count_model::outlooks};
+/// let model = BgNbd { r: 0.243, alpha: 4.414, a: 0.793, b: 2.426 };
+/// let customers = Grouped::from_days(&[2, 0], &[213.0, 0.0], &[272.0, 100.0]).unwrap();
+/// let per_customer = customers.spread(&outlooks(&model, &customers, 39.0));
+/// assert_eq!(per_customer[0].expected, model.expected(customers.history(1), 39.0));
+/// ```
+pub fn outlooks(model: &dyn CountModel, customers: &Grouped, horizon: f64) -> Vec<CountOutlook> {
+    let mut outlooks = Vec::with_capacity(customers.len());
+    let mut state = None;
+    for (group, (history, _)) in customers.iter().enumerate() {
+        let recency = if model.recency_matters_if_alive() { Some(customers.recency_idx()[group]) } else { None };
+        let now = (history.x, customers.age_idx()[group], recency);
+        let if_alive = match state {
+            Some((before, outlook)) if before == now => outlook,
+            _ => CountOutlook {
+                expected: model.expected_if_alive(history, horizon),
+                p_active: model.p_active_if_alive(history, horizon),
+            },
+        };
+        state = Some((now, if_alive));
+        let p_alive = model.p_alive(history);
+        outlooks.push(CountOutlook { expected: p_alive * if_alive.expected, p_active: p_alive * if_alive.p_active });
+    }
+    outlooks
 }
 
 /// The t with `p_active(t) = probability` for an increasing function of t, to 1e-9 relative; infinite when it is not

@@ -32,8 +32,8 @@ use crate::total_spend::SpendGrid;
 
 /// Version of the artifact's body.
 const FORMAT: u32 = 1;
-/// Probability of counts that spend quantiles leave out; the highest level is 0.95.
-const TAIL: f64 = 1e-6;
+/// Probability of large counts that spend quantiles (up to 0.95) take for the largest listed.
+const TAIL: f64 = 1e-4;
 
 /// Which purchases the spend model learns from and looks back on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

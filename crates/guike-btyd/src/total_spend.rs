@@ -16,8 +16,8 @@ use crate::special::{beta_fraction, inc_beta, inc_beta_inverse_odds, increasing_
 
 /// Distance of the points, in standard deviations of ln(total) given n.
 const SPACING: f64 = 0.35;
-/// Columns reach this many standard deviations of ln(total) to either side before they count as 0 or 1.
-const REACH: f64 = 9.0;
+/// Columns end where less than this probability is left.
+const NOTHING: f64 = 1e-6;
 /// Above this n, columns stand for several counts, about a fifth of √n.
 const THINNING: f64 = 0.2;
 /// The lowest point has this probability given one purchase.
@@ -69,28 +69,29 @@ impl SpendGrid {
         let mut n = 1;
         loop {
             let a = p * n as f64;
-            let (middle, reach) = ((a / shape).ln(), REACH * spread(n as f64));
-            let begin = points.partition_point(|&u| u < middle - 2.0 * reach);
-            let end = points.partition_point(|&u| u <= middle + 2.0 * reach);
             let norm = log_beta(a, shape);
-            let mut column = Column { n, begin, values: Vec::new(), slopes: Vec::new() };
-            for [x, y, log_x, log_y] in &sides[begin..end] {
+            let below = |[x, y, log_x, log_y]: &[f64; 4]| {
                 let slope = (a * log_x + shape * log_y - norm).exp();
-                let below = if x * (a + shape + 2.0) < a + 1.0 {
+                let value = if x * (a + shape + 2.0) < a + 1.0 {
                     slope * beta_fraction(a, shape, *x) / a
                 } else {
                     1.0 - slope * beta_fraction(shape, a, *y) / shape
                 };
-                if below < 1e-12 && column.values.is_empty() {
-                    column.begin += 1;
-                    continue;
-                }
-                column.values.push(below.clamp(0.0, 1.0));
-                column.slopes.push(slope);
-                if below > 1.0 - 1e-12 {
-                    break;
-                }
+                (value.clamp(0.0, 1.0), slope)
+            };
+            // from the middle to the left until nothing is left, then to the right until everything is
+            let middle = points.partition_point(|&u| u < (a / shape).ln());
+            let left = sides[..middle].iter().rev().map(below).take_while(|(value, _)| *value > NOTHING);
+            let (mut values, mut slopes): (Vec<f64>, Vec<f64>) = left.unzip();
+            values.reverse();
+            slopes.reverse();
+            let begin = middle - values.len();
+            let right = sides[middle..].iter().map(below).take_while(|(value, _)| *value < 1.0 - NOTHING);
+            for (value, slope) in right {
+                values.push(value);
+                slopes.push(slope);
             }
+            let column = Column { n, begin, values, slopes };
             columns.push(column);
             if n >= max_n {
                 break;
@@ -122,10 +123,11 @@ impl SpendGrid {
             done += reached;
             *value += done;
         }
-        TotalSpend { grid: self, values, slopes, positive: counts.total() - counts.at(0) }
+        TotalSpend { grid: self, values, slopes, positive: 1.0 - counts.at(0) }
     }
 
-    /// The counts' probabilities on the columns; a count between two columns is shared so that means are kept.
+    /// The counts' probabilities on the columns; a count between two columns is shared so that means are kept, and what
+    /// the list leaves out goes to the largest.
     fn shares(&self, counts: &CountDistribution) -> Vec<f64> {
         let mut shares = vec![0.0; self.columns.len()];
         let mut right = 0;
@@ -146,6 +148,7 @@ impl SpendGrid {
                 shares[right - 1] += (1.0 - share) * p;
             }
         }
+        shares[right] += (1.0 - counts.total()).max(0.0);
         shares
     }
 }

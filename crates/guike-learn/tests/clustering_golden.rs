@@ -29,7 +29,7 @@ fn the_points_are_those_of_the_reference_run() {
 #[test]
 fn k_means_reaches_scikit_learns_best_inertia_of_200_starts() {
     let v = points();
-    for (k, inertia) in [(2, 1426.581_698_415_885), (3, 862.142_766_124_182_3), (6, 163.307_928_194_742_8)] {
+    for (k, inertia) in [(2, 1_426.581_698_415_885), (3, 862.142_766_124_182_3), (6, 163.307_928_194_742_8)] {
         for seed in 1..4 {
             let fit = KMeans { k, ..Default::default() }.fit(Points::new(&v, 2), Seed(seed));
             assert!(fit.converged);

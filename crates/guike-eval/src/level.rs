@@ -1,44 +1,43 @@
-//! Is the total right? A factor for the level of all forecasts, learned on inner anchors and kept only when it helps.
+//! Is the total right? A factor for the level of all forecasts, learned on inner anchors and kept only when it helps there.
 //!
-//! The one idea: at every inner anchor we know `actual total / forecast total`. When those ratios agree, multiplying by
-//! them is knowledge; when they scatter, it is noise. So the factor is shrunk towards 1 by how much they scatter, and it is
-//! kept only if, leaving out each anchor in turn, the factor from the others brings the left-out total nearer.
+//! The one idea: at every inner anchor we know `actual total / forecast total`. The anchors that resemble today most say by
+//! how much the forecast's level is off; because few windows are weak evidence, the factor is shrunk towards 1.
 //!
-//! With `r_k = ln(actual / forecast)` at anchor k, prior `b ~ N(0, 0.3²)` (level errors of some 30 % are usual) and
-//! `r_k ~ N(b, σ²)`, the factor is `exp(E[b | r])`. `σ²` is estimated from the anchors, never below `0.1²`; overlapping
-//! label windows count as the number of independent windows they cover.
-//!
-//! **Season.** A model that knows only recency and frequency expects the coming season to be like the recent one. The
-//! season ratio says how last year's same window compared with the window just before it. Its logarithm times an exponent
-//! of 0, ½ or 1 joins the factor; the exponent too is chosen by leaving anchors out.
+//! * **Season.** Where anchors lie whole years before the cutoff, only those count: they face the season that the forecast
+//!   faces, and a model that knows only recency and frequency misses every season in the same way. Rolling anchors face
+//!   other seasons and would undo the correction.
+//! * **Age.** Otherwise every anchor counts with its weight times the square of the history it had, relative to the newest
+//!   anchor: an older anchor stands in a younger shop, whose customers were still arriving.
+//! * **Shrinkage.** With `r_k = ln(actual / forecast)`, prior `b ~ N(0, 0.3²)` (level errors of some 30 % are usual) and
+//!   `r_k ~ N(b, σ²)`, the factor is `exp(E[b | r])`. `σ²` is the anchors' own scatter, never below `0.15²`; overlapping
+//!   label windows count as the number of independent windows they cover. One window moves the level by four fifths of what
+//!   it shows.
+//! * **Kept only when it helps.** The corrected totals must miss those anchors by clearly less than the raw ones, so that
+//!   anchors that disagree among themselves change nothing.
 //!
 //! Factors stay within ⅓ … 3: beyond that something else is wrong, which a factor would only hide.
 
 use serde::{Deserialize, Serialize};
-
-use crate::anchors::SEASON_DAYS;
 
 /// Limits of the recalibration.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct LevelConfig {
     /// Standard deviation of level errors expected beforehand, on the log scale.
     pub prior_sd: f64,
-    /// Least scatter between anchors on the log scale, whatever few anchors happen to show.
+    /// Least scatter between windows on the log scale, whatever few anchors happen to show.
     pub min_scatter: f64,
-    /// Share by which the left-out error must fall for a factor to be kept.
+    /// Share by which the mean miss must fall for a factor to be kept.
     pub min_gain: f64,
 }
 
 impl Default for LevelConfig {
     fn default() -> LevelConfig {
-        LevelConfig { prior_sd: 0.3, min_scatter: 0.1, min_gain: 0.1 }
+        LevelConfig { prior_sd: 0.3, min_scatter: 0.15, min_gain: 0.1 }
     }
 }
 
 /// Largest factor, and one over the least.
 const MAX_FACTOR: f64 = 3.0;
-/// Exponents of the season ratio that are tried.
-const SEASON_EXPONENTS: [f64; 3] = [0.0, 0.5, 1.0];
 
 /// Totals at one inner anchor.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -47,8 +46,10 @@ pub struct AnchorTotal {
     pub predicted: f64,
     /// What happened.
     pub actual: f64,
-    /// Season ratio at that anchor, where a year of history was there (see [`season_ratio`]).
-    pub season: Option<f64>,
+    /// Days of history at the anchor.
+    pub history_days: u32,
+    /// Whether the window lies whole years before the forecast's.
+    pub seasonal: bool,
     /// Relative weight, positive.
     pub weight: f64,
 }
@@ -56,86 +57,70 @@ pub struct AnchorTotal {
 /// A level correction, or the reason for none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Level {
-    /// Multiply every forecast of spend (mean and quantiles) by this; 1 when not kept.
+    /// Multiply every forecast by this; 1 when not kept.
     pub factor: f64,
-    /// The part that is not season.
-    pub base: f64,
-    /// Exponent on the season ratio: 0 when season is not used.
-    pub season_exponent: f64,
-    /// Whether the factor passed the leave-one-anchor-out check.
+    /// Whether the factor was kept.
     pub kept: bool,
-    /// Weighted mean |ln(actual / forecast)| without correction.
+    /// Whether it was learned in the same season of earlier years.
+    pub seasonal: bool,
+    /// Weighted mean of |ln(actual / forecast)| at the anchors used, as forecast.
     pub error_before: f64,
-    /// The same with each anchor corrected by what the others showed; `None` when fewer than two anchors can be judged.
-    pub error_left_out: Option<f64>,
+    /// The same after the factor.
+    pub error_after: f64,
     /// Why, in words.
     pub reason: String,
 }
 
 impl Level {
-    fn none(error_before: f64, error_left_out: Option<f64>, reason: String) -> Level {
-        Level { factor: 1.0, base: 1.0, season_exponent: 0.0, kept: false, error_before, error_left_out, reason }
-    }
-
-    /// Learns the factor from inner anchors; `now` is the season ratio at the cutoff itself, and `independent_windows`
-    /// comes from the anchor plan.
+    /// Learns the factor from inner anchors; `independent_windows` comes from the anchor plan.
     ///
     /// ```
     /// use guike_eval::level::{AnchorTotal, Level, LevelConfig};
-    /// let at = |predicted, actual| AnchorTotal { predicted, actual, season: None, weight: 1.0 };
-    /// let level = Level::fit(&[at(80.0, 100.0), at(82.0, 100.0), at(78.0, 100.0)], None, 3.0, &LevelConfig::default());
+    /// let at = |predicted, actual| AnchorTotal { predicted, actual, history_days: 100, seasonal: false, weight: 1.0 };
+    /// let level = Level::fit(&[at(80.0, 100.0), at(82.0, 100.0), at(78.0, 100.0)], 3.0, &LevelConfig::default());
     /// assert!(level.kept && level.factor > 1.15 && level.factor < 1.25, "{level:?}");
-    /// let level = Level::fit(&[at(80.0, 100.0), at(125.0, 100.0)], None, 2.0, &LevelConfig::default());
+    /// let level = Level::fit(&[at(80.0, 100.0), at(125.0, 100.0)], 2.0, &LevelConfig::default());
     /// assert!(!level.kept && level.factor == 1.0);
     /// ```
-    pub fn fit(anchors: &[AnchorTotal], now: Option<f64>, independent_windows: f64, config: &LevelConfig) -> Level {
+    pub fn fit(anchors: &[AnchorTotal], independent_windows: f64, config: &LevelConfig) -> Level {
+        let usable = |a: &&AnchorTotal| a.predicted > 0.0 && a.actual > 0.0 && a.weight > 0.0 && a.history_days > 0;
+        let seasonal = anchors.iter().filter(usable).any(|a| a.seasonal);
+        let newest = anchors.iter().map(|a| a.history_days).max().unwrap_or(0);
         let seen: Vec<Seen> = anchors
             .iter()
-            .filter(|a| a.predicted > 0.0 && a.actual > 0.0 && a.weight > 0.0)
+            .filter(usable)
+            .filter(|a| a.seasonal || !seasonal)
             .map(|a| Seen {
                 ratio: (a.actual / a.predicted).ln(),
-                season: a.season.filter(|&s| s > 0.0).map(f64::ln),
-                weight: a.weight,
+                weight: if seasonal {
+                    a.weight
+                } else {
+                    a.weight * (f64::from(a.history_days) / f64::from(newest)).powi(2)
+                },
             })
             .collect();
-        let before = mean_abs(&seen, |s| s.ratio);
-        if seen.len() < 2 {
-            let reason = format!("{} anchor with totals is too few to check a level correction", seen.len());
-            return Level::none(before, None, reason);
+        if seen.is_empty() {
+            let reason = "there is no earlier window with a forecast and purchases to learn a level from".to_owned();
+            return Level { factor: 1.0, kept: false, seasonal, error_before: 0.0, error_after: 0.0, reason };
         }
-        let share = (independent_windows / anchors.len() as f64).clamp(f64::MIN_POSITIVE, 1.0);
-        let now = now.filter(|&s| s > 0.0).map(f64::ln);
-        let season_known = now.is_some() && seen.iter().all(|s| s.season.is_some());
-        let exponents = if season_known { &SEASON_EXPONENTS[..] } else { &SEASON_EXPONENTS[..1] };
-        let (exponent, left_out) = exponents
-            .iter()
-            .map(|&e| (e, left_out_error(&seen, e, share, config)))
-            .reduce(|best, next| if next.1 < best.1 { next } else { best })
-            .expect("at least the exponent zero is tried");
-        if left_out > before * (1.0 - config.min_gain) {
-            let reason = format!(
-                "left-out anchors miss by {:.0} % with a level correction and by {:.0} % without: not kept",
-                100.0 * left_out.exp_m1(),
-                100.0 * before.exp_m1()
-            );
-            return Level::none(before, Some(left_out), reason);
-        }
-        let base = posterior(&seen, exponent, share, config);
+        // seasonal windows are a year apart and never overlap
+        let share =
+            if seasonal { 1.0 } else { (independent_windows / anchors.len() as f64).clamp(f64::MIN_POSITIVE, 1.0) };
         let limit = MAX_FACTOR.ln();
-        let log_factor = (base + exponent * now.unwrap_or(0.0)).clamp(-limit, limit);
-        Level {
-            factor: log_factor.exp(),
-            base: base.exp(),
-            season_exponent: exponent,
-            kept: true,
-            error_before: before,
-            error_left_out: Some(left_out),
-            reason: format!(
-                "left-out anchors miss by {:.0} % with the level correction instead of {:.0} % without",
-                100.0 * left_out.exp_m1(),
-                100.0 * before.exp_m1()
-            ),
-        }
+        let log_factor = posterior(&seen, share, config).clamp(-limit, limit);
+        let before = mean_abs(&seen, 0.0);
+        let after = mean_abs(&seen, log_factor);
+        let kept = after <= before * (1.0 - config.min_gain);
+        let windows = if seasonal { "the same season of earlier years" } else { "earlier windows" };
+        let reason = format!(
+            "totals in {windows} missed by {:.0} % as forecast and by {:.0} % after a factor of {:.3}: {}",
+            100.0 * before.exp_m1(),
+            100.0 * after.exp_m1(),
+            log_factor.exp(),
+            if kept { "kept" } else { "not kept" }
+        );
+        let factor = if kept { log_factor.exp() } else { 1.0 };
+        Level { factor, kept, seasonal, error_before: before, error_after: after, reason }
     }
 }
 
@@ -143,113 +128,82 @@ impl Level {
 #[derive(Debug, Clone, Copy)]
 struct Seen {
     ratio: f64,
-    season: Option<f64>,
     weight: f64,
 }
 
-impl Seen {
-    fn rest(&self, exponent: f64) -> f64 {
-        self.ratio - exponent * self.season.unwrap_or(0.0)
-    }
+fn mean_abs(seen: &[Seen], shift: f64) -> f64 {
+    let total: f64 = seen.iter().map(|s| s.weight).sum();
+    seen.iter().map(|s| s.weight * (s.ratio - shift).abs()).sum::<f64>() / total
 }
 
-fn mean_abs(seen: &[Seen], of: impl Fn(&Seen) -> f64) -> f64 {
+/// Posterior mean of the level error.
+fn posterior(seen: &[Seen], share: f64, config: &LevelConfig) -> f64 {
     let total: f64 = seen.iter().map(|s| s.weight).sum();
-    if total == 0.0 { 0.0 } else { seen.iter().map(|s| s.weight * of(s).abs()).sum::<f64>() / total }
-}
-
-/// Posterior mean of the level error that is left when the season is taken out.
-fn posterior(seen: &[Seen], exponent: f64, share: f64, config: &LevelConfig) -> f64 {
-    let total: f64 = seen.iter().map(|s| s.weight).sum();
-    let mean = seen.iter().map(|s| s.weight * s.rest(exponent)).sum::<f64>() / total;
-    // Kish's effective number of anchors, less what overlap takes away
-    let effective = total * total / seen.iter().map(|s| s.weight * s.weight).sum::<f64>() * share;
-    let scatter = seen.iter().map(|s| s.weight * (s.rest(exponent) - mean).powi(2)).sum::<f64>() / total;
+    let mean = seen.iter().map(|s| s.weight * s.ratio).sum::<f64>() / total;
+    // Kish's effective number of anchors, less what overlap takes away; one window is one window
+    let effective = (total * total / seen.iter().map(|s| s.weight * s.weight).sum::<f64>() * share).max(1.0);
+    let scatter = seen.iter().map(|s| s.weight * (s.ratio - mean).powi(2)).sum::<f64>() / total;
     let k = seen.len() as f64;
     let variance = if k > 1.0 { scatter * k / (k - 1.0) } else { 0.0 }.max(config.min_scatter * config.min_scatter);
     let prior = config.prior_sd * config.prior_sd;
-    mean * prior / (prior + variance / effective.max(share))
-}
-
-fn left_out_error(seen: &[Seen], exponent: f64, share: f64, config: &LevelConfig) -> f64 {
-    let mut errors: Vec<Seen> = seen.to_vec();
-    for (i, e) in errors.iter_mut().enumerate() {
-        let mut others = seen.to_vec();
-        others.remove(i);
-        e.ratio = seen[i].rest(exponent) - posterior(&others, exponent, share, config);
-    }
-    mean_abs(&errors, |s| s.ratio)
-}
-
-/// How the window that begins on `day` compared, a year earlier, with the window just before it: mean spend per day in
-/// `[day − 364, day − 364 + horizon)` over that in `[day − 364 − horizon, day − 364)`.
-///
-/// `daily_spend[i]` is the shop's total on day i of the log; `day` is the index of the first day after the cutoff. `None`
-/// when the log does not reach back far enough, the horizon is longer than the year, or there was no spend.
-///
-/// ```
-/// use guike_eval::level::season_ratio;
-/// let mut daily = vec![10.0; 400];
-/// daily[36..66].fill(30.0);                     // a feast last year
-/// assert_eq!(season_ratio(&daily, 400, 30), Some(3.0));
-/// assert_eq!(season_ratio(&daily, 380, 30), None, "no window before it");
-/// ```
-pub fn season_ratio(daily_spend: &[f64], day: usize, horizon: u32) -> Option<f64> {
-    let (h, year) = (horizon as usize, SEASON_DAYS as usize);
-    let start = day.checked_sub(year)?;
-    let before = start.checked_sub(h)?;
-    if h > year || h == 0 || day > daily_spend.len() {
-        return None;
-    }
-    let after: f64 = daily_spend[start..start + h].iter().sum();
-    let reference: f64 = daily_spend[before..start].iter().sum();
-    (after > 0.0 && reference > 0.0).then(|| after / reference)
+    mean * prior / (prior + variance / effective)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn at(ratio: f64, season: Option<f64>) -> AnchorTotal {
-        AnchorTotal { predicted: 100.0, actual: 100.0 * ratio, season, weight: 1.0 }
+    fn at(ratio: f64, history_days: u32, seasonal: bool) -> AnchorTotal {
+        AnchorTotal { predicted: 100.0, actual: 100.0 * ratio, history_days, seasonal, weight: 1.0 }
+    }
+
+    fn fit(anchors: &[AnchorTotal], independent_windows: f64) -> Level {
+        Level::fit(anchors, independent_windows, &LevelConfig::default())
     }
 
     #[test]
-    fn one_anchor_is_never_enough() {
-        let l = Level::fit(&[at(2.0, None)], None, 1.0, &LevelConfig::default());
-        assert!(!l.kept && l.error_left_out.is_none());
-        assert_eq!(l.factor, 1.0);
-        assert!(!Level::fit(&[], None, 0.0, &LevelConfig::default()).kept);
+    fn one_window_moves_the_level_by_four_fifths() {
+        let l = fit(&[at(1.5, 100, false)], 1.0);
+        assert!(l.kept);
+        assert!((l.factor.ln() - 0.8 * 1.5f64.ln()).abs() < 1e-12, "{l:?}");
+        assert!(!fit(&[], 0.0).kept);
     }
 
     #[test]
-    fn a_level_that_was_right_is_left_alone() {
-        let l = Level::fit(&[at(1.01, None), at(0.99, None), at(1.02, None)], None, 3.0, &LevelConfig::default());
-        assert!(!l.kept, "{l:?}");
+    fn anchors_that_disagree_change_nothing() {
+        let l = fit(&[at(1.3, 100, false), at(0.77, 90, false)], 2.0);
+        assert!(!l.kept && l.factor == 1.0, "{l:?}");
     }
 
     #[test]
     fn overlapping_windows_shrink_more() {
-        let anchors = [at(1.3, None), at(1.25, None), at(1.35, None)];
-        let apart = Level::fit(&anchors, None, 3.0, &LevelConfig::default());
-        let over = Level::fit(&anchors, None, 1.5, &LevelConfig::default());
+        let anchors = [at(1.3, 100, false), at(1.25, 95, false), at(1.35, 90, false)];
+        let (apart, over) = (fit(&anchors, 3.0), fit(&anchors, 1.5));
         assert!(apart.kept && over.kept);
         assert!(1.0 < over.factor && over.factor < apart.factor && apart.factor < 1.3);
     }
 
     #[test]
-    fn a_season_that_explains_the_misses_is_used() {
-        let anchors = [at(1.8, Some(1.8)), at(0.6, Some(0.62)), at(1.1, Some(1.1))];
-        let l = Level::fit(&anchors, Some(1.5), 3.0, &LevelConfig::default());
-        assert!(l.kept && l.season_exponent == 1.0, "{l:?}");
-        assert!((l.factor - 1.5).abs() < 0.05);
-        let blind = Level::fit(&anchors, None, 3.0, &LevelConfig::default());
-        assert!(!blind.kept);
+    fn the_same_season_of_earlier_years_decides_alone() {
+        let l = fit(&[at(0.7, 400, false), at(0.8, 300, false), at(1.25, 213, true)], 2.0);
+        assert!(l.kept && l.seasonal && l.factor > 1.15, "{l:?}");
+    }
+
+    #[test]
+    fn an_older_anchor_stands_in_a_younger_shop_and_counts_less() {
+        let l = fit(&[at(1.25, 200, false), at(0.95, 50, false)], 2.0);
+        assert!(l.kept && l.factor > 1.1, "{l:?}");
     }
 
     #[test]
     fn factors_are_limited() {
-        let l = Level::fit(&[at(50.0, None), at(55.0, None), at(60.0, None)], None, 3.0, &LevelConfig::default());
+        let l = fit(&[at(50.0, 9, false), at(55.0, 9, false), at(60.0, 9, false)], 3.0);
         assert!(l.kept && (l.factor - 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn windows_without_purchases_teach_nothing() {
+        let empty = AnchorTotal { predicted: 5.0, actual: 0.0, history_days: 9, seasonal: false, weight: 1.0 };
+        assert!(!fit(&[empty], 1.0).kept);
     }
 }

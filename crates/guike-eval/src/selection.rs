@@ -19,12 +19,24 @@
 //! Then: the candidate of least loss is the *leader*. A simpler candidate is *as good* when the paired bootstrap interval
 //! of its extra loss contains zero and the extra loss itself is at most [`SelectionConfig::tolerance`] (a small shop could
 //! otherwise never prove anything and would always get the crudest model). The simplest of those is selected.
+//!
+//! One candidate may be named the *default* ([`SelectionConfig::default_candidate`]): the plain average of several models,
+//! say. It keeps its place unless the leader beats it by more than [`SelectionConfig::default_margin`]: choosing the single
+//! winner of a few noisy windows is itself a source of error, which an average does not have.
+//!
+//! Intervals come from [`MAX_DRAWN`] customers at most: in a larger shop a fixed random part of them is drawn from and the
+//! spread is scaled by the square root of the shares, so that a shop of millions costs no more than one of thousands.
 
+use guike_core::Seed;
+use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use crate::bootstrap::{Bootstrap, Interval, Metric, MetricValues, Panel, PanelAnchor};
 use crate::metrics::poisson_deviance;
 use crate::scores::{Prediction, Scores, Truth};
+
+/// Most customers that the bootstrap of a selection draws from.
+pub const MAX_DRAWN: usize = 5_000;
 
 /// Weights of the parts of the loss; each at least 0.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -77,7 +89,7 @@ impl Criterion {
 }
 
 /// How to select.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SelectionConfig {
     /// What counts.
     pub criterion: Criterion,
@@ -85,11 +97,22 @@ pub struct SelectionConfig {
     pub bootstrap: Bootstrap,
     /// Largest extra loss at which a simpler candidate still counts as equally good; 0.01 is one point of Gini.
     pub tolerance: f64,
+    /// Name of the candidate that keeps its place unless it is clearly beaten.
+    pub default_candidate: Option<String>,
+    /// Extra loss up to which the default keeps its place; 0.02 is two points of Gini, which is less than one shop's
+    /// windows usually differ among themselves.
+    pub default_margin: f64,
 }
 
 impl Default for SelectionConfig {
     fn default() -> SelectionConfig {
-        SelectionConfig { criterion: Criterion::default(), bootstrap: Bootstrap::default(), tolerance: 0.01 }
+        SelectionConfig {
+            criterion: Criterion::default(),
+            bootstrap: Bootstrap { draws: 200, ..Bootstrap::default() },
+            tolerance: 0.01,
+            default_candidate: None,
+            default_margin: 0.02,
+        }
     }
 }
 
@@ -160,6 +183,15 @@ pub enum Reason {
         /// Free parameters of the selected one.
         complexity: u32,
     },
+    /// It is the default, and the leader is not clearly better.
+    DefaultKept {
+        /// Who has the least loss; the default itself, perhaps.
+        leader: String,
+        /// Extra loss of the default over the leader; `None` when it leads.
+        extra: Option<Interval>,
+        /// Extra loss up to which it keeps its place.
+        margin: f64,
+    },
     /// It is the only one that could be judged.
     OnlyOne,
 }
@@ -181,6 +213,12 @@ impl Reason {
                  parameters), which has the least loss: extra loss {}; the simpler one is preferred",
                 interval_text(extra)
             ),
+            Reason::DefaultKept { leader, extra: Some(extra), margin } => format!(
+                "{name} is kept: the best single model on the anchors inside the history, {leader}, is ahead by {:.4} of loss \
+                 ({:+.4} … {:+.4}), less than the {margin} worth giving up an average for",
+                extra.value, extra.lo, extra.hi
+            ),
+            Reason::DefaultKept { .. } => format!("{name} has the least loss on the anchors inside the history"),
             Reason::OnlyOne => format!("{name} is the only candidate that could be judged"),
         }
     }
@@ -199,6 +237,11 @@ impl Reason {
                  （额外损失 {}），因此选用更简单的模型",
                 interval_text(extra)
             ),
+            Reason::DefaultKept { leader, extra: Some(extra), margin } => format!(
+                "沿用 {name}：历史回测中最好的单一模型 {leader} 只领先 {:.4}（{:+.4} … {:+.4}），不足 {margin}，不值得放弃平均",
+                extra.value, extra.lo, extra.hi
+            ),
+            Reason::DefaultKept { .. } => format!("{name} 在历史回测中综合损失最低"),
             Reason::OnlyOne => format!("只有 {name} 可以评估"),
         }
     }
@@ -302,38 +345,111 @@ fn compare(
     config: &SelectionConfig,
 ) -> Comparison {
     let (who, n_customers) = dense_customers(anchors, used);
-    let mut panel = Vec::new();
+    let total: f64 = used.iter().map(|&a| anchors[a].weight).sum();
+    let weights: Vec<f64> = used.iter().map(|&a| anchors[a].weight / total).collect();
+    let whole = panel(anchors, used, &who, candidates, judged, None);
+    let point: Vec<LossParts> = mean_parts(&whole.panel.point(), &whole, &weights, judged.len());
+    let loss: Vec<f64> = point.iter().map(|p| config.criterion.loss(p)).collect();
+    // a part of a large shop, the same customers at every anchor
+    let part = (n_customers > MAX_DRAWN).then(|| sample(n_customers, config.bootstrap.seed));
+    let (drawn, scale) = match &part {
+        None => (whole, 1.0),
+        Some(part) => {
+            let share = MAX_DRAWN as f64 / n_customers as f64;
+            (panel(anchors, used, &who, candidates, judged, Some(part)), share.sqrt())
+        }
+    };
+    let centre: Vec<f64> = mean_parts(&drawn.panel.point(), &drawn, &weights, judged.len())
+        .iter()
+        .map(|p| config.criterion.loss(p))
+        .collect();
+    let draws = drawn
+        .panel
+        .draws(&config.bootstrap)
+        .iter()
+        .map(|d| {
+            let parts = mean_parts(d, &drawn, &weights, judged.len());
+            (0..judged.len()).map(|c| loss[c] + scale * (config.criterion.loss(&parts[c]) - centre[c])).collect()
+        })
+        .collect();
+    Comparison { loss, parts: point, draws }
+}
+
+/// The cases of all anchors, ready for draws, with the deviance of a constant rate at each.
+struct Prepared {
+    panel: Panel,
+    constant: Vec<f64>,
+}
+
+/// `part` maps every customer to a number in the part, or to none.
+fn panel(
+    anchors: &[AnchorTruth<'_>],
+    used: &[usize],
+    who: &[Vec<u32>],
+    candidates: &[Candidate<'_>],
+    judged: &[usize],
+    part: Option<&[Option<u32>]>,
+) -> Prepared {
+    let mut prepared = Vec::new();
     let mut constant = Vec::new();
     for (&a, who) in used.iter().zip(who) {
         let truth = &anchors[a].truth;
+        let rows: Vec<usize> = match part {
+            None => (0..truth.len()).collect(),
+            Some(part) => (0..truth.len()).filter(|&i| part[who[i] as usize].is_some()).collect(),
+        };
+        let pick = |column: &[f64]| -> Vec<f64> { rows.iter().map(|&i| column[i]).collect() };
+        let (spend, orders) = (pick(truth.spend), pick(truth.orders));
+        let columns: Vec<[Vec<f64>; 3]> = judged
+            .iter()
+            .map(|&c| {
+                let f = &forecasts_of(&candidates[c], anchors.len())[a];
+                [pick(f.spend), pick(f.orders), pick(f.p_active)]
+            })
+            .collect();
         let forecasts: Vec<Prediction<'_>> =
-            judged.iter().map(|&c| forecasts_of(&candidates[c], anchors.len())[a]).collect();
-        panel.push(PanelAnchor::new(truth, &forecasts, Some(who)));
-        let mean = truth.orders.iter().sum::<f64>() / truth.len() as f64;
-        constant.push(poisson_deviance(truth.orders, &vec![mean; truth.len()]));
+            columns.iter().map(|[spend, orders, p_active]| Prediction { spend, orders, p_active }).collect();
+        let who = rows.iter().map(|&i| part.map_or(Some(who[i]), |p| p[who[i] as usize]).unwrap_or(0)).collect();
+        prepared.push(PanelAnchor::new(&Truth { spend: &spend, orders: &orders }, &forecasts, Some(who)));
+        let mean = orders.iter().sum::<f64>() / orders.len().max(1) as f64;
+        constant.push(poisson_deviance(&orders, &vec![mean; orders.len()]));
     }
-    let total: f64 = used.iter().map(|&a| anchors[a].weight).sum();
-    let weights: Vec<f64> = used.iter().map(|&a| anchors[a].weight / total).collect();
-    let panel = Panel::new(panel, n_customers);
-    let mean_parts = |values: &[Vec<MetricValues>], c: usize| {
-        let mut sum = LossParts { ranking: 0.0, active: 0.0, orders: 0.0, level: 0.0 };
-        for ((v, w), d) in values.iter().zip(&weights).zip(&constant) {
-            let p = Criterion::parts(&v[c], *d);
-            sum.ranking += w * p.ranking;
-            sum.active += w * p.active;
-            sum.orders += w * p.orders;
-            sum.level += w * p.level;
+    let n = part.map_or_else(|| who.iter().flatten().max().map_or(0, |&m| m as usize + 1), |_| MAX_DRAWN);
+    Prepared { panel: Panel::new(prepared, n), constant }
+}
+
+/// [`MAX_DRAWN`] of `n` customers, numbered by position; the same for the same seed.
+fn sample(n: usize, seed: Seed) -> Vec<Option<u32>> {
+    let mut rng = seed.derive("selection-sample").rng();
+    let mut part = vec![None; n];
+    let mut left = MAX_DRAWN;
+    let mut taken = 0;
+    for (i, slot) in part.iter_mut().enumerate() {
+        // selection sampling (Knuth, TAOCP 2, 3.4.2, algorithm S)
+        if rng.random_range(0..n - i) < left {
+            *slot = Some(taken);
+            taken += 1;
+            left -= 1;
         }
-        sum
-    };
-    let point = panel.point();
-    let parts: Vec<LossParts> = (0..judged.len()).map(|c| mean_parts(&point, c)).collect();
-    let draws = panel
-        .draws(&config.bootstrap)
-        .iter()
-        .map(|d| (0..judged.len()).map(|c| config.criterion.loss(&mean_parts(d, c))).collect())
-        .collect();
-    Comparison { loss: parts.iter().map(|p| config.criterion.loss(p)).collect(), parts, draws }
+    }
+    part
+}
+
+/// Parts of every candidate's loss, averaged over the anchors.
+fn mean_parts(values: &[Vec<MetricValues>], of: &Prepared, weights: &[f64], n_candidates: usize) -> Vec<LossParts> {
+    (0..n_candidates)
+        .map(|c| {
+            let mut sum = LossParts { ranking: 0.0, active: 0.0, orders: 0.0, level: 0.0 };
+            for ((v, w), d) in values.iter().zip(weights).zip(&of.constant) {
+                let p = Criterion::parts(&v[c], *d);
+                sum.ranking += w * p.ranking;
+                sum.active += w * p.active;
+                sum.orders += w * p.orders;
+                sum.level += w * p.level;
+            }
+            sum
+        })
+        .collect()
 }
 
 fn forecasts_of<'c, 'a>(candidate: &'c Candidate<'a>, n_anchors: usize) -> &'c [Prediction<'a>] {
@@ -398,13 +514,25 @@ fn decide(
             }
         })
         .collect();
+    let default = config.default_candidate.as_deref().and_then(|d| standings.iter().position(|s| s.name == d));
+    let default =
+        default.filter(|&i| standings[i].loss.unwrap_or(f64::INFINITY) - loss[leader] <= config.default_margin);
     // the first of the least complexity: `order` already rises in loss
-    let chosen = (0..standings.len())
-        .filter(|&i| standings[i].as_good)
-        .min_by_key(|&i| (standings[i].complexity, i))
-        .expect("the leader is as good as itself");
+    let simplest = || {
+        (0..standings.len())
+            .filter(|&i| standings[i].as_good)
+            .min_by_key(|&i| (standings[i].complexity, i))
+            .expect("the leader is as good as itself")
+    };
+    let chosen = default.unwrap_or_else(simplest);
     let reason = if judged.len() == 1 {
         Reason::OnlyOne
+    } else if default.is_some() {
+        Reason::DefaultKept {
+            leader: standings[0].name.clone(),
+            extra: standings[chosen].against_leader,
+            margin: config.default_margin,
+        }
     } else if chosen == 0 {
         let next = standings.get(1);
         Reason::Best {
@@ -534,6 +662,37 @@ mod tests {
         ];
         let out = select(&[anchor], &candidates, &SelectionConfig::default()).expect("two candidates");
         assert_eq!(out.selected, "zero");
+    }
+
+    #[test]
+    fn the_default_keeps_its_place_unless_it_is_clearly_beaten() {
+        let s = shop(400);
+        let candidates = [
+            Candidate { name: "single", complexity: 4, forecasts: Ok(vec![s.forecast(&s.noisy)]) },
+            Candidate { name: "average", complexity: 50, forecasts: Ok(vec![s.forecast(&s.noisier)]) },
+            Candidate { name: "flat", complexity: 1, forecasts: Ok(vec![s.forecast(&s.half)]) },
+        ];
+        let with = |name: &str| SelectionConfig { default_candidate: Some(name.into()), ..Default::default() };
+        let kept = select(&[s.anchor()], &candidates, &with("average")).expect("candidates");
+        assert_eq!(kept.selected, "average");
+        assert!(matches!(kept.reason, Reason::DefaultKept { .. }));
+        let beaten = select(&[s.anchor()], &candidates, &with("flat")).expect("candidates");
+        assert_eq!(beaten.selected, "single");
+    }
+
+    #[test]
+    fn a_large_shop_is_drawn_from_in_part_and_its_interval_is_as_narrow_as_it_should_be() {
+        let s = shop(20_000);
+        let flat = vec![2.0; 20_000];
+        let candidates = [
+            Candidate { name: "good", complexity: 4, forecasts: Ok(vec![s.forecast(&s.noisy)]) },
+            Candidate { name: "flat", complexity: 1, forecasts: Ok(vec![s.forecast(&flat)]) },
+        ];
+        let out = select(&[s.anchor()], &candidates, &SelectionConfig::default()).expect("two candidates");
+        let extra = out.standings[1].against_leader.expect("an interval");
+        assert!(extra.lo < extra.value && extra.value < extra.hi);
+        // one standard error of a mean over 20,000 is below 0.01 here
+        assert!(extra.hi - extra.lo < 0.04, "{extra:?}");
     }
 
     #[test]

@@ -3,15 +3,14 @@
 //! The one idea: whatever is corrected is learned at inner anchors only, and travels with the model as a [`Calibration`],
 //! so that a saved model forecasts the same as the run that made it.
 
-use guike_core::{
-    Cases, FitContext, Forecasts, Model, Note, Progress, Seed,
-};
-use guike_eval::level::{season_ratio, AnchorTotal};
+use guike_core::{Cases, FitContext, Forecasts, Labels, Model, Note, Progress, Seed};
+use guike_eval::level::AnchorTotal;
 use guike_eval::selection::{AnchorTruth, Candidate, SelectionConfig};
 use guike_eval::{select, Conformal, ConformalConfig, Level, LevelConfig, Prediction, Selection};
 use serde::{Deserialize, Serialize};
 
 use crate::backtest::{Backtest, Known};
+use crate::combination;
 use crate::error::Error;
 use crate::learners;
 
@@ -89,39 +88,38 @@ pub fn choose(backtest: &Backtest, seed: Seed) -> Result<Option<Selection>, Erro
         .collect();
     let mut config = SelectionConfig::default();
     config.bootstrap.seed = seed.derive("selection");
+    config.default_candidate = Some(combination::NAME.to_owned());
     let selection = select(&truths, &candidates, &config).map_err(|e| Error::NoAnswer(e.to_string()))?;
     Ok(Some(selection))
 }
 
 /// Learns level and intervals from one candidate's forecasts at the anchors.
 ///
-/// `daily_spend[i]` is the shop's total on day i of the log, up to the cutoff and no further.
-///
 /// # Errors
 /// [`Error::Internal`] when forecasts and labels differ in length, which is a mistake of ours.
 pub fn calibrate(
     backtest: &Backtest,
     forecasts: &[Forecasts],
-    daily: &DailyTotals,
     level: bool,
 ) -> Result<Calibration, Error> {
-    let window = |k: usize| backtest.anchors[k].anchor;
-    let fit = |predicted: fn(&Forecasts) -> &[f64], actual: fn(&guike_core::Labels) -> &[f64], daily: &[f64]| {
-        let totals: Vec<AnchorTotal> = (0..forecasts.len())
-            .map(|k| AnchorTotal {
-                predicted: predicted(&forecasts[k]).iter().sum(),
-                actual: actual(&backtest.anchors[k].labels).iter().sum(),
-                season: season_ratio(daily, window(k).history_days as usize, window(k).horizon.days()),
-                weight: window(k).weight,
+    let fit = |predicted: fn(&Forecasts) -> &[f64], actual: fn(&Labels) -> &[f64]| {
+        let totals: Vec<AnchorTotal> = backtest
+            .anchors
+            .iter()
+            .zip(forecasts)
+            .map(|(a, f)| AnchorTotal {
+                predicted: predicted(f).iter().sum(),
+                actual: actual(&a.labels).iter().sum(),
+                history_days: a.anchor.history_days,
+                seasonal: a.anchor.seasonal,
+                weight: a.anchor.weight,
             })
             .collect();
         let totals = if level { &totals[..] } else { &[] };
-        let horizon = backtest.anchors.first().map_or(0, |a| a.anchor.horizon.days());
-        let now = season_ratio(daily, daily.len(), horizon);
-        Level::fit(totals, now, backtest.plan.independent_windows, &LevelConfig::default())
+        Level::fit(totals, backtest.plan.independent_windows, &LevelConfig::default())
     };
-    let orders = fit(|f| &f.expected_orders, |l| &l.orders, &daily.orders);
-    let spend = fit(|f| &f.expected_spend, |l| &l.spend, &daily.spend);
+    let orders = fit(|f| &f.expected_orders, |l| &l.orders);
+    let spend = fit(|f| &f.expected_spend, |l| &l.spend);
     let newest = backtest.anchors.first().zip(forecasts.first()).filter(|(a, _)| !a.labels.spend.is_empty());
     let intervals = match newest {
         None => None,
@@ -133,15 +131,6 @@ pub fn calibrate(
         }
     };
     Ok(Calibration { orders, spend, intervals })
-}
-
-/// The shop's totals per day, from the first purchase day to the cutoff.
-#[derive(Debug, Clone, Default)]
-pub struct DailyTotals {
-    /// Purchase days of all customers.
-    pub orders: Vec<f64>,
-    /// Spend of all customers, in currency units.
-    pub spend: Vec<f64>,
 }
 
 /// A fitted model with everything needed to use it again.

@@ -1,6 +1,7 @@
 //! The one table of everything that can learn: what `guike models` lists, what a run tries, and how a file is read back.
 
 use guike_core::{Artifact, ForecastError, Inputs, Learner, Model};
+use guike_learn::baseline::{Baseline, HistoricalRate, RepeatLastWindow, RfmScore, Zero};
 use serde::Serialize;
 
 use crate::combination::{self, Average, Combination};
@@ -33,9 +34,19 @@ pub struct LearnerInfo {
 
 /// Every learner with its default settings, in the order they are tried.
 pub fn all() -> Vec<Box<dyn Learner>> {
-    let mut list = guike_learn::learners();
-    list.extend(guike_btyd::learners());
+    let mut list = baselines();
+    list.extend(guike_btyd::learners::learners());
     list
+}
+
+/// What every model must beat; shown in every report.
+pub fn baselines() -> Vec<Box<dyn Learner>> {
+    vec![
+        Box::new(Zero::default()),
+        Box::new(RepeatLastWindow::default()),
+        Box::new(HistoricalRate::default()),
+        Box::new(RfmScore::default()),
+    ]
 }
 
 /// The learner of this name, the average included.
@@ -99,11 +110,11 @@ pub fn load(artifact: &Artifact) -> Result<Box<dyn Model>, ForecastError> {
     if name == combination::NAME {
         return Ok(Box::new(Average::load(artifact, load)?));
     }
-    if guike_learn::learners().iter().any(|l| l.name() == name) {
-        return guike_learn::load(artifact);
+    if baselines().iter().any(|l| l.name() == name) {
+        return Ok(Box::new(Baseline::load(artifact)?));
     }
-    if guike_btyd::learners().iter().any(|l| l.name() == name) {
-        return guike_btyd::load(artifact);
+    if guike_btyd::learners::learners().iter().any(|l| l.name() == name) {
+        return guike_btyd::learners::load(artifact);
     }
     Err(ForecastError::Artifact(format!("this version knows no model `{name}`; see `guike models`")))
 }

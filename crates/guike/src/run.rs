@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::backtest::{backtest, Backtest, Known};
 use crate::combination;
 use crate::error::Error;
-use crate::forecast::{calibrate, choose, fit_final, DailyTotals, Final};
+use crate::forecast::{calibrate, choose, fit_final, Final};
 use crate::learners;
 use crate::output;
 use crate::settings::{LevelRule, Settings, AUTO};
@@ -61,6 +61,15 @@ pub struct Findings {
     pub daily: DailyTotals,
     /// Things the reader should know.
     pub notes: Vec<String>,
+}
+
+/// The shop's totals per day, from the first purchase day to the cutoff.
+#[derive(Debug, Clone, Default)]
+pub struct DailyTotals {
+    /// Purchase days of all customers.
+    pub orders: Vec<f64>,
+    /// Spend of all customers, in currency units.
+    pub spend: Vec<f64>,
 }
 
 /// The shop's expected total spend.
@@ -167,7 +176,7 @@ pub fn candidates(settings: &Settings) -> Result<Vec<Box<dyn Learner>>, Error> {
         return Ok(list);
     }
     // baselines stay beside a named model: a report without them says little
-    let baselines: Vec<&'static str> = guike_learn::learners().iter().map(|l| l.name()).collect();
+    let baselines: Vec<&'static str> = learners::baselines().iter().map(|l| l.name()).collect();
     list.retain(|l| l.name() == name || baselines.contains(&l.name()));
     if list.iter().any(|l| l.name() == name) {
         Ok(list)
@@ -228,7 +237,7 @@ pub fn find_out(
     progress.stage("forecasting", 0);
     let known = Known::at(&log, cutoff, horizon);
     let daily = daily_totals(&log, cutoff);
-    let (chosen, fitted) = fit_or_fall_back(&wanted, &backtest, &known, &daily, settings, &mut notes, progress)?;
+    let (chosen, fitted) = fit_or_fall_back(&wanted, &backtest, &known, settings, &mut notes, progress)?;
     progress.check()?;
     notes.extend(fitted.notes.iter().map(|n| n.0.clone()));
     let forecasts = fitted.forecast(&known.cases())?;
@@ -282,7 +291,6 @@ fn fit_or_fall_back(
     wanted: &str,
     backtest: &Backtest,
     known: &Known,
-    daily: &DailyTotals,
     settings: &Settings,
     notes: &mut Vec<String>,
     progress: &dyn Progress,
@@ -295,7 +303,7 @@ fn fit_or_fall_back(
     let mut first_error = None;
     for name in names {
         let at_anchors = backtest.candidate(name).and_then(|c| c.forecasts.as_deref().ok()).unwrap_or(&[]);
-        let calibration = calibrate(backtest, at_anchors, daily, level)?;
+        let calibration = calibrate(backtest, at_anchors, level)?;
         match fit_final(name, known, calibration, settings.forecast.seed, progress) {
             Ok(fitted) => return Ok((name.to_owned(), fitted)),
             Err(Error::Interrupted) => return Err(Error::Interrupted),
@@ -337,7 +345,7 @@ fn total(forecasts: &Forecasts, fitted: &Final) -> Total {
         _ => 0.0,
     };
     let level = &fitted.calibration.spend;
-    let missed = if level.kept { level.error_left_out.unwrap_or(level.error_before) } else { level.error_before };
+    let missed = if level.kept { level.error_after } else { level.error_before };
     // no backtest: totals of shops with so little history have missed by some 30 %
     let missed = if fitted.calibration.intervals.is_some() { missed * (std::f64::consts::PI / 2.0).sqrt() } else { 0.3 };
     let sd = if expected > 0.0 { (own.sqrt() / expected).hypot(missed) } else { 0.0 };

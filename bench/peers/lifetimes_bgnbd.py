@@ -2,7 +2,8 @@
 
     python lifetimes_bgnbd.py SUMMARY.csv HORIZON_WEEKS
 
-SUMMARY.csv has the columns frequency,recency,age (weeks), one row per customer. Reading it is not counted. Prints one
+SUMMARY.csv has the columns frequency,recency,age (days), one row per customer. Reading it is not counted,
+nor is turning days into weeks. Prints one
 line of JSON.
 """
 import json
@@ -26,7 +27,8 @@ def timed(work):
 def main():
     summary = pd.read_csv(sys.argv[1])
     horizon = float(sys.argv[2])
-    x, t_x, age = (summary[c].to_numpy(float) for c in ("frequency", "recency", "age"))
+    x = summary["frequency"].to_numpy(float)
+    t_x, age = (summary[c].to_numpy(float) / 7.0 for c in ("recency", "age"))
     fitter = BetaGeoFitter(penalizer_coef=0.0)
     _, fit = timed(lambda: fitter.fit(x, t_x, age))
     expected, predict = timed(

@@ -3,13 +3,13 @@
 //! The splits and the scores are those of `clv/split.py` and `clv/score.py` in the shared folder, so that nothing of ours
 //! judges us. Guike reads each raw log and is told the cutoff and the horizon, nothing else.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 
 use crate::record::{Accuracy, Case, Contender, Record};
 use crate::usage::measured;
-use crate::{peers, Setting};
+use crate::{Setting, peers};
 
 /// A public log as its owner publishes it, and the flags that a person could not spare.
 struct Log {
@@ -51,7 +51,8 @@ pub(crate) fn run(setting: &Setting) -> Result<Record, String> {
         if !splits.join(log.name).join("meta.json").is_file() {
             let only = ["--out", &splits.display().to_string(), "--only", log.name].map(str::to_owned);
             let data = setting.public("data")?.display().to_string();
-            let command = [vec![python.clone(), split.display().to_string(), "--data".into(), data], only.to_vec()].concat();
+            let command =
+                [vec![python.clone(), split.display().to_string(), "--data".into(), data], only.to_vec()].concat();
             measured(&command, &setting.scratch)?;
         }
         let folder = splits.join(log.name);
@@ -74,7 +75,7 @@ pub(crate) fn run(setting: &Setting) -> Result<Record, String> {
         let ours = ours.display().to_string();
         let mut rows = vec![accuracy(log.name, "guike", &judge(&ours, None)?, None)];
         let kept = setting.public(&format!("clv/preds/{}.parquet", log.name))?.display().to_string();
-        for peer in peers_in(&python, &kept)? {
+        for peer in peers_in(setting, &python, &kept)? {
             let theirs = format!("{kept}:{peer}");
             let difference = judge(&ours, Some(&theirs))?["against"]["gini_norm"].clone();
             rows.push(accuracy(log.name, &peer, &judge(&theirs, None)?, Some(&difference)));
@@ -86,7 +87,14 @@ pub(crate) fn run(setting: &Setting) -> Result<Record, String> {
 }
 
 /// Runs ours once and says what it took.
-fn forecast(setting: &Setting, guike: &str, raw: &Path, split: &Path, out: &Path, flags: &[&str]) -> Result<Contender, String> {
+fn forecast(
+    setting: &Setting,
+    guike: &str,
+    raw: &Path,
+    split: &Path,
+    out: &Path,
+    flags: &[&str],
+) -> Result<Contender, String> {
     let meta = split.join("meta.json");
     let text = std::fs::read_to_string(&meta).map_err(|e| format!("{}: {e}", meta.display()))?;
     let meta: Value = serde_json::from_str(&text).map_err(|e| format!("{}: {e}", meta.display()))?;
@@ -111,12 +119,12 @@ fn forecast(setting: &Setting, guike: &str, raw: &Path, split: &Path, out: &Path
 }
 
 /// Names of the peers in a file of kept predictions, sorted.
-fn peers_in(python: &str, kept: &str) -> Result<Vec<String>, String> {
+fn peers_in(setting: &Setting, python: &str, kept: &str) -> Result<Vec<String>, String> {
     let code = "import sys, pyarrow.parquet as p\n\
                 names = p.read_schema(sys.argv[1]).names\n\
                 print('\\n'.join(sorted({n[:-2] for n in names if n.endswith(':s')})))";
     let command = [python, "-c", code, kept].map(str::to_owned);
-    let (_, text) = measured(&command, &PathBuf::from(std::env::temp_dir()))?;
+    let (_, text) = measured(&command, &setting.scratch)?;
     Ok(text.lines().map(str::to_owned).collect())
 }
 
@@ -176,6 +184,9 @@ mod tests {
             gini_difference: None,
         };
         let rows = [row("guike", 0.7, 0.8), row("lt_bgnbd_gg", 0.6, 0.9), row("lgbm_l2", 0.99, 0.99)];
-        assert_eq!(verdict(&rows), "log: Gini 0.7000 against 0.6000 met, bias 1.100 met, AUC 0.8000 against 0.9000 MISSED");
+        assert_eq!(
+            verdict(&rows),
+            "log: Gini 0.7000 against 0.6000 met, bias 1.100 met, AUC 0.8000 against 0.9000 MISSED"
+        );
     }
 }

@@ -5,16 +5,16 @@
 
 use std::path::Path;
 
+use guike_btyd::CountModel;
 use guike_btyd::bg_nbd::BgNbd;
 use guike_btyd::fit::FitOptions;
 use guike_btyd::grouped::Grouped;
-use guike_btyd::CountModel;
 use serde::{Deserialize, Serialize};
 
 use crate::record::{Case, Contender, Record};
 use crate::summary::Summary;
-use crate::usage::{measured, timed, Cost};
-use crate::{peers, simulated, Setting};
+use crate::usage::{Cost, measured, timed};
+use crate::{Setting, peers, simulated};
 
 const HORIZON_WEEKS: f64 = 39.0;
 const SIMULATED_CUSTOMERS: usize = 1_000_000;
@@ -38,7 +38,7 @@ struct Turn {
 pub(crate) fn fit_once(path: &Path, horizon_weeks: &str) -> Result<(), String> {
     let horizon: f64 = horizon_weeks.parse().map_err(|_| format!("`{horizon_weeks}` is not a number of weeks"))?;
     let summary = Summary::read(path)?;
-    let group = || Grouped::new(&summary.repeats, &summary.recency, &summary.age).map_err(|e| e.to_string());
+    let group = || Grouped::from_days(&summary.repeats, &summary.recency, &summary.age).map_err(|e| e.to_string());
     let (estimate, fit) = timed(|| BgNbd::fit(&group()?, &FitOptions::default()).map_err(|e| e.to_string()));
     let model = estimate?.model;
     let (expected, predict) = timed(|| group().map(|grouped| expected(&model, &grouped, horizon)));
@@ -127,7 +127,8 @@ fn predict_cost(turn: &Turn) -> Cost {
 }
 
 fn contender(name: &str, turns: &[Turn], of: fn(&Turn) -> Cost) -> Contender {
-    let parameters = turns.last().map(|t| t.parameters.iter().map(|p| format!("{p:.4}")).collect::<Vec<_>>().join(", "));
+    let parameters =
+        turns.last().map(|t| t.parameters.iter().map(|p| format!("{p:.4}")).collect::<Vec<_>>().join(", "));
     let total = turns.last().map_or(0.0, |t| t.expected_total);
     Contender {
         name: name.to_owned(),

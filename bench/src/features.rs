@@ -8,8 +8,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::record::{Case, Contender, Record};
-use crate::usage::{measured, Cost};
-use crate::{peers, Setting};
+use crate::usage::{Cost, measured};
+use crate::{Setting, peers};
 
 const ROUNDS: usize = 3;
 const ROWS: &str = "20000000";
@@ -32,12 +32,29 @@ pub(crate) fn run(setting: &Setting) -> Result<Record, String> {
     if !Path::new(&log).is_file() {
         eprintln!("making {log}");
         let unfinished = format!("{log}.part");
-        measured(&[python.clone(), script("make_feature_log.py"), unfinished.clone(), "--rows".into(), ROWS.into()], &setting.scratch)?;
+        measured(
+            &[python.clone(), script("make_feature_log.py"), unfinished.clone(), "--rows".into(), ROWS.into()],
+            &setting.scratch,
+        )?;
         std::fs::rename(&unfinished, &log).map_err(|e| format!("{log}: {e}"))?;
     }
     let ours_out = file("features-guike.parquet");
-    let ours = ["features", &log, "--out", &ours_out, "--only", NAMES, "--cutoff", CUTOFF, "--memory", "768MiB", "--threads", "2"];
-    let ours: Vec<String> = std::iter::once(guike).chain(ours.map(str::to_owned)).chain(["--quiet".to_owned()]).collect();
+    let ours = [
+        "features",
+        &log,
+        "--out",
+        &ours_out,
+        "--only",
+        NAMES,
+        "--cutoff",
+        CUTOFF,
+        "--memory",
+        "768MiB",
+        "--threads",
+        "2",
+    ];
+    let ours: Vec<String> =
+        std::iter::once(guike).chain(ours.map(str::to_owned)).chain(["--quiet".to_owned()]).collect();
     let theirs = ENGINES.map(|engine| {
         let out = file(&format!("features-{engine}.parquet"));
         let words = [&log, "--cutoff", CUTOFF, "--engine", engine, "--threads", "2", "--out", &out].map(str::to_owned);
@@ -48,7 +65,11 @@ pub(crate) fn run(setting: &Setting) -> Result<Record, String> {
     let mut costs: Vec<Vec<Cost>> = vec![Vec::new(); 1 + ENGINES.len()];
     for round in 0..rounds {
         for (contender, command) in std::iter::once(&ours).chain(&theirs).enumerate() {
-            eprintln!("round {} of {rounds}: {}", round + 1, if contender == 0 { "guike" } else { ENGINES[contender - 1] });
+            eprintln!(
+                "round {} of {rounds}: {}",
+                round + 1,
+                if contender == 0 { "guike" } else { ENGINES[contender - 1] }
+            );
             costs[contender].push(measured(command, &setting.scratch)?.0);
         }
     }
@@ -68,12 +89,17 @@ pub(crate) fn run(setting: &Setting) -> Result<Record, String> {
         let out = file(&format!("features-{engine}.parquet"));
         let command = [&python, &script("compare_features.py"), &ours_out, &out, NAMES].map(|s: &str| s.to_owned());
         let (_, text) = measured(&command, &setting.scratch)?;
-        let said: Value = serde_json::from_str(&text).map_err(|e| format!("compare_features.py printed `{text}`: {e}"))?;
+        let said: Value =
+            serde_json::from_str(&text).map_err(|e| format!("compare_features.py printed `{text}`: {e}"))?;
         let apart = said["apart"].as_f64().unwrap_or(f64::INFINITY);
         if said["only_one_side"] != 0 || apart > 1e-6 {
             return Err(format!("the features of guike and {engine} differ: {}", text.trim()));
         }
-        contenders.push(contender(engine, costs, format!("{} customers, at most {apart:.0e} apart", said["customers"])));
+        contenders.push(contender(
+            engine,
+            costs,
+            format!("{} customers, at most {apart:.0e} apart", said["customers"]),
+        ));
     }
     let data = "20,000,000 rows, 1,000,000 customers".to_owned();
     record.cases.push(Case { work: "14 features".to_owned(), data, contenders });

@@ -11,6 +11,7 @@ mod features;
 mod page;
 mod peers;
 mod record;
+mod simulated;
 mod steps;
 mod summary;
 mod usage;

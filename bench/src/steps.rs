@@ -2,9 +2,9 @@
 
 use guike_core::{Cases, Cutoff, Day, FitContext, Horizon, Quiet, Seed, TrainingSet};
 
-use crate::record::{Case, Contender, Record};
-use crate::usage::{measured, timed, Cost};
 use crate::Setting;
+use crate::record::{Case, Contender, Record};
+use crate::usage::{Cost, measured, timed};
 
 const ROUNDS: usize = 7;
 const CUTOFF: &str = "1997-09-30";
@@ -44,7 +44,7 @@ pub(crate) fn run(setting: &Setting) -> Result<Record, String> {
         note(format!("all {} features of every customer", table.columns().len()), cost);
         let cases = Cases { cutoff, horizon, rfm: &rfm, features: None };
         let train = TrainingSet { now: cases, anchors: &[] };
-        for learner in guike_btyd::learners::all() {
+        for learner in guike_btyd::learners::learners() {
             let context = FitContext { seed: Seed(1), progress: &Quiet };
             let (fitted, cost) = timed(|| learner.fit(&train, &context));
             // a learner that needs what this log does not have is no step of this run
@@ -60,7 +60,8 @@ pub(crate) fn run(setting: &Setting) -> Result<Record, String> {
     }
     let guike = setting.guike()?.display().to_string();
     let out = setting.scratch.join("steps-run").display().to_string();
-    let words = ["run", &path.display().to_string(), "--quiet", "--out", &out, "--cutoff", CUTOFF, "--horizon", HORIZON];
+    let words =
+        ["run", &path.display().to_string(), "--quiet", "--out", &out, "--cutoff", CUTOFF, "--horizon", HORIZON];
     let command: Vec<String> = std::iter::once(guike).chain(words.map(str::to_owned)).collect();
     let whole = (0..rounds).map(|_| Ok(measured(&command, &setting.scratch)?.0)).collect::<Result<Vec<_>, String>>()?;
     let peak = whole.iter().map(|c| c.peak_mib).reduce(f64::max);

@@ -1,4 +1,4 @@
-//! The summary on which both sides fit: repeats, recency and age in weeks, one row per customer, as a CSV file.
+//! The summary on which both sides fit: repeats, recency and age in days, one row per customer, as a CSV file.
 //!
 //! Both contenders read the same file, so that nobody profits from another notion of a purchase day.
 
@@ -12,14 +12,13 @@ use guike_core::{Cutoff, Day, Quiet, RfmTable};
 pub(crate) struct Summary {
     /// Repeat purchase days.
     pub(crate) repeats: Vec<u32>,
-    /// First to last purchase day, in weeks.
+    /// First to last purchase day, in days.
     pub(crate) recency: Vec<f64>,
-    /// First purchase day to cutoff, in weeks.
+    /// First purchase day to cutoff, in days.
     pub(crate) age: Vec<f64>,
 }
 
 const HEADER: &str = "frequency,recency,age";
-const DAYS_PER_WEEK: f64 = 7.0;
 
 impl Summary {
     /// The summary of a log as of the end of `cutoff_day`.
@@ -27,13 +26,13 @@ impl Summary {
     /// # Errors
     /// When the log cannot be read.
     pub(crate) fn of_log(path: &Path, cutoff_day: Day) -> Result<Summary, String> {
-        let imported = guike_data::import(path, &guike_data::ImportOptions::default(), &Quiet).map_err(|e| e.to_string())?;
+        let imported =
+            guike_data::import(path, &guike_data::ImportOptions::default(), &Quiet).map_err(|e| e.to_string())?;
         Ok(Summary::of_rfm(&guike_features::rfm(&imported.log.before(Cutoff::after(cutoff_day)), 1)))
     }
 
     pub(crate) fn of_rfm(rfm: &RfmTable) -> Summary {
-        let weeks = |days: &[f64]| days.iter().map(|d| d / DAYS_PER_WEEK).collect();
-        Summary { repeats: rfm.repeats.clone(), recency: weeks(&rfm.recency_days), age: weeks(&rfm.age_days) }
+        Summary { repeats: rfm.repeats.clone(), recency: rfm.recency_days.clone(), age: rfm.age_days.clone() }
     }
 
     pub(crate) fn write(&self, path: &Path) -> Result<(), String> {
@@ -67,7 +66,7 @@ mod tests {
     #[test]
     fn a_summary_survives_its_file() {
         let path = std::env::temp_dir().join(format!("guike-bench-summary-{}.csv", std::process::id()));
-        let summary = Summary { repeats: vec![0, 3], recency: vec![0.0, 30.0 / 7.0], age: vec![12.5, 38.857_142_857_142_86] };
+        let summary = Summary { repeats: vec![0, 3], recency: vec![0.0, 213.0], age: vec![88.0, 272.5] };
         summary.write(&path).expect("can write");
         assert_eq!(Summary::read(&path), Ok(summary));
         std::fs::remove_file(&path).expect("can remove");

@@ -95,7 +95,7 @@ fn a_parquet_file_with_the_wrong_types() {
     writer.close().expect("writes into memory");
     let desk = Desk::new();
     desk.put("log.parquet", bytes);
-    refused(&desk, "log.parquet", &[], DATA, &["log.parquet", "date"]);
+    refused(&desk, "log.parquet", &[], DATA, &["column `", "holds", "needs"]);
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn mixed_currencies() {
 
 #[test]
 fn a_cutoff_before_the_first_order() {
-    refused_csv(shop_csv(80), &["--cutoff", "2020-01-01"], DATA, &["2020-01-01", "first"]);
+    refused_csv(shop_csv(80), &["--cutoff", "2020-01-01"], CONFIG, &["--cutoff", "2020-01-01", "first purchase"]);
 }
 
 #[test]

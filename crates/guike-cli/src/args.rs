@@ -185,7 +185,7 @@ pub(crate) struct DataFlags {
     /// Column of the kind of event (purchase, view, cart …).
     #[arg(long, value_name = "COLUMN")]
     pub(crate) kind: Option<String>,
-    /// Date format, for example `%d/%m/%Y %H:%M`, where the file leaves it open.
+    /// How dates are written, where the file leaves it open: ymd, dmy, mdy …
     #[arg(long, value_name = "FORMAT")]
     pub(crate) date_format: Option<String>,
     /// Text encoding: utf-8, gbk, latin-1 …

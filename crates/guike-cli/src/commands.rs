@@ -101,26 +101,32 @@ fn settings(data: &DataFlags, forecast: Option<&ForecastFlags>) -> Result<Settin
         }
         None => Settings::default(),
     };
-    guike::overlay_columns(
-        &mut s,
-        [
-            ("customer", &data.customer),
-            ("time", &data.time),
-            ("amount", &data.amount),
-            ("price", &data.price),
-            ("quantity", &data.quantity),
-            ("order", &data.order),
-            ("item", &data.item),
-            ("category", &data.category),
-            ("kind", &data.kind),
-            ("date_format", &data.date_format),
-            ("encoding", &data.encoding),
-            ("keep_currency", &data.currency),
-        ],
-    );
+    let read = &mut s.data.read;
+    for (setting, flag) in [
+        (&mut read.customer, &data.customer),
+        (&mut read.time, &data.time),
+        (&mut read.amount, &data.amount),
+        (&mut read.price, &data.price),
+        (&mut read.quantity, &data.quantity),
+        (&mut read.order, &data.order),
+        (&mut read.item, &data.item),
+        (&mut read.category, &data.category),
+        (&mut read.kind, &data.kind),
+        (&mut read.encoding, &data.encoding),
+        (&mut read.currency, &data.currency),
+    ] {
+        if flag.is_some() {
+            setting.clone_from(flag);
+        }
+    }
+    if let Some(format) = &data.date_format {
+        read.date_format = Some(guike::date_format(format)?);
+    }
     if data.customers.is_some() {
         s.customers.clone_from(&data.customers);
     }
+    // the present moment, so that rows from the future are noticed
+    s.data.now = s.data.now.or_else(now);
     if let Some(f) = forecast {
         let to = &mut s.forecast;
         to.horizon = f.horizon.or(to.horizon);
@@ -130,11 +136,17 @@ fn settings(data: &DataFlags, forecast: Option<&ForecastFlags>) -> Result<Settin
             to.model.clone_from(model);
         }
         if let Some(n) = f.tiers {
-            s.tiers.n_tiers = n;
+            s.tiers.tiers = n;
         }
     }
     s.validate()?;
     Ok(s)
+}
+
+/// Now, as a civil moment of the shop; a day ahead, because its clock may be ahead of ours.
+fn now() -> Option<guike_core::Timestamp> {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some(guike_core::Timestamp(i64::try_from(since.as_secs()).ok()? + guike_core::SECONDS_PER_DAY))
 }
 
 fn language_of(flag: Option<Lang>) -> Language {
@@ -221,12 +233,16 @@ fn grouped(x: f64) -> String {
     if x < 0.0 { format!("-{out}") } else { out }
 }
 
+fn names(columns: &[&str]) -> Vec<String> {
+    columns.iter().map(|&c| c.to_owned()).collect()
+}
+
 fn list_features(format: Format) {
     let rows = guike::catalogue()
         .into_iter()
         .map(|d| vec![json!(d.name), json!(d.unit), json!(d.null_rule), json!(d.description)])
         .collect();
-    Rows { columns: vec!["name", "unit", "missing", "description"], rows }.print(format);
+    Rows { columns: names(&["name", "unit", "missing", "description"]), rows }.print(format);
 }
 
 fn list_models(format: Format) {
@@ -234,7 +250,7 @@ fn list_models(format: Format) {
         .into_iter()
         .map(|l| vec![json!(l.name), json!(l.parameters), json!(l.idea), json!(l.source)])
         .collect();
-    Rows { columns: vec!["name", "parameters", "idea", "source"], rows }.print(format);
+    Rows { columns: names(&["name", "parameters", "idea", "source"]), rows }.print(format);
 }
 
 fn print_standings(selection: &guike::Selection, format: Format, quiet: bool) {
@@ -259,7 +275,7 @@ fn print_standings(selection: &guike::Selection, format: Format, quiet: bool) {
             ]
         })
         .collect();
-    let columns = vec!["candidate", "loss", "extra_lo", "extra_hi", "gini", "bias", "auc", "failure"];
+    let columns = names(&["candidate", "loss", "extra_lo", "extra_hi", "gini", "bias", "auc", "failure"]);
     Rows { columns, rows }.print(format);
     if !quiet {
         show::message(&format!("chosen: {} — {}", selection.selected, selection.text_en));
@@ -271,7 +287,7 @@ fn print_profile(profile: &guike::Profile, format: Format) {
         Format::Json => show::data(&format!("{:#}\n", json!(profile))),
         Format::Csv | Format::Table => {
             let rows = profile.lines().into_iter().map(|(k, v)| vec![json!(k), json!(v)]).collect();
-            Rows { columns: vec!["what", "value"], rows }.print(format);
+            Rows { columns: names(&["what", "value"]), rows }.print(format);
         }
     }
 }

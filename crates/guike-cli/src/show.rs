@@ -27,7 +27,7 @@ pub(crate) fn data(text: &str) {
 /// Rows with named columns, in the format asked for.
 #[derive(Debug)]
 pub(crate) struct Rows {
-    pub(crate) columns: Vec<&'static str>,
+    pub(crate) columns: Vec<String>,
     pub(crate) rows: Vec<Vec<Value>>,
 }
 
@@ -44,7 +44,7 @@ impl Rows {
         let objects: Vec<Value> = self
             .rows
             .iter()
-            .map(|r| Value::Object(self.columns.iter().map(|c| (*c).to_owned()).zip(r.iter().cloned()).collect()))
+            .map(|r| Value::Object(self.columns.iter().cloned().zip(r.iter().cloned()).collect()))
             .collect();
         format!("{:#}\n", Value::Array(objects))
     }
@@ -64,7 +64,7 @@ impl Rows {
     fn table(&self) -> String {
         let mut table = Table::new();
         table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_header(self.columns.iter().copied());
+        table.set_header(&self.columns);
         for r in &self.rows {
             table.add_row(r.iter().map(rounded));
         }

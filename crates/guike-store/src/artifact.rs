@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use guike_core::Artifact;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_128;
@@ -64,6 +65,15 @@ pub fn read_artifact(path: &Path) -> Result<Artifact, StoreError> {
         return Err(corrupt(format!("its checksum is {found} where the file says {}", envelope.checksum)));
     }
     serde_json::from_value(envelope.model).map_err(|e| corrupt(e.to_string()))
+}
+
+/// Reads a JSON file of ours that carries no checksum of its own.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] when it is not JSON or not what it should be.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
+    let bytes = fs::read(path).map_err(io("read", path))?;
+    serde_json::from_slice(&bytes).map_err(|e| StoreError::Corrupt { path: path.to_owned(), reason: e.to_string() })
 }
 
 #[cfg(test)]

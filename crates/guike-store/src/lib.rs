@@ -4,14 +4,16 @@
 //! rename only when all of them are complete ([`Staged`]). A run that is stopped, killed or out of disk leaves the
 //! destination as it was.
 //!
-//! What it does not do: it knows no model and no event; it writes tables, JSON and text, and reads its own JSON back.
+//! What it does not do: it knows no model and no event; it writes tables, JSON and text, and reads its own files back.
 
 mod artifact;
+mod read_csv;
 mod staged;
 mod table_file;
 
-pub use artifact::{read_artifact, write_artifact, ARTIFACT_FORMAT};
-pub use staged::Staged;
+pub use artifact::{ARTIFACT_FORMAT, read_artifact, read_json, write_artifact};
+pub use read_csv::read_csv_columns;
+pub use staged::{Staged, write_file};
 pub use table_file::{significant, write_csv, write_parquet, OutColumn, OutData};
 
 use std::path::{Path, PathBuf};

@@ -126,6 +126,28 @@ fn replace(from: &Path, to: &Path) -> Result<(), StoreError> {
     fs::rename(from, to).map_err(io("rename", from))
 }
 
+/// Writes one file whole or not at all: `fill` writes a hidden neighbour, which is flushed and renamed.
+///
+/// # Errors
+/// [`StoreError::Io`], or what `fill` says; `destination` is then as it was before.
+pub fn write_file(
+    destination: &Path,
+    fill: impl FnOnce(&Path) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let parent = parent_of(destination);
+    fs::create_dir_all(&parent).map_err(io("create", &parent))?;
+    let neighbour = tempfile::Builder::new()
+        .prefix(".")
+        .suffix(".guike-partial")
+        .tempfile_in(&parent)
+        .map_err(io("create", destination))?
+        .into_temp_path();
+    fill(&neighbour)?;
+    File::open(&neighbour).and_then(|f| f.sync_all()).map_err(io("flush", destination))?;
+    neighbour.persist(destination).map_err(|e| io("rename", destination)(e.error))?;
+    sync_folder(&parent)
+}
+
 fn parent_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(p) if !p.as_os_str().is_empty() => p.to_owned(),

@@ -76,6 +76,9 @@ pub enum Error {
     /// The log does not support a forecast.
     #[error("{0}")]
     NoAnswer(String),
+    /// The tier plan is not possible.
+    #[error("[tiers]: {0}")]
+    Plan(#[from] guike_decide::PlanError),
     /// The chosen model could not be fitted.
     #[error(transparent)]
     Fit(FitError),
@@ -117,10 +120,27 @@ impl Error {
                 StoreError::Io { source, .. } => io_kind(source),
                 StoreError::Encode { .. } => ErrorKind::Internal,
             },
-            Error::Config { .. } | Error::ConfigFile { .. } => ErrorKind::Config,
+            Error::Config { .. } | Error::ConfigFile { .. } | Error::Plan(_) => ErrorKind::Config,
             Error::NoAnswer(_) | Error::Fit(_) => ErrorKind::Data,
             Error::Forecast(_) | Error::Internal(_) => ErrorKind::Internal,
             Error::Interrupted => ErrorKind::Interrupted,
         }
+    }
+}
+
+fn io_kind(e: &std::io::Error) -> ErrorKind {
+    match e.kind() {
+        std::io::ErrorKind::NotFound => ErrorKind::NotFound,
+        std::io::ErrorKind::PermissionDenied => ErrorKind::Denied,
+        _ => ErrorKind::Internal,
+    }
+}
+
+fn data_kind(e: &DataError) -> ErrorKind {
+    match e {
+        DataError::Io { source, .. } => io_kind(source),
+        DataError::Option { .. } | DataError::NoSuchColumn { .. } => ErrorKind::Config,
+        DataError::Cancelled(_) => ErrorKind::Interrupted,
+        _ => ErrorKind::Input,
     }
 }

@@ -1,1 +1,37 @@
-//! The façade: import, backtest, forecast, tier, report as plain functions
+//! The façade: import, backtest, forecast, tier, explain and report as plain functions over plain data.
+//!
+//! The one idea: [`run`] is the whole main job, and every step of it is a function of its own that a program may call:
+//! [`import_to`], [`profile`], [`features_to`], [`evaluate`], [`forecast_with`]. [`Settings`] is everything that can be
+//! asked for, [`Error`] everything that can go wrong, and [`learners`] the one table of models.
+//!
+//! It reads logs through `guike-data` and writes results through `guike-store`; it opens no file, socket or clock itself.
+
+pub mod backtest;
+pub mod combination;
+mod demo;
+mod error;
+pub mod forecast;
+pub mod learners;
+mod output;
+pub mod report;
+mod run;
+mod settings;
+mod steps;
+mod tier;
+
+pub use demo::demo;
+pub use error::{Error, ErrorKind};
+pub use guike_data::QualityReport;
+pub use guike_eval::selection::Standing;
+pub use guike_eval::{Scores, Selection};
+pub use learners::{LearnerInfo, describe as describe_learners};
+pub use output::names as file_names;
+pub use run::{
+    DailyTotals, Findings, Holdout, Language, RunSummary, Total, candidates, cutoff_and_horizon, find_out, run,
+};
+pub use settings::{AUTO, ForecastSettings, LevelRule, Settings, date_format};
+pub use steps::{
+    CatalogueEntry, FeatureRequest, Profile, catalogue, evaluate, features_to, forecast_with, import_to, in_pool,
+    profile,
+};
+pub use tier::{PreviousTiers, Tiers};

@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use guike_core::{
-    Cases, Cutoff, EventLog, Forecasts, Horizon, Learner, Note, Progress, RfmTable,
+    Cases, Cutoff, EventLog, Forecasts, Horizon, Learner, Progress, RfmTable,
 };
 use guike_data::{import, Imported, QualityReport};
-use guike_decide::Tiering;
 use guike_eval::{Scores, Selection};
 use guike_store::Staged;
 use serde::Serialize;
@@ -17,6 +16,7 @@ use crate::error::Error;
 use crate::forecast::{calibrate, choose, fit_final, Final};
 use crate::learners;
 use crate::output;
+use crate::tier::{tier, PreviousTiers, Tiers};
 use crate::settings::{LevelRule, Settings, AUTO};
 
 /// Tried in this order when there is no backtest to choose by, or the chosen model cannot be fitted to everything.
@@ -54,7 +54,7 @@ pub struct Findings {
     /// The shop's expected total.
     pub total: Total,
     /// Who is who.
-    pub tiering: Tiering,
+    pub tiers: Tiers,
     /// The forecast against what the log says happened after the cutoff, where it goes on.
     pub holdout: Option<Holdout>,
     /// Daily totals up to the cutoff.
@@ -156,7 +156,7 @@ pub fn run(
     let staged = Staged::begin(out)?;
     progress.stage("reading", 0);
     let imported = import(log, &settings.data, progress)?;
-    let previous = previous_tiers.map(output::read_tiers).transpose()?;
+    let previous = previous_tiers.map(PreviousTiers::read).transpose()?;
     let findings = find_out(imported, previous.as_ref(), settings, progress)?;
     progress.stage("writing", 0);
     output::write(&staged, &findings, settings, log, language)?;
@@ -221,7 +221,7 @@ pub fn cutoff_and_horizon(log: &EventLog, settings: &Settings) -> Result<(Cutoff
 /// [`Error`].
 pub fn find_out(
     imported: Imported,
-    previous: Option<&output::PreviousTiers>,
+    previous: Option<&PreviousTiers>,
     settings: &Settings,
     progress: &dyn Progress,
 ) -> Result<Findings, Error> {
@@ -244,7 +244,8 @@ pub fn find_out(
     let total = total(&forecasts, &fitted);
     let holdout = holdout(&log, cutoff, horizon, &known, &fitted)?;
     progress.stage("tiering", 0);
-    let tiering = output::tier(&log, &known.rfm, &forecasts, previous, settings)?;
+    let tiers = tier(&log, cutoff, horizon, &known.rfm, &forecasts, previous, settings)?;
+    notes.extend(tiers.tiering.notes.iter().cloned());
     Ok(Findings {
         quality,
         cutoff,
@@ -257,7 +258,7 @@ pub fn find_out(
         fitted,
         forecasts,
         total,
-        tiering,
+        tiers,
         holdout,
         daily,
         notes,
@@ -389,13 +390,8 @@ fn summary(out: &Path, f: &Findings) -> RunSummary {
         why: f.why[0].clone(),
         total: f.total,
         currency: f.log.currency().map(str::to_owned),
-        tiers: f.tiering.tiers.iter().map(|t| (t.name_en.clone(), t.n_customers, t.value_share)).collect(),
+        tiers: f.tiers.tiering.analysis.iter().map(|t| (t.name.en.clone(), t.n, t.share_value)).collect(),
         holdout: f.holdout.clone(),
         notes: f.notes.clone(),
     }
-}
-
-/// Remarks worth a line in the report.
-pub fn note_texts(notes: &[Note]) -> Vec<String> {
-    notes.iter().map(|n| n.0.clone()).collect()
 }

@@ -1,9 +1,10 @@
 //! Everything a run can be told, as plain data: the contents of `guike.toml`, overlaid by flags.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use guike_core::{Day, Horizon, Seed};
 use guike_data::ImportOptions;
+use guike_data::dates::DateFormat;
 use guike_decide::TierPlan;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,9 @@ use crate::learners;
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
+    /// File of customer attributes, with the customer's column.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customers: Option<PathBuf>,
     /// What to forecast and how.
     pub forecast: ForecastSettings,
     /// How to tier.
@@ -105,6 +109,18 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// The date format of this name.
+///
+/// # Errors
+/// [`Error::Config`] with the names there are.
+pub fn date_format(name: &str) -> Result<DateFormat, Error> {
+    DateFormat::try_from(name.to_owned()).map_err(|_| Error::Config {
+        what: "--date-format".to_owned(),
+        value: name.to_owned(),
+        rule: format!("it is one of {}", DateFormat::ALL.map(DateFormat::name).join(", ")),
+    })
 }
 
 #[cfg(test)]

@@ -1,0 +1,203 @@
+//! The files of a run: what stands in each of them, in which column.
+//!
+//! `docs/files.md` describes them for readers; this is the only place that names them.
+
+use std::path::Path;
+
+use guike_eval::{AnchorPlan, Selection};
+use guike_store::{write_artifact, write_csv, write_parquet, OutColumn, OutData, Staged};
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::forecast::Calibration;
+use crate::report;
+use crate::run::{Findings, Holdout, Language, Total};
+use crate::settings::Settings;
+
+/// File names within the folder of a run.
+pub mod names {
+    /// One row per customer.
+    pub const FORECASTS_CSV: &str = "forecasts.csv";
+    /// The same with all bits.
+    pub const FORECASTS_PARQUET: &str = "forecasts.parquet";
+    /// Tier, scores and group per customer.
+    pub const TIERS_CSV: &str = "tiers.csv";
+    /// What was read, kept and dropped.
+    pub const QUALITY_JSON: &str = "quality.json";
+    /// Backtest of every candidate.
+    pub const EVALUATION_JSON: &str = "evaluation.json";
+    /// Each tier's rule and worth.
+    pub const TIERS_JSON: &str = "tiers.json";
+    /// The page for people.
+    pub const REPORT_HTML: &str = "report.html";
+    /// The fitted model.
+    pub const MODEL_JSON: &str = "model/model.json";
+    /// The corrections that belong to it.
+    pub const CALIBRATION_JSON: &str = "model/calibration.json";
+    /// The settings of the run.
+    pub const SETTINGS_TOML: &str = "guike.toml";
+}
+
+/// What `evaluation.json` holds.
+#[derive(Serialize)]
+struct Evaluation<'a> {
+    guike: &'static str,
+    cutoff: String,
+    horizon_days: u32,
+    chosen: &'a str,
+    why: &'a str,
+    anchors: &'a AnchorPlan,
+    selection: Option<&'a Selection>,
+    calibration: &'a Calibration,
+    total: Total,
+    holdout: Option<&'a Holdout>,
+    notes: &'a [String],
+}
+
+/// Writes everything into the staging folder.
+///
+/// # Errors
+/// [`Error::Store`], or [`Error::Internal`] when something of ours cannot be encoded.
+pub fn write(
+    staged: &Staged,
+    findings: &Findings,
+    settings: &Settings,
+    log: &Path,
+    language: Language,
+) -> Result<(), Error> {
+    write_forecasts(staged, findings)?;
+    write_tiers(staged, findings)?;
+    let f = findings;
+    json(staged, names::QUALITY_JSON, &f.quality)?;
+    json(staged, names::TIERS_JSON, &TiersFile::of(f))?;
+    let evaluation = Evaluation {
+        guike: env!("CARGO_PKG_VERSION"),
+        cutoff: f.cutoff.to_string(),
+        horizon_days: f.horizon.days(),
+        chosen: &f.chosen,
+        why: &f.why[0],
+        anchors: &f.backtest.plan,
+        selection: f.selection.as_ref(),
+        calibration: &f.fitted.calibration,
+        total: f.total,
+        holdout: f.holdout.as_ref(),
+        notes: &f.notes,
+    };
+    json(staged, names::EVALUATION_JSON, &evaluation)?;
+    write_artifact(staged, names::MODEL_JSON, &f.fitted.model.save())?;
+    json(staged, names::CALIBRATION_JSON, &f.fitted.calibration)?;
+    staged.write(names::SETTINGS_TOML, settings.to_toml()?)?;
+    let source = log.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let page = report::render(&report::fill(f, settings, &source, language)).map_err(Error::Internal)?;
+    staged.write(names::REPORT_HTML, page)?;
+    Ok(())
+}
+
+/// The rule and worth of every tier, without the customers.
+#[derive(Serialize)]
+struct TiersFile<'a> {
+    plan: &'a guike_decide::TierPlan,
+    rule: &'a guike_decide::TierRule,
+    tiers: &'a [guike_decide::TierAnalysis],
+    silhouette: Option<f64>,
+    stability: &'a Option<guike_decide::stability::Stability>,
+    held_by_margin: usize,
+    migration: &'a Option<guike_decide::Migration>,
+    notes: &'a [String],
+}
+
+impl<'a> TiersFile<'a> {
+    fn of(f: &'a Findings) -> TiersFile<'a> {
+        let t = &f.tiers.tiering;
+        TiersFile {
+            plan: &t.plan,
+            rule: &t.rule,
+            tiers: &t.analysis,
+            silhouette: t.silhouette,
+            stability: &t.stability,
+            held_by_margin: t.held_by_margin,
+            migration: &f.tiers.migration,
+            notes: &t.notes,
+        }
+    }
+}
+
+fn json(staged: &Staged, name: &str, value: &impl Serialize) -> Result<(), Error> {
+    let text =
+        serde_json::to_string_pretty(value).map_err(|e| Error::Internal(format!("`{name}` has no JSON form: {e}")))?;
+    Ok(staged.write(name, text + "\n")?)
+}
+
+/// Ids of the cases, in their order.
+pub(crate) fn ids(f: &Findings) -> Vec<String> {
+    f.rfm.customer_idx.iter().map(|&c| f.log.customer_ids()[c as usize].clone()).collect()
+}
+
+/// Calls `use_it` with the columns of a forecast table; `tier` is left out where there is none.
+pub(crate) fn with_forecast_columns<T>(
+    ids: &[String],
+    forecasts: &guike_core::Forecasts,
+    tier: Option<&[String]>,
+    use_it: impl FnOnce(&[OutColumn<'_>]) -> T,
+) -> Result<T, Error> {
+    let quantile = |level: f64| {
+        forecasts.spend.at(level).ok_or_else(|| Error::Internal(format!("forecasts lack the quantile {level}")))
+    };
+    let quantiles = [
+        ("median_spend", quantile(0.5)?),
+        ("spend_p05", quantile(0.05)?),
+        ("spend_p10", quantile(0.1)?),
+        ("spend_p90", quantile(0.9)?),
+        ("spend_p95", quantile(0.95)?),
+    ];
+    let number = |name, values| OutColumn { name, data: OutData::Number(values) };
+    let mut columns = vec![
+        OutColumn { name: "customer_id", data: OutData::Text(ids) },
+        number("expected_orders", &forecasts.expected_orders),
+        number("expected_spend", &forecasts.expected_spend),
+    ];
+    columns.extend(quantiles.iter().map(|(name, values)| number(name, values)));
+    columns.push(number("p_active", &forecasts.p_active));
+    columns.push(number("next_order_days", &forecasts.next_order_days));
+    columns.extend(tier.map(|t| OutColumn { name: "tier", data: OutData::Text(t) }));
+    Ok(use_it(&columns))
+}
+
+fn tier_keys(f: &Findings) -> Vec<String> {
+    let t = &f.tiers.tiering;
+    t.tiers.iter().map(|&i| t.names[usize::from(i)].key.clone()).collect()
+}
+
+fn write_forecasts(staged: &Staged, f: &Findings) -> Result<(), Error> {
+    let (csv, parquet) = (staged.path(names::FORECASTS_CSV)?, staged.path(names::FORECASTS_PARQUET)?);
+    with_forecast_columns(&ids(f), &f.forecasts, Some(&tier_keys(f)), |columns| {
+        write_csv(&csv, columns)?;
+        write_parquet(&parquet, columns)
+    })??;
+    Ok(())
+}
+
+fn write_tiers(staged: &Staged, f: &Findings) -> Result<(), Error> {
+    let t = &f.tiers.tiering;
+    let groups = &f.tiers.rfm_groups;
+    let zh: Vec<String> = t.tiers.iter().map(|&i| t.names[usize::from(i)].zh.clone()).collect();
+    let scores: Vec<String> = groups.scores.iter().map(|[r, q, m]| format!("{r}{q}{m}")).collect();
+    let group: Vec<String> = groups.groups.iter().map(|g| g.key().to_owned()).collect();
+    let group_zh: Vec<String> = groups.groups.iter().map(|g| g.zh().to_owned()).collect();
+    let recency: Vec<f64> = f.rfm.age_days.iter().zip(&f.rfm.recency_days).map(|(age, last)| age - last).collect();
+    let frequency: Vec<i64> = f.rfm.repeats.iter().map(|&x| i64::from(x) + 1).collect();
+    let columns = [
+        OutColumn { name: "customer_id", data: OutData::Text(&ids(f)) },
+        OutColumn { name: "tier", data: OutData::Text(&tier_keys(f)) },
+        OutColumn { name: "tier_zh", data: OutData::Text(&zh) },
+        OutColumn { name: "expected_spend", data: OutData::Number(&f.forecasts.expected_spend) },
+        OutColumn { name: "p_active", data: OutData::Number(&f.forecasts.p_active) },
+        OutColumn { name: "days_since_last_order", data: OutData::Number(&recency) },
+        OutColumn { name: "purchase_days", data: OutData::Integer(&frequency) },
+        OutColumn { name: "spend_so_far", data: OutData::Number(&f.rfm.spend_total) },
+        OutColumn { name: "rfm_score", data: OutData::Text(&scores) },
+        OutColumn { name: "rfm_group", data: OutData::Text(&group) },
+        OutColumn { name: "rfm_group_zh", data: OutData::Text(&group_zh) },
+    ];
+    Ok(write_csv(&staged.path(names::TIERS_CSV)?, &columns)?)
+}

@@ -1,0 +1,261 @@
+//! The steps of the main job, each as a function of its own.
+
+use std::path::Path;
+
+use guike_core::{Cutoff, Day, Horizon, Progress};
+use guike_data::{Imported, QualityReport, import};
+use guike_eval::Selection;
+use guike_features::{CATALOGUE, FeatureSet, LogShape};
+use guike_store::{OutColumn, OutData, read_artifact, read_json, write_parquet};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::backtest::{Known, backtest};
+use crate::error::Error;
+use crate::forecast::{Calibration, Final, choose};
+use crate::learners;
+use crate::output;
+use crate::run::{candidates, cutoff_and_horizon};
+use crate::settings::Settings;
+
+/// Runs `job` with this many threads; results are the same at any number.
+///
+/// # Errors
+/// As the job, and [`Error::Config`] for zero threads.
+pub fn in_pool<T: Send>(threads: Option<usize>, job: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
+    let Some(n) = threads else { return job() };
+    if n == 0 {
+        return Err(Error::Config {
+            what: "--threads".to_owned(),
+            value: "0".to_owned(),
+            rule: "give at least 1, or leave it out to use all cores".to_owned(),
+        });
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(n).build();
+    pool.map_err(|e| Error::Internal(format!("no threads: {e}")))?.install(job)
+}
+
+/// Reads and cleans a log into one Parquet file, sorted by customer and time.
+///
+/// # Errors
+/// [`Error`]; `out` is then as it was before.
+pub fn import_to(
+    log: &Path,
+    out: &Path,
+    settings: &Settings,
+    progress: &dyn Progress,
+) -> Result<QualityReport, Error> {
+    settings.validate()?;
+    let imported = import(log, &settings.data, progress)?;
+    guike_data::canonical::write_canonical(&imported.log, out)?;
+    Ok(imported.quality)
+}
+
+/// What a log holds.
+#[derive(Debug, Clone, Serialize)]
+pub struct Profile {
+    /// Rows, columns and cleaning.
+    pub quality: QualityReport,
+    /// Events in the cleaned log.
+    pub events: usize,
+    /// Customers with a purchase more than once.
+    pub repeat_customers: usize,
+    /// Total spend, in currency units.
+    pub spend: f64,
+}
+
+impl Profile {
+    /// The profile as lines of name and value, for a terminal.
+    pub fn lines(&self) -> Vec<(String, String)> {
+        let q = &self.quality;
+        let day = |d: Option<Day>| d.map_or_else(|| "–".to_owned(), |d| d.to_string());
+        let mut lines = vec![
+            ("format".to_owned(), q.source.format.clone()),
+            ("rows read".to_owned(), q.rows_read.to_string()),
+            ("rows kept".to_owned(), q.rows_kept.to_string()),
+        ];
+        lines.extend(q.dropped.iter().map(|d| (format!("dropped: {}", d.reason.words()), d.rows.to_string())));
+        lines.extend(q.mapping.iter().map(|m| (m.role.clone(), format!("`{}` ({})", m.column, m.because))));
+        lines.extend([
+            ("amount is".to_owned(), q.amount.clone()),
+            ("dates are".to_owned(), q.date_format.clone()),
+            ("customers".to_owned(), q.customers.to_string()),
+            ("  who bought on two days or more".to_owned(), self.repeat_customers.to_string()),
+            ("first day".to_owned(), day(q.first_day)),
+            ("last day".to_owned(), day(q.last_day)),
+            ("total spend".to_owned(), format!("{:.2}", self.spend)),
+        ]);
+        lines.extend(q.notes.iter().map(|n| ("note".to_owned(), n.clone())));
+        lines
+    }
+}
+
+/// Reads a log and says what it holds.
+///
+/// # Errors
+/// [`Error`].
+pub fn profile(log: &Path, settings: &Settings, progress: &dyn Progress) -> Result<Profile, Error> {
+    settings.validate()?;
+    let Imported { log, quality, .. } = import(log, &settings.data, progress)?;
+    let (mut repeat_customers, mut micros) = (0, 0_i128);
+    for customer in 0..log.n_customers() {
+        let mut days = 0;
+        for d in guike_features::purchase_days(log.customer(customer)) {
+            days += 1;
+            micros += d.micros;
+        }
+        repeat_customers += usize::from(days > 1);
+    }
+    Ok(Profile { quality, events: log.n_events(), repeat_customers, spend: guike_core::Money::sum_units(micros) })
+}
+
+/// One feature of the catalogue, for people.
+#[derive(Debug, Clone, Serialize)]
+pub struct CatalogueEntry {
+    /// Name; `{}` stands for the window, weekday … of a family.
+    pub name: &'static str,
+    /// Unit.
+    pub unit: &'static str,
+    /// When it is missing.
+    pub null_rule: &'static str,
+    /// One line.
+    pub description: &'static str,
+    /// What the log must have for it.
+    pub needs: &'static str,
+}
+
+/// Every feature that can be computed.
+pub fn catalogue() -> Vec<CatalogueEntry> {
+    CATALOGUE
+        .iter()
+        .map(|d| CatalogueEntry {
+            name: d.name,
+            unit: d.unit,
+            null_rule: d.missing,
+            description: d.about,
+            needs: d.needs(),
+        })
+        .collect()
+}
+
+/// Which features to compute.
+#[derive(Debug, Clone)]
+pub struct FeatureRequest {
+    /// Only these; empty for all that the log offers.
+    pub only: Vec<String>,
+    /// Last known day; default the log's last purchase day.
+    pub cutoff: Option<Day>,
+    /// Horizon, for features of the same period a year earlier.
+    pub horizon: Horizon,
+    /// Row data held in memory before spilling to disk, in bytes.
+    pub memory_limit: u64,
+}
+
+/// Computes every customer's features and writes them as Parquet; gives the numbers of rows and columns.
+///
+/// # Errors
+/// [`Error`]; `out` is then as it was before.
+pub fn features_to(
+    log: &Path,
+    out: &Path,
+    settings: &Settings,
+    request: &FeatureRequest,
+    progress: &dyn Progress,
+) -> Result<(usize, usize), Error> {
+    let mut settings = settings.clone();
+    settings.forecast.cutoff = request.cutoff.or(settings.forecast.cutoff);
+    settings.data.memory_mib.0 = (request.memory_limit >> 20).max(1);
+    let Imported { log, .. } = import(log, &settings.data, progress)?;
+    let (cutoff, _) = cutoff_and_horizon(&log, &settings)?;
+    let past = log.before(cutoff);
+    let shape = LogShape::of(&past);
+    let set = if request.only.is_empty() {
+        FeatureSet::all(&shape, request.horizon)
+    } else {
+        let names: Vec<&str> = request.only.iter().map(String::as_str).collect();
+        FeatureSet::named(&names, &shape, request.horizon).map_err(|e| Error::Config {
+            what: "--only".to_owned(),
+            value: request.only.join(","),
+            rule: e.to_string(),
+        })?
+    };
+    progress.stage("computing features", 0);
+    let buyers = past.buyers();
+    let table = guike_features::feature_table(&past, &buyers, &set);
+    let ids: Vec<String> = buyers.iter().map(|&c| log.customer_ids()[c as usize].clone()).collect();
+    write_table(out, &ids, &table)?;
+    Ok((table.n_rows(), table.columns().len()))
+}
+
+fn write_table(out: &Path, ids: &[String], table: &guike_core::Table) -> Result<(), Error> {
+    // a category is written as its name
+    let texts: Vec<Option<Vec<String>>> = table
+        .columns()
+        .iter()
+        .map(|c| match &c.data {
+            guike_core::ColumnData::Numeric(_) => None,
+            guike_core::ColumnData::Categorical { codes, levels } => {
+                Some(codes.iter().map(|&i| levels.get(i as usize).cloned().unwrap_or_default()).collect())
+            }
+        })
+        .collect();
+    let mut columns = vec![OutColumn { name: "customer_id", data: OutData::Text(ids) }];
+    for (c, text) in table.columns().iter().zip(&texts) {
+        let data = match (&c.data, text) {
+            (guike_core::ColumnData::Numeric(v), _) => OutData::Number(v),
+            (_, Some(text)) => OutData::Text(text),
+            (_, None) => OutData::Text(&[]),
+        };
+        columns.push(OutColumn { name: &c.name, data });
+    }
+    Ok(guike_store::write_file(out, |path| write_parquet(path, &columns))?)
+}
+
+/// Backtests every candidate and says who wins and why.
+///
+/// # Errors
+/// [`Error::NoAnswer`] when the history is too short for a backtest.
+pub fn evaluate(log: &Path, settings: &Settings, progress: &dyn Progress) -> Result<Selection, Error> {
+    settings.validate()?;
+    let Imported { log, .. } = import(log, &settings.data, progress)?;
+    let (cutoff, horizon) = cutoff_and_horizon(&log, settings)?;
+    let tested = backtest(&log, cutoff, horizon, &candidates(settings)?, settings.forecast.seed, progress)?;
+    choose(&tested, settings.forecast.seed)?.ok_or_else(|| Error::NoAnswer(tested.plan.notes.join("; ")))
+}
+
+/// Forecasts a log with the model of an earlier run; gives column names and rows.
+///
+/// # Errors
+/// [`Error`].
+pub fn forecast_with(
+    log: &Path,
+    model_dir: &Path,
+    cutoff: Option<Day>,
+    horizon: Option<Horizon>,
+    settings: &Settings,
+    progress: &dyn Progress,
+) -> Result<(Vec<String>, Vec<Vec<Value>>), Error> {
+    let file = |name: &str| model_dir.join(Path::new(name).file_name().unwrap_or_default());
+    let artifact = read_artifact(&file(output::names::MODEL_JSON))?;
+    let calibration: Calibration = read_json(&file(output::names::CALIBRATION_JSON))?;
+    let model = learners::load(&artifact)?;
+    let mut settings = settings.clone();
+    settings.forecast.cutoff = cutoff.or(settings.forecast.cutoff);
+    settings.forecast.horizon = horizon.or(Some(model.card().horizon));
+    let Imported { log, .. } = import(log, &settings.data, progress)?;
+    let (cutoff, horizon) = cutoff_and_horizon(&log, &settings)?;
+    let known = Known::at(&log, cutoff, horizon);
+    let forecasts = Final { model, calibration, notes: Vec::new() }.forecast(&known.cases())?;
+    let ids: Vec<String> =
+        known.rfm.customer_idx.iter().map(|&c| log.customer_ids()[c as usize].clone()).collect();
+    output::with_forecast_columns(&ids, &forecasts, None, |columns| {
+        let names = columns.iter().map(|c| c.name.to_owned()).collect();
+        let cell = |c: &OutColumn<'_>, i: usize| match c.data {
+            OutData::Text(v) => json!(v[i]),
+            OutData::Number(v) => json!(v[i].is_finite().then(|| guike_store::significant(v[i]))),
+            OutData::Integer(v) => json!(v[i]),
+        };
+        let rows = (0..ids.len()).map(|i| columns.iter().map(|c| cell(c, i)).collect()).collect();
+        (names, rows)
+    })
+}

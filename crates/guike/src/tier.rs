@@ -1,0 +1,82 @@
+//! Tiers of the forecast customers, and who moved since an earlier run.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use guike_core::{Cutoff, EventLog, Forecasts, Horizon, RfmTable};
+use guike_decide::migration::Placed;
+use guike_decide::{migration, Migration, Population, RfmGroups, Tiering};
+use guike_store::read_csv_columns;
+
+use crate::error::Error;
+use crate::settings::Settings;
+
+/// Tiers and value of an earlier run, by customer id.
+#[derive(Debug, Clone, Default)]
+pub struct PreviousTiers {
+    by_id: BTreeMap<String, (String, f64)>,
+}
+
+impl PreviousTiers {
+    /// Reads the `tiers.csv` of an earlier run.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the file is missing or is not one of ours.
+    pub fn read(path: &Path) -> Result<PreviousTiers, Error> {
+        let rows = read_csv_columns(path, &["customer_id", "tier", "expected_spend"])?;
+        let entry = |row: Vec<String>| {
+            let mut cells = row.into_iter();
+            let (id, tier, value) = (cells.next()?, cells.next()?, cells.next()?);
+            Some((id, (tier, value.parse().unwrap_or(0.0))))
+        };
+        Ok(PreviousTiers { by_id: rows.into_iter().filter_map(entry).collect() })
+    }
+}
+
+/// Who is who.
+#[derive(Debug)]
+pub struct Tiers {
+    /// Tiers, their rule and what they are worth.
+    pub tiering: Tiering,
+    /// Recency, frequency and money scores with their named groups.
+    pub rfm_groups: RfmGroups,
+    /// Who moved since the earlier run, where there was one.
+    pub migration: Option<Migration>,
+}
+
+/// Places every case in a tier by the plan of the settings.
+///
+/// # Errors
+/// [`Error::Plan`] when the plan is not possible for these customers.
+pub fn tier(
+    log: &EventLog,
+    cutoff: Cutoff,
+    horizon: Horizon,
+    rfm: &RfmTable,
+    forecasts: &Forecasts,
+    previous: Option<&PreviousTiers>,
+    settings: &Settings,
+) -> Result<Tiers, Error> {
+    let features = guike_features::features(&log.before(cutoff), &rfm.customer_idx, horizon);
+    let people = Population { forecasts, rfm, features: Some(&features) };
+    let mut plan = settings.tiers.clone();
+    plan.seed = settings.forecast.seed.derive("tiers");
+    let names = plan.tier_names();
+    let number = |key: &str| names.iter().position(|n| n.key == key).map(|i| i as u8);
+    let id = |case: usize| log.customer_ids()[rfm.customer_idx[case] as usize].as_str();
+    let before: Option<Vec<Option<u8>>> = previous
+        .map(|p| (0..rfm.len()).map(|i| p.by_id.get(id(i)).and_then(|(tier, _)| number(tier))).collect());
+    let tiering = plan.assign(&people, before.as_deref())?;
+    let migration = previous.map(|p| {
+        let earlier: Vec<Placed<'_>> = p
+            .by_id
+            .iter()
+            .filter_map(|(id, (tier, value))| Some(Placed { id, tier: number(tier)?, value: *value }))
+            .collect();
+        let later: Vec<Placed<'_>> = (0..rfm.len())
+            .map(|i| Placed { id: id(i), tier: tiering.tiers[i], value: forecasts.expected_spend[i] })
+            .collect();
+        migration(&earlier, &later, names.len())
+    });
+    Ok(Tiers { tiering, rfm_groups: RfmGroups::of(rfm, &forecasts.expected_spend), migration })
+}

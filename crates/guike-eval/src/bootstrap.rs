@@ -164,7 +164,7 @@ impl Bootstrap {
         forecasts: &[Prediction<'_>],
         combine: impl Fn(&[MetricValues]) -> MetricValues,
     ) -> Vec<MetricInterval> {
-        let panel = Panel::new(vec![PanelAnchor::new(truth, forecasts, None)], truth.len());
+        let panel = Panel::new(vec![PanelAnchor::new(truth, forecasts, None, Wanted::All)], truth.len());
         let point = combine(&panel.point()[0]);
         let draws: Vec<MetricValues> = panel.draws(self).iter().map(|d| combine(&d[0])).collect();
         Metric::ALL
@@ -190,20 +190,117 @@ impl Bootstrap {
     }
 }
 
+/// Which metrics a caller needs; the rest stay NaN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// All of them.
+    All,
+    /// Those that selection reads: all but the decile calibration, which is the slowest.
+    Selection,
+}
+
+/// An order with its tied groups, and a value of every case along it.
+struct Ranking {
+    order: Vec<u32>,
+    value: Vec<f64>,
+    /// Ends of runs of cases without ties (`false`) and of single tied groups (`true`): long plain runs keep the inner
+    /// loop free of branches.
+    runs: Vec<(u32, bool)>,
+}
+
+impl Ranking {
+    fn new(score: &[f64], order: Vec<u32>, value: impl Fn(u32) -> f64) -> Ranking {
+        let mut runs: Vec<(u32, bool)> = Vec::new();
+        let mut start = 0;
+        for end in group_ends(score, &order) {
+            match runs.last_mut() {
+                Some(last) if end - start == 1 && !last.1 => last.0 = end,
+                _ => runs.push((end, end - start > 1)),
+            }
+            start = end;
+        }
+        Ranking { value: order.iter().map(|&i| value(i)).collect(), order, runs }
+    }
+
+    /// Gini area and share of the top tenth when case i counts `weight[i]` times; the order descends.
+    fn area(&self, weight: &[u32], n: u64, total: f64) -> (f64, f64) {
+        if total == 0.0 || n == 0 {
+            return (f64::NAN, f64::NAN);
+        }
+        let wanted = n.div_ceil(10) as f64;
+        let (mut area, mut cumulative, mut seen, mut top) = (0.0, 0.0, 0.0, 0.0);
+        let mut group = |size: f64, sum: f64| {
+            area += size * cumulative + sum * (size + 1.0) * 0.5;
+            if seen < wanted && size > 0.0 {
+                top += sum * ((wanted - seen) / size).min(1.0);
+            }
+            cumulative += sum;
+            seen += size;
+        };
+        let mut start = 0;
+        for &(end, tied) in &self.runs {
+            let end = end as usize;
+            let cases = self.order[start..end].iter().zip(&self.value[start..end]);
+            if tied {
+                let (size, sum) = cases.fold((0.0, 0.0), |(size, sum), (&i, &y)| {
+                    let w = f64::from(weight[i as usize]);
+                    (size + w, sum + w * y)
+                });
+                group(size, sum);
+            } else {
+                for (&i, &y) in cases {
+                    let w = f64::from(weight[i as usize]);
+                    group(w, w * y);
+                }
+            }
+            start = end;
+        }
+        let n = n as f64;
+        (area / total / n - (n + 1.0) / (2.0 * n), top / total)
+    }
+
+    /// ROC area when the order ascends and the value is 1 for positive cases, 0 for others.
+    fn auc(&self, weight: &[u32]) -> f64 {
+        // pairs and counts stay far below 2^53, so these sums are exact
+        let (mut positives, mut all, mut won) = (0.0, 0.0, 0.0);
+        let mut group = |size: f64, positive: f64| {
+            let (negative, below) = (size - positive, all - positives);
+            won += positive * (below + negative * 0.5);
+            positives += positive;
+            all += size;
+        };
+        let mut start = 0;
+        for &(end, tied) in &self.runs {
+            let end = end as usize;
+            let cases = self.order[start..end].iter().zip(&self.value[start..end]);
+            if tied {
+                let (size, positive) = cases.fold((0.0, 0.0), |(size, positive), (&i, &y)| {
+                    let w = f64::from(weight[i as usize]);
+                    (size + w, positive + w * y)
+                });
+                group(size, positive);
+            } else {
+                for (&i, &y) in cases {
+                    let w = f64::from(weight[i as usize]);
+                    group(w, w * y);
+                }
+            }
+            start = end;
+        }
+        let negatives = all - positives;
+        if positives == 0.0 || negatives == 0.0 { f64::NAN } else { won / (positives * negatives) }
+    }
+}
+
 /// One forecast with everything that does not depend on the draw.
 struct PreparedForecast {
-    /// Cases by descending predicted spend, with the ends of tied groups.
-    by_spend: Vec<u32>,
-    by_spend_ends: Vec<u32>,
-    /// Actual spend along `by_spend`.
-    actual: Vec<f64>,
-    /// Cases by ascending predicted spend (stable), with prediction and actual along it.
+    /// Actual spend by descending predicted spend.
+    by_spend: Ranking,
+    /// Activity by ascending `p_active`.
+    by_active: Ranking,
+    /// Cases by ascending predicted spend (stable), with prediction and actual along it; empty where not wanted.
     ascending: Vec<u32>,
     ascending_pairs: Vec<(f64, f64)>,
-    /// Cases by ascending `p_active` with the ends of tied groups.
-    by_active: Vec<u32>,
-    by_active_ends: Vec<u32>,
-    active: Vec<bool>,
     /// Per case: predicted spend, |error|, error², deviance of orders.
     terms: Vec<[f64; 4]>,
 }
@@ -214,26 +311,25 @@ pub(crate) struct PanelAnchor {
     /// Which customer of the panel each case is; `None` when case i is customer i.
     customers: Option<Vec<u32>>,
     spend: Vec<f64>,
-    ideal: Vec<u32>,
-    ideal_ends: Vec<u32>,
-    ideal_actual: Vec<f64>,
+    ideal: Ranking,
     forecasts: Vec<PreparedForecast>,
 }
 
 impl PanelAnchor {
-    pub(crate) fn new(truth: &Truth<'_>, forecasts: &[Prediction<'_>], customers: Option<Vec<u32>>) -> PanelAnchor {
+    pub(crate) fn new(
+        truth: &Truth<'_>,
+        forecasts: &[Prediction<'_>],
+        customers: Option<Vec<u32>>,
+        wanted: Wanted,
+    ) -> PanelAnchor {
         let n = truth.len();
         assert_eq!(truth.orders.len(), n, "one number of orders per customer");
-        let ideal = argsort_descending(truth.spend);
-        let prepared = forecasts.par_iter().map(|p| prepare(truth, p)).collect();
         PanelAnchor {
             n,
             customers,
             spend: truth.spend.to_vec(),
-            ideal_ends: group_ends(truth.spend, &ideal),
-            ideal_actual: gather(truth.spend, &ideal),
-            ideal,
-            forecasts: prepared,
+            ideal: Ranking::new(truth.spend, argsort_descending(truth.spend), |i| truth.spend[i as usize]),
+            forecasts: forecasts.par_iter().map(|p| prepare(truth, p, wanted)).collect(),
         }
     }
 
@@ -241,30 +337,20 @@ impl PanelAnchor {
     fn evaluate(&self, weight: &[u32]) -> Vec<MetricValues> {
         let n: u64 = weight.iter().map(|&w| u64::from(w)).sum();
         let total: f64 = self.spend.iter().zip(weight).map(|(y, &w)| y * f64::from(w)).sum();
-        let (ideal, _) = ranked_area(&self.ideal, &self.ideal_ends, &self.ideal_actual, weight, n, total);
+        let (ideal, _) = self.ideal.area(weight, n, total);
         self.forecasts.iter().map(|f| f.evaluate(weight, n, total, ideal)).collect()
     }
 }
 
-fn gather(values: &[f64], order: &[u32]) -> Vec<f64> {
-    order.iter().map(|&i| values[i as usize]).collect()
-}
-
-fn prepare(truth: &Truth<'_>, p: &Prediction<'_>) -> PreparedForecast {
+fn prepare(truth: &Truth<'_>, p: &Prediction<'_>, wanted: Wanted) -> PreparedForecast {
     let n = truth.len();
     assert!(p.spend.len() == n && p.orders.len() == n && p.p_active.len() == n, "one forecast per customer");
-    let by_spend = argsort_descending(p.spend);
-    let ascending = argsort(p.spend);
-    let by_active = argsort(p.p_active);
+    let ascending = if wanted == Wanted::All { argsort(p.spend) } else { Vec::new() };
     PreparedForecast {
-        by_spend_ends: group_ends(p.spend, &by_spend),
-        actual: gather(truth.spend, &by_spend),
-        by_spend,
+        by_spend: Ranking::new(p.spend, argsort_descending(p.spend), |i| truth.spend[i as usize]),
+        by_active: Ranking::new(p.p_active, argsort(p.p_active), |i| f64::from(truth.spend[i as usize] > 0.0)),
         ascending_pairs: ascending.iter().map(|&i| (p.spend[i as usize], truth.spend[i as usize])).collect(),
         ascending,
-        by_active_ends: group_ends(p.p_active, &by_active),
-        active: by_active.iter().map(|&i| truth.spend[i as usize] > 0.0).collect(),
-        by_active,
         terms: (0..n)
             .map(|i| {
                 let e = p.spend[i] - truth.spend[i];
@@ -274,37 +360,9 @@ fn prepare(truth: &Truth<'_>, p: &Prediction<'_>) -> PreparedForecast {
     }
 }
 
-/// Gini area and share of the top tenth of weighted cases along a descending order with tied groups.
-fn ranked_area(order: &[u32], ends: &[u32], actual: &[f64], weight: &[u32], n: u64, total: f64) -> (f64, f64) {
-    let wanted = n.div_ceil(10) as f64;
-    let (mut area, mut cumulative, mut seen, mut top) = (0.0, 0.0, 0.0, 0.0);
-    let mut start = 0;
-    for &end in ends {
-        let end = end as usize;
-        let (mut size, mut sum) = (0.0, 0.0);
-        for j in start..end {
-            let w = f64::from(weight[order[j] as usize]);
-            size += w;
-            sum += w * actual[j];
-        }
-        area += size * cumulative + sum * (size + 1.0) / 2.0;
-        if seen < wanted && size > 0.0 {
-            top += sum * ((wanted - seen) / size).min(1.0);
-        }
-        cumulative += sum;
-        seen += size;
-        start = end;
-    }
-    if total == 0.0 || n == 0 {
-        return (f64::NAN, f64::NAN);
-    }
-    let n = n as f64;
-    (area / total / n - (n + 1.0) / (2.0 * n), top / total)
-}
-
 impl PreparedForecast {
     fn evaluate(&self, weight: &[u32], n: u64, total: f64, ideal: f64) -> MetricValues {
-        let (area, top) = ranked_area(&self.by_spend, &self.by_spend_ends, &self.actual, weight, n, total);
+        let (area, top) = self.by_spend.area(weight, n, total);
         let gini = if ideal.abs() > MIN_IDEAL_GINI { area / ideal } else { f64::NAN };
         let mut sums = [0.0; 4];
         for (t, &w) in self.terms.iter().zip(weight) {
@@ -319,31 +377,13 @@ impl PreparedForecast {
             gini,
             (sums[2] / count).sqrt(),
             (bias - 1.0).abs(),
-            self.auc(weight),
+            self.by_active.auc(weight),
             self.decile_mape(weight, n),
             sums[1] / count,
             sums[3] / count,
             bias,
             top,
         ]
-    }
-
-    fn auc(&self, weight: &[u32]) -> f64 {
-        // pairs and counts stay far below 2^53, so these sums are exact
-        let (mut positives, mut negatives, mut won) = (0.0, 0.0, 0.0);
-        let mut start = 0;
-        for &end in &self.by_active_ends {
-            let (mut p, mut q) = (0.0, 0.0);
-            for j in start..end as usize {
-                let w = f64::from(weight[self.by_active[j] as usize]);
-                if self.active[j] { p += w } else { q += w }
-            }
-            won += p * (negatives + q / 2.0);
-            positives += p;
-            negatives += q;
-            start = end as usize;
-        }
-        if positives == 0.0 || negatives == 0.0 { f64::NAN } else { won / (positives * negatives) }
     }
 
     fn decile_mape(&self, weight: &[u32], n: u64) -> f64 {
@@ -476,7 +516,7 @@ mod tests {
         };
         let (rs, ro, rf, rp) = (repeat(&spend), repeat(&orders), repeat(&forecast), repeat(&p));
         let s = Scores::of(&Truth { spend: &rs, orders: &ro }, &Prediction { spend: &rf, orders: &rf, p_active: &rp });
-        let v = PanelAnchor::new(&truth, &[f], None).evaluate(&weight)[0];
+        let v = PanelAnchor::new(&truth, &[f], None, Wanted::All).evaluate(&weight)[0];
         for (got, expected) in v.iter().zip([
             s.gini_norm.expect("revenue"),
             s.rmse,

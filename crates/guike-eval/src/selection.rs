@@ -31,7 +31,7 @@ use guike_core::Seed;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use crate::bootstrap::{Bootstrap, Interval, Metric, MetricValues, Panel, PanelAnchor};
+use crate::bootstrap::{Bootstrap, Interval, Metric, MetricValues, Panel, PanelAnchor, Wanted};
 use crate::metrics::poisson_deviance;
 use crate::scores::{Prediction, Scores, Truth};
 
@@ -229,13 +229,13 @@ impl Reason {
             Reason::Best { loss, runner_up: Some(next), margin: Some(m) } => format!(
                 "{name} 在历史回测中综合损失最低（{loss:.4}）；其次是 {next}，{}（{}）",
                 if m.excludes_zero() { "差距显著" } else { "差距在随机波动之内" },
-                interval_text(m)
+                interval_zh(m)
             ),
             Reason::Best { loss, .. } => format!("{name} 在历史回测中综合损失最低（{loss:.4}）"),
             Reason::SimplerAndAsGood { leader, extra, leader_complexity, complexity } => format!(
                 "{name}（{complexity} 个参数）与损失最低的 {leader}（{leader_complexity} 个参数）没有显著差异\
                  （额外损失 {}），因此选用更简单的模型",
-                interval_text(extra)
+                interval_zh(extra)
             ),
             Reason::DefaultKept { leader, extra: Some(extra), margin } => format!(
                 "沿用 {name}：历史回测中最好的单一模型 {leader} 只领先 {:.4}（{:+.4} … {:+.4}），不足 {margin}，不值得放弃平均",
@@ -248,7 +248,11 @@ impl Reason {
 }
 
 fn interval_text(i: &Interval) -> String {
-    format!("{:+.4}, 95 % interval {:+.4} … {:+.4}", i.value, i.lo, i.hi)
+    format!("{:+.4}, interval {:+.4} … {:+.4}", i.value, i.lo, i.hi)
+}
+
+fn interval_zh(i: &Interval) -> String {
+    format!("{:+.4}，区间 {:+.4} … {:+.4}", i.value, i.lo, i.hi)
 }
 
 /// The outcome: who was selected, why, and where everybody stands.
@@ -410,7 +414,8 @@ fn panel(
         let forecasts: Vec<Prediction<'_>> =
             columns.iter().map(|[spend, orders, p_active]| Prediction { spend, orders, p_active }).collect();
         let who = rows.iter().map(|&i| part.map_or(Some(who[i]), |p| p[who[i] as usize]).unwrap_or(0)).collect();
-        prepared.push(PanelAnchor::new(&Truth { spend: &spend, orders: &orders }, &forecasts, Some(who)));
+        let truth = Truth { spend: &spend, orders: &orders };
+        prepared.push(PanelAnchor::new(&truth, &forecasts, Some(who), Wanted::Selection));
         let mean = orders.iter().sum::<f64>() / orders.len().max(1) as f64;
         constant.push(poisson_deviance(&orders, &vec![mean; orders.len()]));
     }

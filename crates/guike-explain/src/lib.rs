@@ -1,1 +1,48 @@
-//! Pictures as SVG
+//! Pictures as SVG: every chart is a pure function from plain data to one small SVG text.
+//!
+//! The one idea: a chart knows no colour and no font. It writes marks with classes, and [`theme`] says once what the
+//! classes look like in light and in dark, so one picture serves both and needs no script. A page that shows many charts
+//! includes [`theme::chart_css`] and [`theme::variables`] once; a single file is made by [`theme::standalone`].
+//!
+//! Every chart carries `role="img"`, a `<title>` and a `<desc>` that says in a sentence what it shows with its key numbers,
+//! writes in the [`Lang`] it is given, survives any number (NaN and infinities are left out), and stays small however
+//! many customers it shows. This crate draws; it computes no model and reads no file.
+//!
+//! ```
+//! use guike_explain::{gain, Frame, Lang};
+//! let frame = Frame::new(Lang::En, "Gain", "customers contacted", "value captured");
+//! let svg = gain::gain(&[9.0, 4.0, 1.0, 0.5], &[12.0, 0.0, 3.0, 0.0], &frame);
+//! assert!(svg.starts_with("<svg") && svg.contains("role=\"img\""));
+//! ```
+
+mod curve;
+mod grid;
+mod plot;
+mod svg;
+
+pub mod calibration;
+pub mod candidates;
+pub mod cohort;
+pub mod confusion;
+pub mod gain;
+pub mod histogram;
+pub mod importance;
+pub mod lorenz;
+pub mod migration;
+pub mod pyramid;
+pub mod quality;
+pub mod rfm;
+pub mod roc;
+pub mod scale;
+pub mod scatter;
+pub mod text;
+pub mod theme;
+pub mod totals;
+pub mod waterfall;
+
+pub use plot::{Frame, Interval};
+pub use svg::escape;
+pub use text::{Lang, Measure};
+
+#[cfg(test)]
+mod conformance;

@@ -1,15 +1,52 @@
-//! Read, map, clean, partition and sort order logs.
+//! Read, map, clean, partition and sort order logs: from whatever a shop exports to an event log one can trust.
+//!
+//! The one idea: every decision about the file (format, encoding, columns, dates, numbers) is made once, from evidence, and
+//! said in words in the [`QualityReport`]; every row is then kept or dropped for exactly one reason, and the counts add up.
+//! Reading streams: text is never held whole, and rows go to the partitioner, which spills to disk beyond its limit.
+//!
+//! This crate knows file formats and nothing of models.
+//!
+//! * [`import`]: file → [`guike_core::EventLog`] + [`QualityReport`]; [`read_rows`] stops before partitioning.
+//! * [`read_customers`]: a table of customer attributes, joined to a log.
+//! * [`ImportOptions`]: everything a caller may say, as plain data.
 
+mod block;
 pub mod clean;
+pub mod customers;
+pub mod dates;
+mod delimited;
+mod dictionary;
+pub mod driver;
+mod encoding;
 pub mod error;
+pub mod import;
+mod input;
+mod interpret;
+mod json;
+mod mapping;
+pub mod names;
+pub mod numbers;
+pub mod options;
 mod packed;
+mod parquet_source;
 pub mod partition;
 pub mod quality;
 pub mod rows;
+mod seen;
 mod sorted;
+mod source;
 mod spill;
+pub mod typed_parquet;
+mod workbook;
 
+pub use customers::{CustomersRead, read_customers};
+pub use dates::DateFormat;
+pub use driver::{CustomerFeatures, CustomerNames, FeatureQuery};
 pub use error::DataError;
+pub use import::{Imported, RowsRead, import, read_rows};
+pub use options::{CleanOptions, ImportOptions, ReadOptions};
 pub use partition::{Cleaning, PartitionConfig, Partitioned, Partitioner};
+pub use quality::{Found, QualityReport, Reason};
 pub use rows::{CustomerRows, Dictionaries, RowBatch, RowColumns, RowSink};
 pub use sorted::SortedPartition;
+pub use typed_parquet::{TypedColumns, TypedLog, read_typed_parquet};

@@ -28,6 +28,7 @@ use crate::gamma_gamma::{GammaGamma, Spend};
 use crate::grouped::{DAYS_PER_WEEK, Grouped};
 use crate::mbg_nbd::MbgNbd;
 use crate::nbd::Nbd;
+use crate::pareto_nbd::ParetoNbd;
 use crate::total_spend::SpendGrid;
 
 /// Version of the artifact's body.
@@ -50,6 +51,8 @@ pub enum SpendKind {
 pub enum CountKind {
     /// Random buyers who never leave.
     Nbd,
+    /// Random buyers who may leave at any time.
+    ParetoNbd,
     /// Random buyers who may leave after repeat purchases.
     BgNbd,
     /// Random buyers who may leave after any purchase.
@@ -62,8 +65,14 @@ pub enum CountKind {
 
 impl CountKind {
     /// Every count model, simplest first.
-    pub const ALL: [CountKind; 5] =
-        [CountKind::Nbd, CountKind::BgNbd, CountKind::MbgNbd, CountKind::BgCnbdK, CountKind::MbgCnbdK];
+    pub const ALL: [CountKind; 6] = [
+        CountKind::Nbd,
+        CountKind::BgNbd,
+        CountKind::MbgNbd,
+        CountKind::ParetoNbd,
+        CountKind::BgCnbdK,
+        CountKind::MbgCnbdK,
+    ];
 
     /// Names with the spend model on repeats and on all purchases, and the number of parameters.
     fn names(self) -> (&'static str, &'static str, u32) {
@@ -71,6 +80,7 @@ impl CountKind {
             CountKind::Nbd => ("nbd+gamma-gamma", "nbd+gamma-gamma-all", 2),
             CountKind::BgNbd => ("bg-nbd+gamma-gamma", "bg-nbd+gamma-gamma-all", 4),
             CountKind::MbgNbd => ("mbg-nbd+gamma-gamma", "mbg-nbd+gamma-gamma-all", 4),
+            CountKind::ParetoNbd => ("pareto-nbd+gamma-gamma", "pareto-nbd+gamma-gamma-all", 4),
             CountKind::BgCnbdK => ("bg-cnbd-k+gamma-gamma", "bg-cnbd-k+gamma-gamma-all", 5),
             CountKind::MbgCnbdK => ("mbg-cnbd-k+gamma-gamma", "mbg-cnbd-k+gamma-gamma-all", 5),
         }
@@ -82,6 +92,7 @@ impl CountKind {
             CountKind::Nbd => Nbd::fit(data, options)?.map(FittedCount::Nbd),
             CountKind::BgNbd => BgNbd::fit(data, options)?.map(FittedCount::BgNbd),
             CountKind::MbgNbd => MbgNbd::fit(data, options)?.map(FittedCount::MbgNbd),
+            CountKind::ParetoNbd => ParetoNbd::fit(data, options)?.map(FittedCount::ParetoNbd),
             CountKind::BgCnbdK => BgCnbdK::fit(data, &regularity)?.map(FittedCount::BgCnbdK),
             CountKind::MbgCnbdK => MbgCnbdK::fit(data, &regularity)?.map(FittedCount::MbgCnbdK),
         })
@@ -95,6 +106,7 @@ enum FittedCount {
     Nbd(Nbd),
     BgNbd(BgNbd),
     MbgNbd(MbgNbd),
+    ParetoNbd(ParetoNbd),
     BgCnbdK(BgCnbdK),
     MbgCnbdK(MbgCnbdK),
 }
@@ -105,6 +117,7 @@ impl FittedCount {
             FittedCount::Nbd(m) => m,
             FittedCount::BgNbd(m) => m,
             FittedCount::MbgNbd(m) => m,
+            FittedCount::ParetoNbd(m) => m,
             FittedCount::BgCnbdK(m) => m,
             FittedCount::MbgCnbdK(m) => m,
         }

@@ -7,7 +7,7 @@
 //! holds the customer's own mean spend) multiplies the result.
 //!
 //! Measured against the exact inversion ([`exact_quantile`]) over the models and histories of the property test, the
-//! interpolated quantile's probability is within 2e-4 of the level asked for.
+//! interpolated quantile's probability is within 5e-4 of the level asked for.
 //!
 //! # Source      Fader & Hardie (2013), "The Gamma-Gamma Model of Monetary Value", for the distribution given n
 
@@ -15,7 +15,7 @@ use crate::count_model::CountDistribution;
 use crate::special::{beta_fraction, inc_beta, inc_beta_inverse_odds, increasing_root, log_beta, logistic};
 
 /// Distance of the points, in standard deviations of ln(total) given n.
-const SPACING: f64 = 0.35;
+const SPACING: f64 = 0.5;
 /// Columns end where less than this probability is left.
 const NOTHING: f64 = 1e-6;
 /// Above this n, columns stand for several counts, about a fifth of √n.
@@ -49,6 +49,9 @@ struct Column {
 
 impl SpendGrid {
     /// For counts up to `max_n` and the posterior shape q + p x.
+    ///
+    /// A larger `max_n` appends points and columns and changes none, so a customer's quantiles do not depend on whom
+    /// they are forecast with.
     pub(crate) fn new(p: f64, shape: f64, max_n: usize) -> SpendGrid {
         let max_n = max_n.max(1);
         let spread = |n: f64| (1.0 / (p * n) + 1.0 / shape).sqrt();
@@ -58,7 +61,7 @@ impl SpendGrid {
         let mut u = low;
         while u < high {
             // about this many purchases make this total
-            let n = (u.exp() * shape / p).clamp(1.0, max_n as f64);
+            let n = (u.exp() * shape / p).max(1.0);
             u += SPACING * spread(n);
             points.push(u);
         }
@@ -96,7 +99,7 @@ impl SpendGrid {
             if n >= max_n {
                 break;
             }
-            n = (n + ((THINNING * (n as f64).sqrt()) as usize).max(1)).min(max_n);
+            n += ((THINNING * (n as f64).sqrt()) as usize).max(1);
         }
         SpendGrid { p, points, columns }
     }
@@ -282,7 +285,7 @@ mod tests {
         ) {
             let model = BgNbd { r, alpha, a: 0.7, b: 2.4 };
             let h = History { x, t_x: if x == 0 { 0.0 } else { recency * age }, age };
-            check(&model, h, horizon, p, q, 2e-4)?;
+            check(&model, h, horizon, p, q, 5e-4)?;
         }
     }
 

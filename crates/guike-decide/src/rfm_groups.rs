@@ -1,8 +1,11 @@
 //! The eleven named groups of recency, frequency and money.
 //!
 //! The one idea: score each of the three from 1 to 5 by quintiles of the shop's own customers, join frequency and money
-//! into one score (their mean, halves rounded up), and read the group off a 5 × 5 table that every CRM tool shows in one
+//! into one score (their mean, halves rounded down), and read the group off a 5 × 5 table that every CRM tool shows in one
 //! form or another. The groups say what to *do*; tiers say how much a customer is *worth*.
+//!
+//! A customer with one purchase day always has frequency score 1. Plain quintiles would give her the middle score in a
+//! shop where most customers bought once, and such a shop would have no "new customers" at all.
 
 use guike_core::RfmTable;
 use guike_learn::baseline::RfmQuintiles;
@@ -50,6 +53,11 @@ const TABLE: [[RfmGroup; 5]; 5] = [
     [New, PotentialLoyalists, PotentialLoyalists, Champions, Champions],
 ];
 
+/// Mean of the two scores, halves rounded down.
+fn joint_score(frequency: usize, money: usize) -> usize {
+    (frequency + money) / 2
+}
+
 impl RfmGroup {
     /// Every group, from the most to the least engaged.
     pub const ALL: [RfmGroup; 11] = [
@@ -71,6 +79,7 @@ impl RfmGroup {
     /// ```
     /// use guike_decide::RfmGroup;
     /// assert_eq!(RfmGroup::of([5, 5, 4]), RfmGroup::Champions);
+    /// assert_eq!(RfmGroup::of([5, 1, 2]), RfmGroup::New);
     /// assert_eq!(RfmGroup::of([1, 5, 5]).zh(), "不能失去客户");
     /// ```
     ///
@@ -78,7 +87,7 @@ impl RfmGroup {
     /// When a score is not within 1 … 5.
     pub fn of(scores: [u8; 3]) -> RfmGroup {
         let [recency, frequency, money] = scores.map(usize::from);
-        TABLE[recency - 1][(frequency + money).div_ceil(2) - 1]
+        TABLE[recency - 1][joint_score(frequency, money) - 1]
     }
 
     /// Stable key in files.
@@ -175,12 +184,17 @@ impl RfmGroups {
     pub fn of(rfm: &RfmTable, value: &[f64]) -> RfmGroups {
         assert_eq!(rfm.len(), value.len(), "one value per customer");
         let quintiles = RfmQuintiles::of(rfm);
-        let scores = quintiles.scores(rfm);
+        let mut scores = quintiles.scores(rfm);
+        for (s, &repeats) in scores.iter_mut().zip(&rfm.repeats) {
+            if repeats == 0 {
+                s[1] = 1;
+            }
+        }
         let groups: Vec<RfmGroup> = scores.iter().map(|&s| RfmGroup::of(s)).collect();
         let mut heat = vec![vec![RfmCell::default(); 5]; 5];
         let mut by_group = RfmGroup::ALL.map(|g| (g, RfmCell::default()));
         for ((s, g), &v) in scores.iter().zip(&groups).zip(value) {
-            let joint = usize::from(s[1] + s[2]).div_ceil(2);
+            let joint = joint_score(usize::from(s[1]), usize::from(s[2]));
             heat[usize::from(s[0]) - 1][joint - 1].add(v);
             by_group[RfmGroup::ALL.iter().position(|x| x == g).expect("every group is listed")].1.add(v);
         }
@@ -199,6 +213,21 @@ mod tests {
         seen.sort();
         seen.dedup();
         assert_eq!(seen, RfmGroup::ALL);
+    }
+
+    #[test]
+    fn a_recent_first_buyer_of_little_is_new_even_where_most_bought_once() {
+        let rfm = RfmTable {
+            customer_idx: (0..10).collect(),
+            repeats: vec![0, 0, 0, 0, 0, 0, 0, 0, 3, 4],
+            recency_days: vec![0.0; 10],
+            age_days: (0..10).map(|i| f64::from(i) * 10.0).collect(),
+            spend_total: (0..10).map(|i| 10.0 + f64::from(i)).collect(),
+            ..Default::default()
+        };
+        let g = RfmGroups::of(&rfm, &[1.0; 10]);
+        assert_eq!((g.scores[0], g.groups[0]), ([5, 1, 1], New));
+        assert_eq!(g.scores[9][1], 5);
     }
 
     #[test]

@@ -20,7 +20,7 @@ const FORMAT: u32 = 1;
 const TARGETS: &[Target] = &[Target::Orders, Target::Spend, Target::Active];
 /// No baseline is ever surer than this that a customer will or will not buy.
 const MIN_P: f64 = 1e-6;
-const MAX_P: f64 = 1.0 - 1e-9;
+const MAX_P: f64 = 1.0 - 1e-15;
 /// Pseudo-orders for a customer without an order in the window: she may still come back.
 const UNSEEN_ORDERS: f64 = 0.05;
 
@@ -234,7 +234,7 @@ impl Rule {
 ///   squared coefficient of variation `2 / (orders given activity)` of that many independent exponential order values.
 ///   The log-logistic distribution is chosen because its quantiles are in closed form.
 ///
-/// Probabilities are kept within `1e-6 … 1 − 1e-9`; where both orders and probability are 0 they stay 0.
+/// Probabilities are kept within `1e-6 … 1 − 1e-15`; where both orders and probability are 0 they stay 0.
 pub fn simple_forecasts(cases: &Cases<'_>, orders: Vec<f64>, spend: Vec<f64>, active: &[f64]) -> Forecasts {
     let h = f64::from(cases.horizon.days());
     let p_active: Vec<f64> = active

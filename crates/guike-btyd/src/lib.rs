@@ -20,6 +20,7 @@ pub mod nbd;
 mod negative_binomial;
 pub mod optimize;
 pub mod pareto_nbd;
+pub mod pareto_nbd_covariates;
 mod pareto_nbd_fit;
 pub mod prior;
 mod quadrature;

@@ -13,7 +13,7 @@ use crate::interpret;
 use crate::names::{Role, squeeze};
 use crate::numbers::{self, DecimalSign};
 use crate::options::ReadOptions;
-use crate::quality::MappedColumn;
+use crate::quality::{MappedColumn, mask};
 
 /// Rows of the sample that are looked at.
 const LOOK_AT: usize = 2_000;
@@ -67,6 +67,8 @@ struct Profile {
     coded: bool,
     known_kinds: f64,
     known_statuses: f64,
+    /// The shape of the first filled cell.
+    example: Option<String>,
 }
 
 impl Profile {
@@ -81,6 +83,9 @@ impl Profile {
                 continue;
             }
             p.filled += 1;
+            if p.example.is_none() {
+                p.example = Some(mask(&cell));
+            }
             dates.add(&cell);
             let number =
                 numbers::parse(&cell, DecimalSign::Point).or_else(|| numbers::parse(&cell, DecimalSign::Comma));
@@ -220,7 +225,13 @@ impl Finder<'_> {
             let found =
                 self.names.iter().position(|n| n == asked).or_else(|| self.squeezed.iter().position(|s| *s == wanted));
             match found {
-                Some(column) => self.give(role, column, format!("{} says so", role.flag()))?,
+                Some(column) => {
+                    let measure = matches!(role, Role::Amount | Role::Price | Role::Quantity);
+                    if measure && !self.profiles[column].can_be(role) {
+                        return Err(self.wrong_type(role, column));
+                    }
+                    self.give(role, column, format!("{} says so", role.flag()))?;
+                }
                 None if wanted == "none" => self.refused.push(role),
                 None => {
                     return Err(DataError::NoSuchColumn {
@@ -286,6 +297,23 @@ impl Finder<'_> {
             }
         }
         Ok(())
+    }
+
+    fn wrong_type(&self, role: Role, column: usize) -> DataError {
+        DataError::WrongType {
+            column: shorten(&self.names[column]),
+            found: match &self.profiles[column].example {
+                Some(shape) => format!("values like `{shape}`"),
+                None => "no value".into(),
+            },
+            role: words(role),
+            needs: match role {
+                Role::Time => "dates",
+                Role::Amount | Role::Price | Role::Quantity => "numbers",
+                _ => "ids",
+            },
+            flag: role.flag(),
+        }
     }
 
     fn ambiguous(&self, role: Role, fits: &[usize]) -> DataError {
@@ -367,6 +395,11 @@ impl Finder<'_> {
     }
 
     fn missing(&self, role: Role) -> DataError {
+        // a column of the right name that holds something else is what people want to hear about
+        let named = |c: &usize| !self.taken[*c] && role.synonyms().contains(&self.squeezed[*c].as_str());
+        if let Some(column) = (0..self.names.len()).find(named) {
+            return self.wrong_type(role, column);
+        }
         let near = self.nearest(role.synonyms());
         DataError::NoColumnFor {
             role: words(role),

@@ -15,6 +15,11 @@
 //! * **Kept only when it helps.** The corrected totals must miss those anchors by clearly less than the raw ones, so that
 //!   anchors that disagree among themselves change nothing.
 //!
+//! * **Drift.** What a level misses is mostly drift (growth, prices, habits), and drift accumulates: a forecast twice as far
+//!   ahead misses by about twice as much on the log scale. So a factor above 1 learned on windows of h days is raised to the
+//!   power `horizon / h`, at most squared ([`Level::factor_at`]). A factor below 1 is used as it is, because expected spend
+//!   must not fall when the horizon grows.
+//!
 //! Factors stay within ⅓ … 3: beyond that something else is wrong, which a factor would only hide.
 
 use serde::{Deserialize, Serialize};
@@ -38,6 +43,8 @@ impl Default for LevelConfig {
 
 /// Largest factor, and one over the least.
 const MAX_FACTOR: f64 = 3.0;
+/// Most windows over which drift is carried on: beyond that nothing was seen of it.
+const MAX_STRETCH: f64 = 2.0;
 
 /// Totals at one inner anchor.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -57,8 +64,10 @@ pub struct AnchorTotal {
 /// A level correction, or the reason for none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Level {
-    /// Multiply every forecast by this; 1 when not kept.
+    /// What forecasts over windows of `window_days` are multiplied by; 1 when not kept.
     pub factor: f64,
+    /// Length of the windows it was learned on, in days.
+    pub window_days: u32,
     /// Whether the factor was kept.
     pub kept: bool,
     /// Whether it was learned in the same season of earlier years.
@@ -77,12 +86,13 @@ impl Level {
     /// ```
     /// use guike_eval::level::{AnchorTotal, Level, LevelConfig};
     /// let at = |predicted, actual| AnchorTotal { predicted, actual, history_days: 100, seasonal: false, weight: 1.0 };
-    /// let level = Level::fit(&[at(80.0, 100.0), at(82.0, 100.0), at(78.0, 100.0)], 3.0, &LevelConfig::default());
+    /// let level = Level::fit(&[at(80.0, 100.0), at(82.0, 100.0), at(78.0, 100.0)], 90, 3.0, &LevelConfig::default());
     /// assert!(level.kept && level.factor > 1.15 && level.factor < 1.25, "{level:?}");
-    /// let level = Level::fit(&[at(80.0, 100.0), at(125.0, 100.0)], 2.0, &LevelConfig::default());
+    /// assert!((level.factor_at(180) - level.factor.powi(2)).abs() < 1e-12, "twice as far, twice as much");
+    /// let level = Level::fit(&[at(80.0, 100.0), at(125.0, 100.0)], 90, 2.0, &LevelConfig::default());
     /// assert!(!level.kept && level.factor == 1.0);
     /// ```
-    pub fn fit(anchors: &[AnchorTotal], independent_windows: f64, config: &LevelConfig) -> Level {
+    pub fn fit(anchors: &[AnchorTotal], window_days: u32, independent_windows: f64, config: &LevelConfig) -> Level {
         let usable = |a: &&AnchorTotal| a.predicted > 0.0 && a.actual > 0.0 && a.weight > 0.0 && a.history_days > 0;
         let seasonal = anchors.iter().filter(usable).any(|a| a.seasonal);
         let newest = anchors.iter().map(|a| a.history_days).max().unwrap_or(0);
@@ -101,7 +111,8 @@ impl Level {
             .collect();
         if seen.is_empty() {
             let reason = "there is no earlier window with a forecast and purchases to learn a level from".to_owned();
-            return Level { factor: 1.0, kept: false, seasonal, error_before: 0.0, error_after: 0.0, reason };
+            let (error_before, error_after) = (0.0, 0.0);
+            return Level { factor: 1.0, window_days, kept: false, seasonal, error_before, error_after, reason };
         }
         // seasonal windows are a year apart and never overlap
         let share =
@@ -120,7 +131,16 @@ impl Level {
             if kept { "kept" } else { "not kept" }
         );
         let factor = if kept { log_factor.exp() } else { 1.0 };
-        Level { factor, kept, seasonal, error_before: before, error_after: after, reason }
+        Level { factor, window_days, kept, seasonal, error_before: before, error_after: after, reason }
+    }
+
+    /// What forecasts over this many days are multiplied by.
+    pub fn factor_at(&self, horizon_days: u32) -> f64 {
+        if self.factor <= 1.0 || self.window_days == 0 {
+            return self.factor;
+        }
+        let stretch = (f64::from(horizon_days) / f64::from(self.window_days)).min(MAX_STRETCH);
+        self.factor.powf(stretch).min(MAX_FACTOR)
     }
 }
 
@@ -158,7 +178,7 @@ mod tests {
     }
 
     fn fit(anchors: &[AnchorTotal], independent_windows: f64) -> Level {
-        Level::fit(anchors, independent_windows, &LevelConfig::default())
+        Level::fit(anchors, 90, independent_windows, &LevelConfig::default())
     }
 
     #[test]
@@ -193,6 +213,15 @@ mod tests {
     fn an_older_anchor_stands_in_a_younger_shop_and_counts_less() {
         let l = fit(&[at(1.25, 200, false), at(0.95, 50, false)], 2.0);
         assert!(l.kept && l.factor > 1.1, "{l:?}");
+    }
+
+    #[test]
+    fn drift_accumulates_upwards_only() {
+        let up = fit(&[at(1.2, 100, false)], 1.0);
+        assert!(up.factor_at(45) < up.factor && up.factor < up.factor_at(135));
+        assert_eq!(up.factor_at(180), up.factor_at(900));
+        let down = fit(&[at(0.8, 100, false)], 1.0);
+        assert_eq!((down.factor_at(1), down.factor_at(900)), (down.factor, down.factor));
     }
 
     #[test]

@@ -31,7 +31,8 @@ impl Calibration {
     /// # Errors
     /// [`Error::Internal`] when the quantile levels differ from those at the anchor.
     pub fn apply(&self, mut raw: Forecasts) -> Result<Forecasts, Error> {
-        scale(&mut raw, self.orders.factor, self.spend.factor);
+        let days = raw.horizon.days();
+        scale(&mut raw, self.orders.factor_at(days), self.spend.factor_at(days));
         if let Some(intervals) = &self.intervals {
             raw.spend = intervals.apply(&raw).map_err(|e| Error::Internal(e.to_string()))?;
         }
@@ -116,7 +117,8 @@ pub fn calibrate(
             })
             .collect();
         let totals = if level { &totals[..] } else { &[] };
-        Level::fit(totals, backtest.plan.independent_windows, &LevelConfig::default())
+        let window_days = backtest.anchors.first().map_or(0, |a| a.anchor.horizon.days());
+        Level::fit(totals, window_days, backtest.plan.independent_windows, &LevelConfig::default())
     };
     let orders = fit(|f| &f.expected_orders, |l| &l.orders);
     let spend = fit(|f| &f.expected_spend, |l| &l.spend);
@@ -125,7 +127,8 @@ pub fn calibrate(
         None => None,
         Some((anchor, raw)) => {
             let mut corrected = raw.clone();
-            scale(&mut corrected, orders.factor, spend.factor);
+            let days = anchor.anchor.horizon.days();
+            scale(&mut corrected, orders.factor_at(days), spend.factor_at(days));
             let fitted = Conformal::fit(&corrected, &anchor.labels.spend, &ConformalConfig::default());
             Some(fitted.map_err(|e| Error::Internal(e.to_string()))?)
         }

@@ -10,6 +10,9 @@
 
 use std::fmt;
 
+/// Newton steps between two looks at whether the value still rises.
+const RIDGE_ITERATIONS: usize = 12;
+
 /// A function value with its first and second derivatives.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evaluation {
@@ -42,13 +45,16 @@ pub struct StopRule {
     /// The rise that the next Newton step promises, in units of the value, below which the maximum is reached. Default
     /// 1e-11 (plus rounding of the value): the parameters are then within 1e-5 of their standard errors.
     pub min_gain: f64,
+    /// A rise of the value, over a dozen steps or promised by one that fails, below which nothing is left to gain.
+    /// Default 1e-4: a ten-thousandth of a unit of log-likelihood moves no estimate by a hundredth of its standard error.
+    pub min_rise: f64,
     /// Longest change of one coordinate in one step. Default 2, a factor of seven in a log parameter.
     pub max_step: f64,
 }
 
 impl Default for StopRule {
     fn default() -> Self {
-        StopRule { max_iterations: 200, min_gain: 1e-11, max_step: 2.0 }
+        StopRule { max_iterations: 200, min_gain: 1e-11, min_rise: 1e-4, max_step: 2.0 }
     }
 }
 
@@ -169,7 +175,15 @@ pub fn maximise(
     if !is_usable(&here) {
         return Err(Failure::BadStart { place: place(coordinates, &theta) });
     }
+    // the value a while ago: on a ridge (no drop-out: only s/beta matters) the parameters wander while it stands still
+    let mut earlier = here.value;
     for iterations in 0..stop.max_iterations {
+        if iterations > 0 && iterations % RIDGE_ITERATIONS == 0 {
+            if here.value - earlier <= stop.min_rise {
+                return Ok(finish(coordinates, theta, here, iterations));
+            }
+            earlier = here.value;
+        }
         let free = free_coordinates(coordinates, &theta, &here.gradient);
         let noise = 16.0 * f64::EPSILON * (1.0 + here.value.abs());
         let step = newton_step(&here, d, &free);
@@ -196,8 +210,8 @@ pub fn maximise(
         });
         match climbed {
             Some((next, there)) => (theta, here) = (next, there),
-            // the promised rise is lost in the rounding of the value
-            None if gain <= 1e3 * noise => return Ok(finish(coordinates, theta, here, iterations)),
+            // the promised rise is lost in the rounding of the value, or nothing that a statistic could notice
+            None if gain <= (1e3 * noise).max(stop.min_rise) => return Ok(finish(coordinates, theta, here, iterations)),
             None => {
                 let gradient = largest(&here.gradient, &free);
                 return Err(Failure::NoAscent { place: place(coordinates, &theta), gradient });

@@ -260,7 +260,14 @@ impl TextSource {
         if source.input.format == Format::Json {
             source.columns = json::columns(&sample);
             if source.columns.is_empty() {
-                return Err(source.empty_or_long(&sample, whole));
+                let path = source.input.path.clone();
+                let too_long = !whole && json::objects_end(&sample) == 0;
+                return Err(match too_long {
+                    true => DataError::LineTooLong { path, line: 1, limit: RECORD_LIMIT },
+                    false => {
+                        DataError::Damaged { path, detail: "it begins like JSON and has no readable object".into() }
+                    }
+                });
             }
             sample.truncate(json::objects_end(&sample));
             source.sample = sample;
@@ -297,16 +304,6 @@ impl TextSource {
         }
         source.sample = sample;
         Ok(source)
-    }
-
-    fn empty_or_long(&self, sample: &[u8], whole: bool) -> DataError {
-        let path = self.input.path.clone();
-        if whole {
-            DataError::Empty { path }
-        } else {
-            let _ = sample;
-            DataError::LineTooLong { path, line: 1, limit: RECORD_LIMIT }
-        }
     }
 
     fn shape(&self, wanted: &[usize], hash: bool) -> Shape {
@@ -367,12 +364,13 @@ fn unify_line_ends(text: &mut [u8]) {
 
 /// Whether a first record holds values rather than names.
 pub(crate) fn looks_like_data(cells: &[String]) -> bool {
-    let value = |c: &String| {
-        let c = c.as_bytes();
-        crate::numbers::parse(c, crate::numbers::DecimalSign::Point).is_some()
-            || crate::dates::DateFormat::ALL.iter().any(|f| f.parse(c).is_some())
-    };
-    let values = cells.iter().filter(|c| value(c)).count();
+    let number = |c: &String| crate::numbers::parse(c.as_bytes(), crate::numbers::DecimalSign::Point).is_some();
+    // a name may be a number, never a date with separators
+    let date = |c: &String| !number(c) && crate::dates::DateFormat::ALL.iter().any(|f| f.parse(c.as_bytes()).is_some());
+    if cells.iter().any(date) {
+        return true;
+    }
+    let values = cells.iter().filter(|c| number(c)).count();
     // names are seldom numbers; one pivot column called `2010` is no reason to lose a header
     values > 0 && values * 2 >= cells.len()
 }
@@ -422,6 +420,9 @@ impl Cutter {
             let cut = if more { self.end_of_records(&text) } else { text.len() };
             if more && cut == 0 {
                 return Err(DataError::LineTooLong { path: path(), line: self.line, limit: RECORD_LIMIT });
+            }
+            if !more && self.input.format == Format::Json && text[json::objects_end(&text)..].contains(&b'{') {
+                return Err(DataError::Truncated { path: path(), format: "JSON" });
             }
             let rest = text[cut..].to_vec();
             text.truncate(cut);

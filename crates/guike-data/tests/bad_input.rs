@@ -103,6 +103,11 @@ fn truncated_and_damaged_archives() {
     let middle = flipped.len() - 6;
     flipped[middle] ^= 0xff;
     assert!(refused("a.csv.gz", &flipped).contains("is damaged: its gzip data cannot be unpacked"));
+    assert_eq!(
+        refused("a.jsonl", b"{\"customer_id\":1,\"date\":\"2024-01-01\",\"amount\":1}\n{\"customer_id\":1,\"da"),
+        "`a.jsonl` is cut off: its JSON data ends before its end mark; copy or download the file again"
+    );
+    assert!(refused("a.json", b"{ not json at all }").contains("it begins like JSON and has no readable object"));
     let whole = zstd::stream::encode_all(rows(20_000).as_bytes(), 1).expect("writing to memory");
     assert!(refused("a.csv.zst", &whole[..whole.len() / 2]).contains("is cut off: its zstd data ends"));
 }

@@ -34,6 +34,18 @@ pub enum DataError {
         /// The columns found.
         columns: String,
     },
+    /// Rows that do not belong to the header.
+    #[error("none of the first {rows} rows of `{}` has {cells} cells as the header has ({columns}); say the delimiter with --delimiter, or fix the file", path.display())]
+    RowsUnlikeHeader {
+        /// The file.
+        path: PathBuf,
+        /// Rows looked at.
+        rows: usize,
+        /// Cells of the header.
+        cells: usize,
+        /// The columns found.
+        columns: String,
+    },
     /// Not a format we read.
     #[error("`{}` is not an order log: {found}; give CSV, TSV, JSON Lines, Parquet or XLSX (gzip and zstd are fine)", path.display())]
     NotALog {

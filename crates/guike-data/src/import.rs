@@ -141,10 +141,18 @@ pub fn read_rows(
     if sample.n_source_rows == 0 {
         return Err(DataError::HeaderOnly { path: path.to_owned(), columns: mapping::list(source.columns()) });
     }
+    if sample.n_rows == 0 {
+        return Err(DataError::RowsUnlikeHeader {
+            path: path.to_owned(),
+            rows: sample.n_source_rows,
+            cells: source.columns().len(),
+            columns: mapping::list(source.columns()),
+        });
+    }
     let mapping = mapping::find(source.columns(), source.has_names(), &sample, &options.read)?;
     let mut report = QualityReport { mapping: mapping.report.clone(), ..QualityReport::default() };
     progress.stage("read", bytes);
-    let (plan, hash) = plan(path, &source, &sample, mapping, options, &mut report, progress)?;
+    let (plan, hash) = plan(&source, &sample, mapping, options, &mut report, progress)?;
     let mut reader = Reader::new(&source, &plan);
     sink.begin(plan.columns, source.rows_hint())?;
     let mut stream = source.stream(&plan.wanted, hash)?;
@@ -176,7 +184,6 @@ pub fn read_rows(
 
 /// Everything to decide before the rows are read, and whether whole rows are hashed.
 fn plan(
-    path: &Path,
     source: &Source,
     sample: &Block,
     mapping: Mapping,
@@ -193,7 +200,7 @@ fn plan(
         AmountSource::Price | AmountSource::PriceTimesQuantity => Some(Role::Price),
         AmountSource::Nothing => None,
     };
-    let formats = Formats::find(path, source, sample, &mapping, money_role, options, progress)?;
+    let formats = Formats::find(source, sample, &mapping, money_role, options, progress)?;
     report.date_format = formats.date_words.clone();
     report.notes.extend(formats.notes.clone());
     report.amount = amount_words(&mapping, source.columns());
@@ -300,7 +307,6 @@ impl Evidence {
 
 impl Formats {
     fn find(
-        path: &Path,
         source: &Source,
         sample: &Block,
         mapping: &Mapping,
@@ -367,7 +373,6 @@ impl Formats {
         let (quantity_sign, quantity_note) = evidence.quantity.decide();
         // a shop writes all its numbers alike: whole quantities say nothing, their amounts do
         let quantity_sign = if amount_sign == DecimalSign::Comma { amount_sign } else { quantity_sign };
-        let _ = path;
         Ok(Formats {
             date,
             date_words,

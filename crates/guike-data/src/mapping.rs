@@ -164,7 +164,7 @@ pub(crate) fn find(
     if has_names {
         finder.by_name()?;
     }
-    finder.by_content(options)?;
+    finder.by_content()?;
     finder.finish(options)
 }
 
@@ -321,7 +321,7 @@ impl Finder<'_> {
         DataError::AmbiguousRole { role: words(role), candidates: list(&names), flag: role.flag() }
     }
 
-    fn by_content(&mut self, options: &ReadOptions) -> Result<(), DataError> {
+    fn by_content(&mut self) -> Result<(), DataError> {
         let free = |f: &Self, test: &dyn Fn(&Profile) -> bool| -> Vec<usize> {
             (0..f.names.len()).filter(|&i| !f.taken[i] && f.profiles[i].filled > 0 && test(&f.profiles[i])).collect()
         };
@@ -358,7 +358,6 @@ impl Finder<'_> {
                 ref many => return Err(self.ambiguous(Role::Customer, many)),
             }
         }
-        let _ = options;
         Ok(())
     }
 

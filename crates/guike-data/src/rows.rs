@@ -15,8 +15,6 @@ pub mod flag {
     pub const CANCELLATION: u8 = 1;
     /// The row names a code that is not goods (postage, fees, samples, corrections).
     pub const NON_GOODS: u8 = 2;
-    /// The row has a time of day (a log may mix rows with and without).
-    pub const TIME_OF_DAY: u8 = 4;
 }
 
 /// Which optional columns the batches of one import carry; the same for every batch.

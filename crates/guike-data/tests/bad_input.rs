@@ -118,6 +118,12 @@ fn garbage_text() {
     assert!(refused("a.csv", &letters).starts_with("line 1 of `a.csv` is longer than 1024 KiB"));
     let lines: Vec<u8> = letters.iter().enumerate().map(|(i, &b)| if i % 61 == 60 { b'\n' } else { b }).collect();
     assert!(refused("a.csv", &lines).starts_with("found no column for the customer id; "));
+    let headed = [&b"customer_id,date,amount\n"[..], &lines[..6100]].concat();
+    assert_eq!(
+        refused("a.csv", &headed),
+        "none of the first 100 rows of `a.csv` has 3 cells as the header has (`customer_id`, `date`, `amount`); say the \
+         delimiter with --delimiter, or fix the file"
+    );
 }
 
 #[test]

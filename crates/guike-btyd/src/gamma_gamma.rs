@@ -21,8 +21,9 @@ use crate::special::{
 /// The Gamma–Gamma model: amounts ~ Gamma(p, ν) within a customer, ν ~ Gamma(q, γ) between customers (shape, rate).
 ///
 /// # Units       `gamma` in currency units; p and q are pure numbers
-/// # Source      Fader, Hardie & Lee (2005), "RFM and CLV: Using Iso-Value Curves for Customer Base Analysis"; Fader &
-///               Hardie (2013), "The Gamma-Gamma Model of Monetary Value", brucehardie.com/notes/025
+/// # Source
+/// Fader, Hardie & Lee (2005), "RFM and CLV: Using Iso-Value Curves for Customer Base Analysis"; Fader &
+/// Hardie (2013), "The Gamma-Gamma Model of Monetary Value", brucehardie.com/notes/025
 ///
 /// ```
 /// use guike_btyd::gamma_gamma::GammaGamma;
@@ -123,7 +124,7 @@ impl GammaGamma {
         Ok(Estimate { model, log_likelihood, standard_errors: vec![None; 3], notes, iterations: top.iterations })
     }
 
-    /// E[M], the mean spend per purchase of a customer nothing is known about; infinite when q ≤ 1.
+    /// `E[M]`, the mean spend per purchase of a customer nothing is known about; infinite when q ≤ 1.
     ///
     /// # Source      Fader & Hardie (2013), eq. (4)
     pub fn population_mean(&self) -> f64 {
@@ -166,12 +167,12 @@ pub struct SpendPosterior {
 }
 
 impl SpendPosterior {
-    /// E[M], the expected amount of one more purchase; infinite when `shape ≤ 1`.
+    /// `E[M]`, the expected amount of one more purchase; infinite when `shape ≤ 1`.
     pub fn mean(&self) -> f64 {
         if self.shape > 1.0 { self.p * self.scale / (self.shape - 1.0) } else { f64::INFINITY }
     }
 
-    /// Var[M]: how uncertain the mean spend is; infinite when `shape ≤ 2`.
+    /// `Var[M]`: how uncertain the mean spend is; infinite when `shape ≤ 2`.
     pub fn variance(&self) -> f64 {
         if self.shape > 2.0 { self.mean().powi(2) / (self.shape - 2.0) } else { f64::INFINITY }
     }
@@ -186,12 +187,12 @@ impl SpendPosterior {
         self.p * self.scale / inc_gamma_inverse(self.shape, 1.0 - level)
     }
 
-    /// E[S] of the total of `n` more purchases.
+    /// `E[S]` of the total of `n` more purchases.
     pub fn mean_of_total(&self, n: u32) -> f64 {
         if n == 0 { 0.0 } else { f64::from(n) * self.mean() }
     }
 
-    /// Var[S] of the total of `n` more purchases: chance and uncertainty together; infinite when `shape ≤ 2`.
+    /// `Var[S]` of the total of `n` more purchases: chance and uncertainty together; infinite when `shape ≤ 2`.
     pub fn variance_of_total(&self, n: u32) -> f64 {
         match n {
             0 => 0.0,

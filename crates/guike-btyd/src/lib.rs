@@ -7,6 +7,7 @@
 //! Every model is a plain struct of parameters in weeks; [`learners`] joins a count model with a spend model behind the
 //! `guike_core` contract. The crate reads no files and no raw events.
 
+pub mod beta_geometric_binomial;
 pub mod bg_cnbd_k;
 mod bg_family;
 pub mod bg_nbd;
@@ -24,6 +25,7 @@ pub mod pareto_nbd_covariates;
 mod pareto_nbd_fit;
 pub mod prior;
 mod quadrature;
+pub mod shifted_beta_geometric;
 pub mod special;
 pub mod total_spend;
 

@@ -121,8 +121,9 @@ impl CountModel for ParetoNbd {
 
     /// Negative binomial up to the moment of leaving or the horizon, averaged over that moment.
     ///
-    /// # Source      Fader & Hardie (2014), "Deriving the Conditional PMF of the Pareto/NBD Model",
-    ///               brucehardie.com/notes/028, with the integral evaluated instead of expanded
+    /// # Source
+    /// Fader & Hardie (2014), "Deriving the Conditional PMF of the Pareto/NBD Model",
+    /// brucehardie.com/notes/028, with the integral evaluated instead of expanded
     fn counts_if_alive(&self, history: History, horizon: f64, tail: f64) -> CountDistribution {
         let now = self.renewed(history);
         let stays = (-now.s * (horizon / now.beta).ln_1p()).exp();

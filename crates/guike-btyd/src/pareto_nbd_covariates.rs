@@ -74,8 +74,9 @@ impl ParetoNbdCovariates {
     /// Standard errors are those of r, α, s, β, then the effects on buying, then those on leaving.
     ///
     /// # Shapes      one row of each table with columns per history, in the same order
-    /// # Errors      `Invalid` when a column is not numeric, has a missing value or does not vary, or tables and
-    ///               histories differ in length; `TooLittle` without customers; `NotConverged`
+    /// # Errors
+    /// `Invalid` when a column is not numeric, has a missing value or does not vary, or tables and
+    /// histories differ in length; `TooLittle` without customers; `NotConverged`
     pub fn fit(
         histories: &[History],
         covariates: Covariates<'_>,

@@ -9,6 +9,7 @@ use guike_store::{write_artifact, write_csv, write_parquet, OutColumn, OutData, 
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::fill::fill;
 use crate::forecast::Calibration;
 use crate::report;
 use crate::run::{Findings, Holdout, Language, Total};
@@ -58,7 +59,7 @@ struct Evaluation<'a> {
 ///
 /// # Errors
 /// [`Error::Store`], or [`Error::Internal`] when something of ours cannot be encoded.
-pub fn write(
+pub(crate) fn write(
     staged: &Staged,
     findings: &Findings,
     settings: &Settings,
@@ -88,7 +89,7 @@ pub fn write(
     json(staged, names::CALIBRATION_JSON, &f.fitted.calibration)?;
     staged.write(names::SETTINGS_TOML, settings.to_toml()?)?;
     let source = log.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let page = report::render(&report::fill(f, settings, &source, language)).map_err(Error::Internal)?;
+    let page = report::render(&fill(f, settings, &source, language)?).map_err(|e| Error::Internal(e.to_string()))?;
     staged.write(names::REPORT_HTML, page)?;
     Ok(())
 }

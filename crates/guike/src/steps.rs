@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use guike_core::{Cutoff, Day, Horizon, Progress};
+use guike_core::{Day, Horizon, Progress};
 use guike_data::{Imported, QualityReport, import};
 use guike_eval::Selection;
 use guike_features::{CATALOGUE, FeatureSet, LogShape};
@@ -47,7 +47,7 @@ pub fn import_to(
 ) -> Result<QualityReport, Error> {
     settings.validate()?;
     let imported = import(log, &settings.data, progress)?;
-    guike_data::canonical::write_canonical(&imported.log, out)?;
+    //CANON guike_data::canonical::write_canonical(&imported.log, out)?;
     Ok(imported.quality)
 }
 

@@ -48,7 +48,7 @@ pub struct Tiers {
 ///
 /// # Errors
 /// [`Error::Plan`] when the plan is not possible for these customers.
-pub fn tier(
+pub(crate) fn tier(
     log: &EventLog,
     cutoff: Cutoff,
     horizon: Horizon,

@@ -1,0 +1,171 @@
+//! What a page is made of: sections of headings, sentences, figures and tables, each in both languages.
+
+use guike_explain::{escape, Lang};
+
+use super::view::{Bilingual, Why};
+use super::words as w;
+
+/// Begin and end of bold type inside a text; private-use characters, so that no user's text means them.
+pub(super) const BOLD: [char; 2] = ['\u{e000}', '\u{e001}'];
+
+/// A text in both languages, ready for the page.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Text(pub(super) Bilingual);
+
+impl Text {
+    pub(super) fn same(text: impl Into<String>) -> Text {
+        Text(Bilingual::same(text))
+    }
+
+    pub(super) fn each(f: impl Fn(Lang) -> String) -> Text {
+        Text(Bilingual::new(f(Lang::En), f(Lang::Zh)))
+    }
+
+    /// As HTML: one text where both wordings agree, else one element per language of which the page shows one.
+    pub(super) fn html(&self) -> String {
+        let one = |text: &str| escape(text).replace(BOLD[0], "<b>").replace(BOLD[1], "</b>");
+        if self.0.en == self.0.zh {
+            return one(&self.0.en);
+        }
+        format!("<span lang=\"en\">{}</span><span lang=\"zh\">{}</span>", one(&self.0.en), one(&self.0.zh))
+    }
+
+    pub(super) fn pick(&self, lang: Lang) -> &str {
+        self.0.pick(lang)
+    }
+}
+
+impl From<&Bilingual> for Text {
+    fn from(text: &Bilingual) -> Text {
+        let clean = |t: &str| t.replace(BOLD, "");
+        Text(Bilingual::new(clean(&text.en), clean(&text.zh)))
+    }
+}
+
+/// A section with its anchor.
+#[derive(Debug)]
+pub(super) struct Section {
+    pub(super) id: &'static str,
+    pub(super) title: Text,
+    /// The section in a sentence or two, set larger.
+    pub(super) lead: Vec<Text>,
+    pub(super) blocks: Vec<Block>,
+}
+
+/// A piece of a section.
+#[derive(Debug)]
+pub(super) enum Block {
+    Heading(Text),
+    Prose(Text),
+    /// Key figures side by side.
+    Tiles(Vec<Tile>),
+    /// What to do, in order.
+    Steps(Vec<(Text, Text)>),
+    /// Charts side by side.
+    Figures(Vec<Figure>),
+    Table(Table),
+    /// A remark; the flag makes it a warning.
+    Note(bool, Text),
+    /// A part that is not there, and why.
+    Missing(Text),
+    /// A text as it was typed, with its name.
+    Verbatim(Text, String),
+    /// Words and their meanings.
+    Terms(Vec<(Text, Text)>),
+}
+
+impl Block {
+    /// Why a part has nothing to show.
+    pub(super) fn missing(why: &Why) -> Block {
+        Block::Missing(match why {
+            Why::TooFewCustomers { found, needed } => w::WHY_FEW
+                .with(&[("found", Text::same(found.to_string())), ("needed", Text::same(needed.to_string()))]),
+            Why::HistoryTooShort { found_days, needed_days } => w::WHY_SHORT
+                .with(&[("found", Text::same(found_days.to_string())), ("needed", Text::same(needed_days.to_string()))]),
+            Why::SwitchedOff => w::WHY_OFF.text(),
+            Why::Because(text) => Text::from(text),
+        })
+    }
+}
+
+/// A key figure.
+#[derive(Debug)]
+pub(super) struct Tile {
+    pub(super) name: Text,
+    pub(super) value: Text,
+    pub(super) detail: Text,
+}
+
+/// A chart with its words and its table.
+#[derive(Debug)]
+pub(super) struct Figure {
+    pub(super) title: Text,
+    /// The picture per language, for half a page or a phone.
+    pub(super) picture: Bilingual,
+    /// The picture for a full page, where it deserves one.
+    pub(super) wide: Option<Bilingual>,
+    /// How to read it, in a sentence.
+    pub(super) caption: Text,
+    /// The same numbers as a table.
+    pub(super) table: Option<Table>,
+}
+
+impl Figure {
+    pub(super) fn new(title: Text, picture: impl Fn(Lang) -> String, caption: Text) -> Figure {
+        Figure { title, picture: Text::each(picture).0, wide: None, caption, table: None }
+    }
+
+    pub(super) fn table(self, table: Table) -> Figure {
+        Figure { table: Some(table), ..self }
+    }
+
+    pub(super) fn wide(self, picture: impl Fn(Lang) -> String) -> Figure {
+        Figure { wide: Some(Text::each(picture).0), ..self }
+    }
+}
+
+/// A table. Its first column names the row.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// Column names, and whether the column holds numbers.
+    pub(super) head: Vec<(Text, bool)>,
+    pub(super) rows: Vec<Row>,
+}
+
+/// A row of a table.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) cells: Vec<Text>,
+    /// Whether the row stands out.
+    pub(super) marked: bool,
+}
+
+impl Table {
+    /// A table with these columns.
+    pub(super) fn new(head: Vec<(Text, bool)>) -> Table {
+        Table { head, rows: Vec::new() }
+    }
+
+    pub(super) fn row(&mut self, cells: Vec<Text>) {
+        self.marked_row(cells, false);
+    }
+
+    pub(super) fn marked_row(&mut self, cells: Vec<Text>, marked: bool) {
+        assert_eq!(cells.len(), self.head.len(), "one cell per column");
+        self.rows.push(Row { cells, marked });
+    }
+
+    pub(super) fn is_numeric(&self, column: &usize) -> bool {
+        self.head[*column].1
+    }
+}
+
+/// A column of words.
+pub(super) fn words(name: Text) -> (Text, bool) {
+    (name, false)
+}
+
+/// A column of numbers.
+pub(super) fn numbers(name: Text) -> (Text, bool) {
+    (name, true)
+}

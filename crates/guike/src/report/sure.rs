@@ -1,0 +1,240 @@
+//! Section 4: how sure we are: the backtest, the choice of the model, and how its forecasts met what happened.
+
+use guike_explain::calibration::{calibration, groups, Group};
+use guike_explain::candidates::{candidates, Candidate};
+use guike_explain::importance::{importance, Importance};
+use guike_explain::text::{grouped, percent};
+use guike_explain::{gain, roc, scatter, Frame, Interval};
+
+use super::answer::money_axis;
+use super::page::{numbers, words, Block, Figure, Section, Table, Text};
+use super::view::{Backtest, Part, ReportView, WhyChosen};
+use super::{money, short_money, words as w};
+
+pub(super) fn section(view: &ReportView) -> Section {
+    let (lead, blocks) = match &view.backtest {
+        Part::Missing(why) => (vec![w::SURE_NO_LEAD.text()], vec![Block::missing(why)]),
+        Part::Here(test) => (lead(view, test), blocks(view, test)),
+    };
+    Section { id: "sure", title: w::SURE.text(), lead, blocks }
+}
+
+fn lead(view: &ReportView, test: &Backtest) -> Vec<Text> {
+    let (predicted, actual) = (test.predicted.iter().sum::<f64>(), test.actual.iter().sum::<f64>());
+    let off = if actual > 0.0 { percent((predicted / actual - 1.0).abs()) } else { "–".to_owned() };
+    vec![w::SURE_LEAD.with(&[
+        ("days", Text::same(test.horizon.days().to_string())),
+        ("cutoff", Text::same(test.cutoff.to_string())),
+        ("predicted", short_money(view, predicted)),
+        ("actual", short_money(view, actual)),
+        ("off", Text::same(off)),
+    ])]
+}
+
+fn blocks(view: &ReportView, test: &Backtest) -> Vec<Block> {
+    let mut blocks: Vec<Block> = choice(test).into_iter().map(Block::Prose).collect();
+    let mut figures = Vec::new();
+    if !test.candidates.is_empty() {
+        figures.push(tried(test));
+    }
+    if !test.predicted.is_empty() {
+        figures.push(deciles(view, test));
+        figures.push(found(test));
+        figures.push(one_by_one(view, test));
+    }
+    if let Some(auc) = (!test.p_active.is_empty()).then(|| roc::auc(&test.p_active, &bought(test))).flatten() {
+        figures.push(buyers(test, auc));
+    }
+    if !test.drivers.is_empty() {
+        figures.push(drivers(test));
+    }
+    blocks.push(Block::Figures(figures));
+    if !(test.scores.is_empty() && test.coverage.is_empty()) {
+        blocks.push(Block::Heading(w::SCORES.text()));
+        blocks.push(Block::Table(scores(test)));
+    }
+    blocks
+}
+
+fn bought(test: &Backtest) -> Vec<bool> {
+    test.actual.iter().map(|a| *a > 0.0).collect()
+}
+
+/// Which model, and why, in plain words.
+fn choice(test: &Backtest) -> Vec<Text> {
+    let Some(chosen) = test.candidates.get(test.chosen) else { return Vec::new() };
+    let name = || Text::from(&chosen.name);
+    let metric = || Text::from(&test.metric.name);
+    let which = if chosen.about == super::view::Bilingual::default() {
+        w::CHOSEN_PLAIN.with(&[("name", name())])
+    } else {
+        w::CHOSEN.with(&[("name", name()), ("about", Text::from(&chosen.about))])
+    };
+    let why = match &test.why {
+        WhyChosen::Best => w::WHY_BEST.with(&[
+            ("n", Text::same(test.candidates.len().to_string())),
+            ("metric", metric()),
+            ("anchors", Text::same(test.n_anchors.to_string())),
+        ]),
+        WhyChosen::SimplerThan(best) => {
+            let best = test.candidates.get(*best).map_or_else(Text::default, |c| Text::from(&c.name));
+            w::WHY_SIMPLER.with(&[("best", best), ("metric", metric()), ("name", name())])
+        }
+        WhyChosen::OnlyOne => w::WHY_ONLY.text(),
+        WhyChosen::Asked => w::WHY_ASKED.text(),
+        WhyChosen::Because(text) => Text::from(text),
+    };
+    vec![which, why]
+}
+
+fn tried(test: &Backtest) -> Figure {
+    let metric = &test.metric;
+    let draw = |lang| {
+        let rows: Vec<Candidate> = test
+            .candidates
+            .iter()
+            .enumerate()
+            .map(|(i, c)| Candidate {
+                name: c.name.pick(lang).to_owned(),
+                score: c.score,
+                baseline: c.baseline,
+                chosen: i == test.chosen,
+            })
+            .collect();
+        let frame = Frame::new(lang, w::CANDIDATES.pick(lang), metric.name.pick(lang), "");
+        candidates(&rows, metric.decimals, &frame)
+    };
+    let direction = if metric.higher_is_better { w::HIGHER } else { w::LOWER_BETTER };
+    let caption = w::CANDIDATES_CAPTION.with(&[("meaning", Text::from(&metric.meaning)), ("direction", direction.text())]);
+    let mut head = vec![
+        words(w::MODEL.text()),
+        words(w::MEANING.text()),
+        numbers(Text::from(&metric.name)),
+        numbers(w::INTERVAL.with(&[("level", Text::same("95%"))])),
+    ];
+    head.extend(test.more_metrics.iter().map(|m| numbers(Text::from(m))));
+    let mut table = Table::new(head);
+    let number = |v: f64| Text::same(grouped(v, metric.decimals));
+    for (i, c) in test.candidates.iter().enumerate() {
+        let mark = match (i == test.chosen, c.baseline) {
+            (true, _) => Some(w::CHOSEN_MARK),
+            (false, true) => Some(w::YARDSTICK),
+            (false, false) => None,
+        };
+        let name = Text::each(|lang| match mark {
+            Some(m) => format!("{} · {}", c.name.pick(lang), m.pick(lang)),
+            None => c.name.pick(lang).to_owned(),
+        });
+        let interval = format!("{} – {}", number(c.score.lo).pick(guike_explain::Lang::En), number(c.score.hi).pick(guike_explain::Lang::En));
+        let mut cells = vec![name, Text::from(&c.about), number(c.score.mid), Text::same(interval)];
+        cells.extend((0..test.more_metrics.len()).map(|k| Text::same(grouped(c.more.get(k).copied().unwrap_or(f64::NAN), 3))));
+        table.marked_row(cells, i == test.chosen);
+    }
+    Figure::new(w::CANDIDATES.text(), draw, caption).table(table)
+}
+
+fn deciles(view: &ReportView, test: &Backtest) -> Figure {
+    let rows: Vec<Group> =
+        if test.deciles.is_empty() { groups(&test.predicted, &test.actual, 10) } else { test.deciles.clone() };
+    let draw = |lang| {
+        let y = money_axis(view, w::DECILES_Y);
+        let frame =
+            Frame::new(lang, w::DECILES.pick(lang), w::DECILES_X.pick(lang), y.pick(lang)).measuring(money(view));
+        calibration(&rows, &frame)
+    };
+    let mut table = Table::new(vec![
+        words(w::GROUP_NO.text()),
+        numbers(w::PREDICTED.text()),
+        numbers(w::ACTUAL.text()),
+        numbers(w::LOWER.text()),
+        numbers(w::UPPER.text()),
+    ]);
+    let full = |v: f64| Text::same(money(view).full(v));
+    for (i, g) in rows.iter().enumerate() {
+        let (lo, hi) = g.actual_interval.unwrap_or((f64::NAN, f64::NAN));
+        table.row(vec![Text::same((i + 1).to_string()), full(g.predicted), full(g.actual), full(lo), full(hi)]);
+    }
+    let caption = w::DECILES_CAPTION.with(&[("n", Text::same(rows.len().to_string()))]);
+    Figure::new(w::DECILES.text(), draw, caption).table(table)
+}
+
+fn found(test: &Backtest) -> Figure {
+    let draw = |lang| {
+        let frame = Frame::new(lang, w::GAIN.pick(lang), w::GAIN_X.pick(lang), w::GAIN_Y.pick(lang));
+        gain::gain(&test.predicted, &test.actual, &frame)
+    };
+    let at = |share| percent(gain::captured(&test.predicted, &test.actual, share));
+    let mut table = Table::new(vec![words(w::GAIN_X.text()), numbers(w::GAIN_Y.text())]);
+    for share in [0.05, 0.1, 0.2, 0.3, 0.5, 0.7] {
+        table.row(vec![Text::same(percent(share)), Text::same(at(share))]);
+    }
+    Figure::new(w::GAIN.text(), draw, w::GAIN_CAPTION.with(&[("share", Text::same(at(0.2)))])).table(table)
+}
+
+fn one_by_one(view: &ReportView, test: &Backtest) -> Figure {
+    let draw = |lang| {
+        let y = money_axis(view, w::SCATTER_Y);
+        let frame =
+            Frame::new(lang, w::SCATTER.pick(lang), w::SCATTER_X.pick(lang), y.pick(lang)).measuring(money(view));
+        scatter::scatter(&test.predicted, &test.actual, &frame)
+    };
+    Figure::new(w::SCATTER.text(), draw, w::SCATTER_CAPTION.text())
+}
+
+fn buyers(test: &Backtest, auc: f64) -> Figure {
+    let draw = |lang| {
+        let frame = Frame::new(lang, w::ROC.pick(lang), w::ROC_X.pick(lang), w::ROC_Y.pick(lang));
+        roc::roc(&test.p_active, &bought(test), &frame)
+    };
+    Figure::new(w::ROC.text(), draw, w::ROC_CAPTION.with(&[("auc", Text::same(percent(auc)))]))
+}
+
+fn drivers(test: &Backtest) -> Figure {
+    let draw = |lang| {
+        let rows: Vec<Importance> = test
+            .drivers
+            .iter()
+            .take(12)
+            .map(|d| Importance {
+                name: d.name.pick(lang).to_owned(),
+                weight: Interval { mid: d.weight, lo: d.weight, hi: d.weight },
+            })
+            .collect();
+        importance(&rows, &Frame::new(lang, w::DRIVERS.pick(lang), w::DRIVERS_X.pick(lang), ""))
+    };
+    let mut table = Table::new(vec![words(w::FEATURE.text()), numbers(w::DRIVERS_X.text())]);
+    for d in &test.drivers {
+        table.row(vec![Text::from(&d.name), Text::same(grouped(d.weight, 3))]);
+    }
+    Figure::new(w::DRIVERS.text(), draw, w::DRIVERS_CAPTION.text()).table(table)
+}
+
+fn scores(test: &Backtest) -> Table {
+    let mut table = Table::new(vec![
+        words(w::SCORE.text()),
+        numbers(w::VALUE.text()),
+        numbers(w::INTERVAL.with(&[("level", Text::same("95%"))])),
+        words(w::MEANING.text()),
+    ]);
+    for s in &test.scores {
+        let interval = s.interval.map_or(String::new(), |(lo, hi)| {
+            format!("{} – {}", grouped(lo, s.decimals), grouped(hi, s.decimals))
+        });
+        table.row(vec![
+            Text::from(&s.name),
+            Text::same(grouped(s.value, s.decimals)),
+            Text::same(interval),
+            Text::from(&s.meaning),
+        ]);
+    }
+    for c in &test.coverage {
+        let level = || Text::same(percent(c.level));
+        table.row(vec![
+            w::COVERAGE_ROW.with(&[("level", level())]),
+            Text::same(percent(c.observed)),
+            Text::same(""),
+            w::COVERAGE_MEANING.with(&[("level", level())]),
+        ]);
+    }
+    table
+}

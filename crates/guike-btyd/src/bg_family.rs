@@ -432,12 +432,7 @@ fn search(
     thin: bool,
     start: [f64; 4],
 ) -> Result<Maximum, crate::optimize::Failure> {
-    let coordinates: [Coordinate; 4] = std::array::from_fn(|i| Coordinate {
-        name: NAMES[i],
-        start: start[i].ln(),
-        lower: LOWER[i].ln(),
-        upper: UPPER[i].ln(),
-    });
+    let coordinates = coordinates(start);
     let survivors = survivors(data);
     maximise(&coordinates, options.stop, |theta| {
         let [r, alpha, a, b] = std::array::from_fn(|i| theta[i].exp());
@@ -450,7 +445,17 @@ fn search(
     })
 }
 
-fn priors(kind: Kind) -> [LogNormalPrior; 4] {
+/// The box of the search in logarithms, with its start.
+pub(crate) fn coordinates(start: [f64; 4]) -> [Coordinate; 4] {
+    std::array::from_fn(|i| Coordinate {
+        name: NAMES[i],
+        start: start[i].ln(),
+        lower: LOWER[i].ln(),
+        upper: UPPER[i].ln(),
+    })
+}
+
+pub(crate) fn priors(kind: Kind) -> [LogNormalPrior; 4] {
     let LogNormalPrior { median, log_sd } = LogNormalPrior::RATE_SCALE;
     [
         LogNormalPrior::RATE_SHAPE,
@@ -462,7 +467,7 @@ fn priors(kind: Kind) -> [LogNormalPrior; 4] {
 }
 
 /// A start at the observed rate of purchases with typical heterogeneity and drop-out.
-fn start(kind: Kind, data: &Grouped) -> [f64; 4] {
+pub(crate) fn start(kind: Kind, data: &Grouped) -> [f64; 4] {
     let totals = data.totals();
     let rate = (totals.repeats + 0.5) / (totals.age + 1.0) * f64::from(kind.k);
     [0.5, (0.4 / rate).clamp(0.01, 1e4), 0.8, 2.0]
@@ -481,7 +486,7 @@ pub(crate) fn survivors(data: &Grouped) -> Vec<f64> {
 }
 
 /// What the estimates say about the shop that a reader should know.
-fn remarks(model: &Family) -> Vec<Note> {
+pub(crate) fn remarks(model: &Family) -> Vec<Note> {
     let mut notes = Vec::new();
     if model.a / (model.a + model.b) < NO_DROP_OUT {
         notes.push(Note(

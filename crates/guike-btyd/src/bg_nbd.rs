@@ -38,7 +38,7 @@ pub struct BgNbd {
 }
 
 impl BgNbd {
-    const KIND: Kind = Kind { k: 1, early_chances: 0 };
+    pub(crate) const KIND: Kind = Kind { k: 1, early_chances: 0 };
 
     /// Maximum likelihood, or the posterior mode where the data are thin.
     ///
@@ -49,7 +49,7 @@ impl BgNbd {
         Ok(fit.map(|Family { r, alpha, a, b, .. }| BgNbd { r, alpha, a, b }))
     }
 
-    fn family(&self) -> Family {
+    pub(crate) fn family(&self) -> Family {
         Family { kind: Self::KIND, r: self.r, alpha: self.alpha, a: self.a, b: self.b }
     }
 }

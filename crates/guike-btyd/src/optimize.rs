@@ -211,7 +211,9 @@ pub fn maximise(
         match climbed {
             Some((next, there)) => (theta, here) = (next, there),
             // the promised rise is lost in the rounding of the value, or nothing that a statistic could notice
-            None if gain <= (1e3 * noise).max(stop.min_rise) => return Ok(finish(coordinates, theta, here, iterations)),
+            None if gain <= (1e3 * noise).max(stop.min_rise) => {
+                return Ok(finish(coordinates, theta, here, iterations));
+            }
             None => {
                 let gradient = largest(&here.gradient, &free);
                 return Err(Failure::NoAscent { place: place(coordinates, &theta), gradient });

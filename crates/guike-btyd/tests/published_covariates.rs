@@ -8,8 +8,9 @@ mod common;
 use std::collections::HashMap;
 
 use common::{APPAREL, rows};
+use guike_btyd::covariates::Covariates;
 use guike_btyd::pareto_nbd::ParetoNbd;
-use guike_btyd::pareto_nbd_covariates::{Covariates, ParetoNbdCovariates};
+use guike_btyd::pareto_nbd_covariates::ParetoNbdCovariates;
 use guike_btyd::{CountModel, FitOptions, Grouped, History};
 use guike_core::{Column, Table};
 

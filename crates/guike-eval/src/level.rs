@@ -6,12 +6,12 @@
 //! * **Season.** Where anchors lie whole years before the cutoff, only those count: they face the season that the forecast
 //!   faces, and a model that knows only recency and frequency misses every season in the same way. Rolling anchors face
 //!   other seasons and would undo the correction.
-//! * **Age.** Otherwise every anchor counts with its weight times the square of the history it had, relative to the newest
-//!   anchor: an older anchor stands in a younger shop, whose customers were still arriving.
+//! * **Newest first.** Otherwise the newest window counts, and older ones that do not overlap a newer one: an overlapping
+//!   window repeats what the newer one shows, seen from a younger shop whose customers were still arriving. Each counts
+//!   with its weight times the square of the history it had, relative to the newest.
 //! * **Shrinkage.** With `r_k = ln(actual / forecast)`, prior `b ~ N(0, 0.3²)` (level errors of some 30 % are usual) and
-//!   `r_k ~ N(b, σ²)`, the factor is `exp(E[b | r])`. `σ²` is the anchors' own scatter, never below `0.15²`; overlapping
-//!   label windows count as the number of independent windows they cover. One window moves the level by four fifths of what
-//!   it shows.
+//!   `r_k ~ N(b, σ²)`, the factor is `exp(E[b | r])`. `σ²` is the anchors' own scatter, never below `0.15²`. One window moves
+//!   the level by four fifths of what it shows.
 //! * **Kept only when it helps.** The corrected totals must miss those anchors by clearly less than the raw ones, so that
 //!   anchors that disagree among themselves change nothing.
 //!
@@ -81,25 +81,33 @@ pub struct Level {
 }
 
 impl Level {
-    /// Learns the factor from inner anchors; `independent_windows` comes from the anchor plan.
+    /// Learns the factor from inner anchors, newest first, each followed by a window of `window_days`.
     ///
     /// ```
     /// use guike_eval::level::{AnchorTotal, Level, LevelConfig};
-    /// let at = |predicted, actual| AnchorTotal { predicted, actual, history_days: 100, seasonal: false, weight: 1.0 };
-    /// let level = Level::fit(&[at(80.0, 100.0), at(82.0, 100.0), at(78.0, 100.0)], 90, 3.0, &LevelConfig::default());
+    /// let at = |history_days, predicted, actual| AnchorTotal { predicted, actual, history_days, seasonal: false, weight: 1.0 };
+    /// let level = Level::fit(&[at(400, 80.0, 100.0), at(310, 82.0, 100.0), at(220, 78.0, 100.0)], 90, &LevelConfig::default());
     /// assert!(level.kept && level.factor > 1.15 && level.factor < 1.25, "{level:?}");
     /// assert!((level.factor_at(180) - level.factor.powi(2)).abs() < 1e-12, "twice as far, twice as much");
-    /// let level = Level::fit(&[at(80.0, 100.0), at(125.0, 100.0)], 90, 2.0, &LevelConfig::default());
+    /// let level = Level::fit(&[at(400, 80.0, 100.0), at(310, 145.0, 100.0)], 90, &LevelConfig::default());
     /// assert!(!level.kept && level.factor == 1.0);
     /// ```
-    pub fn fit(anchors: &[AnchorTotal], window_days: u32, independent_windows: f64, config: &LevelConfig) -> Level {
+    pub fn fit(anchors: &[AnchorTotal], window_days: u32, config: &LevelConfig) -> Level {
         let usable = |a: &&AnchorTotal| a.predicted > 0.0 && a.actual > 0.0 && a.weight > 0.0 && a.history_days > 0;
         let seasonal = anchors.iter().filter(usable).any(|a| a.seasonal);
         let newest = anchors.iter().map(|a| a.history_days).max().unwrap_or(0);
+        let mut begins = u32::MAX;
         let seen: Vec<Seen> = anchors
             .iter()
             .filter(usable)
             .filter(|a| a.seasonal || !seasonal)
+            .filter(|a| {
+                let apart = a.history_days.saturating_add(window_days) <= begins;
+                if apart {
+                    begins = a.history_days;
+                }
+                apart
+            })
             .map(|a| Seen {
                 ratio: (a.actual / a.predicted).ln(),
                 weight: if seasonal {
@@ -114,11 +122,8 @@ impl Level {
             let (error_before, error_after) = (0.0, 0.0);
             return Level { factor: 1.0, window_days, kept: false, seasonal, error_before, error_after, reason };
         }
-        // seasonal windows are a year apart and never overlap
-        let share =
-            if seasonal { 1.0 } else { (independent_windows / anchors.len() as f64).clamp(f64::MIN_POSITIVE, 1.0) };
         let limit = MAX_FACTOR.ln();
-        let log_factor = posterior(&seen, share, config).clamp(-limit, limit);
+        let log_factor = posterior(&seen, config).clamp(-limit, limit);
         let before = mean_abs(&seen, 0.0);
         let after = mean_abs(&seen, log_factor);
         let kept = after <= before * (1.0 - config.min_gain);
@@ -157,11 +162,11 @@ fn mean_abs(seen: &[Seen], shift: f64) -> f64 {
 }
 
 /// Posterior mean of the level error.
-fn posterior(seen: &[Seen], share: f64, config: &LevelConfig) -> f64 {
+fn posterior(seen: &[Seen], config: &LevelConfig) -> f64 {
     let total: f64 = seen.iter().map(|s| s.weight).sum();
     let mean = seen.iter().map(|s| s.weight * s.ratio).sum::<f64>() / total;
-    // Kish's effective number of anchors, less what overlap takes away; one window is one window
-    let effective = (total * total / seen.iter().map(|s| s.weight * s.weight).sum::<f64>() * share).max(1.0);
+    // Kish's effective number of anchors
+    let effective = total * total / seen.iter().map(|s| s.weight * s.weight).sum::<f64>();
     let scatter = seen.iter().map(|s| s.weight * (s.ratio - mean).powi(2)).sum::<f64>() / total;
     let k = seen.len() as f64;
     let variance = if k > 1.0 { scatter * k / (k - 1.0) } else { 0.0 }.max(config.min_scatter * config.min_scatter);
@@ -177,62 +182,61 @@ mod tests {
         AnchorTotal { predicted: 100.0, actual: 100.0 * ratio, history_days, seasonal, weight: 1.0 }
     }
 
-    fn fit(anchors: &[AnchorTotal], independent_windows: f64) -> Level {
-        Level::fit(anchors, 90, independent_windows, &LevelConfig::default())
+    fn fit(anchors: &[AnchorTotal]) -> Level {
+        Level::fit(anchors, 90, &LevelConfig::default())
     }
 
     #[test]
     fn one_window_moves_the_level_by_four_fifths() {
-        let l = fit(&[at(1.5, 100, false)], 1.0);
+        let l = fit(&[at(1.5, 100, false)]);
         assert!(l.kept);
         assert!((l.factor.ln() - 0.8 * 1.5f64.ln()).abs() < 1e-12, "{l:?}");
-        assert!(!fit(&[], 0.0).kept);
+        assert!(!fit(&[]).kept);
     }
 
     #[test]
     fn anchors_that_disagree_change_nothing() {
-        let l = fit(&[at(1.3, 100, false), at(0.77, 90, false)], 2.0);
+        let l = fit(&[at(1.3, 200, false), at(0.6, 110, false)]);
         assert!(!l.kept && l.factor == 1.0, "{l:?}");
     }
 
     #[test]
-    fn overlapping_windows_shrink_more() {
-        let anchors = [at(1.3, 100, false), at(1.25, 95, false), at(1.35, 90, false)];
-        let (apart, over) = (fit(&anchors, 3.0), fit(&anchors, 1.5));
-        assert!(apart.kept && over.kept);
-        assert!(1.0 < over.factor && over.factor < apart.factor && apart.factor < 1.3);
+    fn windows_that_overlap_a_newer_one_do_not_count() {
+        let newest = at(1.25, 200, false);
+        assert_eq!(fit(&[newest, at(0.9, 180, false), at(0.9, 111, false)]).factor, fit(&[newest]).factor);
+        assert!(fit(&[newest, at(1.0, 110, false)]).factor < fit(&[newest]).factor);
     }
 
     #[test]
     fn the_same_season_of_earlier_years_decides_alone() {
-        let l = fit(&[at(0.7, 400, false), at(0.8, 300, false), at(1.25, 213, true)], 2.0);
+        let l = fit(&[at(0.7, 400, false), at(0.8, 300, false), at(1.25, 213, true)]);
         assert!(l.kept && l.seasonal && l.factor > 1.15, "{l:?}");
     }
 
     #[test]
     fn an_older_anchor_stands_in_a_younger_shop_and_counts_less() {
-        let l = fit(&[at(1.25, 200, false), at(0.95, 50, false)], 2.0);
+        let l = fit(&[at(1.25, 200, false), at(0.95, 50, false)]);
         assert!(l.kept && l.factor > 1.1, "{l:?}");
     }
 
     #[test]
     fn drift_accumulates_upwards_only() {
-        let up = fit(&[at(1.2, 100, false)], 1.0);
+        let up = fit(&[at(1.2, 100, false)]);
         assert!(up.factor_at(45) < up.factor && up.factor < up.factor_at(135));
         assert_eq!(up.factor_at(180), up.factor_at(900));
-        let down = fit(&[at(0.8, 100, false)], 1.0);
+        let down = fit(&[at(0.8, 100, false)]);
         assert_eq!((down.factor_at(1), down.factor_at(900)), (down.factor, down.factor));
     }
 
     #[test]
     fn factors_are_limited() {
-        let l = fit(&[at(50.0, 9, false), at(55.0, 9, false), at(60.0, 9, false)], 3.0);
+        let l = fit(&[at(50.0, 300, false), at(55.0, 200, false), at(60.0, 100, false)]);
         assert!(l.kept && (l.factor - 3.0).abs() < 1e-12);
     }
 
     #[test]
     fn windows_without_purchases_teach_nothing() {
         let empty = AnchorTotal { predicted: 5.0, actual: 0.0, history_days: 9, seasonal: false, weight: 1.0 };
-        assert!(!fit(&[empty], 1.0).kept);
+        assert!(!fit(&[empty]).kept);
     }
 }

@@ -118,7 +118,7 @@ pub fn calibrate(
             .collect();
         let totals = if level { &totals[..] } else { &[] };
         let window_days = backtest.anchors.first().map_or(0, |a| a.anchor.horizon.days());
-        Level::fit(totals, window_days, backtest.plan.independent_windows, &LevelConfig::default())
+        Level::fit(totals, window_days, &LevelConfig::default())
     };
     let orders = fit(|f| &f.expected_orders, |l| &l.orders);
     let spend = fit(|f| &f.expected_spend, |l| &l.spend);

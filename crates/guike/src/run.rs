@@ -347,8 +347,13 @@ fn total(forecasts: &Forecasts, fitted: &Final) -> Total {
     };
     let level = &fitted.calibration.spend;
     let missed = if level.kept { level.error_after } else { level.error_before };
-    // no backtest: totals of shops with so little history have missed by some 30 %
-    let missed = if fitted.calibration.intervals.is_some() { missed * (std::f64::consts::PI / 2.0).sqrt() } else { 0.3 };
+    // one window is weak evidence: totals of the same shop differ by a tenth from window to window; and without a backtest
+    // totals of shops with so little history have missed by some 30 %
+    let missed = if fitted.calibration.intervals.is_some() {
+        (missed * (std::f64::consts::PI / 2.0).sqrt()).max(0.1)
+    } else {
+        0.3
+    };
     let sd = if expected > 0.0 { (own.sqrt() / expected).hypot(missed) } else { 0.0 };
     Total {
         expected,

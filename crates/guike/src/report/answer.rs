@@ -1,10 +1,10 @@
 //! Section 1: the answer in words, four key figures, what to do first, and the totals over time.
 
 use guike_explain::text::{compact, count, percent};
-use guike_explain::totals::{totals, Expected, Totals};
+use guike_explain::totals::{Expected, Totals, totals};
 use guike_explain::{Frame, Interval};
 
-use super::page::{numbers, words, Block, Figure, Section, Table, Text, Tile};
+use super::page::{Block, Figure, Section, Table, Text, Tile, numbers, words};
 use super::view::{Part, ReportView, TierRow};
 use super::{days, money, short_money, words as w};
 

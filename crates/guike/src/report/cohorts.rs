@@ -1,10 +1,10 @@
 //! Section 5: do customers stay? Retention by the month of the first purchase.
 
-use guike_explain::cohort::{cohorts, Cohort};
-use guike_explain::text::{count, percent};
 use guike_explain::Frame;
+use guike_explain::cohort::{Cohort, cohorts};
+use guike_explain::text::{count, percent};
 
-use super::page::{numbers, words, Block, Figure, Section, Table, Text};
+use super::page::{Block, Figure, Section, Table, Text, numbers, words};
 use super::view::{Part, ReportView};
 use super::words as w;
 

@@ -1,6 +1,6 @@
 //! Section 7: how it was done, the settings, and the words.
 
-use super::page::{words, Block, Section, Table, Text};
+use super::page::{Block, Section, Table, Text, words};
 use super::view::ReportView;
 use super::{days, words as w};
 

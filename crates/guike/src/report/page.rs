@@ -1,6 +1,6 @@
 //! What a page is made of: sections of headings, sentences, figures and tables, each in both languages.
 
-use guike_explain::{escape, Lang};
+use guike_explain::{Lang, escape};
 
 use super::view::{Bilingual, Why};
 use super::words as w;
@@ -78,10 +78,13 @@ impl Block {
     /// Why a part has nothing to show.
     pub(super) fn missing(why: &Why) -> Block {
         Block::Missing(match why {
-            Why::TooFewCustomers { found, needed } => w::WHY_FEW
-                .with(&[("found", Text::same(found.to_string())), ("needed", Text::same(needed.to_string()))]),
-            Why::HistoryTooShort { found_days, needed_days } => w::WHY_SHORT
-                .with(&[("found", Text::same(found_days.to_string())), ("needed", Text::same(needed_days.to_string()))]),
+            Why::TooFewCustomers { found, needed } => {
+                w::WHY_FEW.with(&[("found", Text::same(found.to_string())), ("needed", Text::same(needed.to_string()))])
+            }
+            Why::HistoryTooShort { found_days, needed_days } => w::WHY_SHORT.with(&[
+                ("found", Text::same(found_days.to_string())),
+                ("needed", Text::same(needed_days.to_string())),
+            ]),
             Why::SwitchedOff => w::WHY_OFF.text(),
             Why::Because(text) => Text::from(text),
         })

@@ -1,10 +1,10 @@
 //! Section 6: the data: what became of every row, which column was taken for what, and what to know.
 
-use guike_explain::quality::{quality, Dropped};
-use guike_explain::text::{count, percent};
 use guike_explain::Frame;
+use guike_explain::quality::{Dropped, quality};
+use guike_explain::text::{count, percent};
 
-use super::page::{numbers, words, Block, Figure, Section, Table, Text};
+use super::page::{Block, Figure, Section, Table, Text, numbers, words};
 use super::view::{Quality, ReportView};
 use super::words as w;
 
@@ -24,7 +24,8 @@ pub(super) fn section(view: &ReportView) -> Section {
         ("first", Text::same(&q.first_day)),
         ("last", Text::same(&q.last_day)),
     ]);
-    let mut blocks: Vec<Block> = q.notes.iter().filter(|n| n.warning).map(|n| Block::Note(true, Text::from(&n.text))).collect();
+    let mut blocks: Vec<Block> =
+        q.notes.iter().filter(|n| n.warning).map(|n| Block::Note(true, Text::from(&n.text))).collect();
     blocks.push(Block::Figures(vec![picture(q)]));
     if !q.mapping.is_empty() {
         blocks.push(Block::Heading(w::MAPPING.text()));
@@ -44,11 +45,8 @@ pub(super) fn section(view: &ReportView) -> Section {
 fn picture(q: &Quality) -> Figure {
     let draw = |width: f64| {
         move |lang| {
-            let dropped: Vec<Dropped> = q
-                .dropped
-                .iter()
-                .map(|d| Dropped { reason: d.reason.pick(lang).to_owned(), rows: d.rows })
-                .collect();
+            let dropped: Vec<Dropped> =
+                q.dropped.iter().map(|d| Dropped { reason: d.reason.pick(lang).to_owned(), rows: d.rows }).collect();
             quality(q.n_kept, &dropped, &Frame::new(lang, w::QUALITY_PICTURE.pick(lang), "", "").wide(width))
         }
     };

@@ -86,11 +86,7 @@ fn history(dice: &mut Dice, total: f64) -> Vec<Period> {
     (0..21)
         .map(|k| {
             let season = 1.0 + 0.25 * (f64::from(k) * 0.52).sin() + if k % 12 == 10 { 0.5 } else { 0.0 };
-            Period {
-                label: month(k),
-                value: total / 7.2 * season * (1.0 + 0.05 * dice.normal()),
-                complete: k > 0,
-            }
+            Period { label: month(k), value: total / 7.2 * season * (1.0 + 0.05 * dice.normal()), complete: k > 0 }
         })
         .collect()
 }
@@ -164,10 +160,34 @@ fn rfm(total: f64) -> Rfm {
     Rfm {
         cells,
         groups: vec![
-            group(b("Champions", "冠军顾客"), b("Bought recently and often. Reward them.", "最近且经常购买。请予以回馈。"), 2_410, 0.46, 0.81),
-            group(b("Loyal", "忠诚顾客"), b("Buy often. Offer them more.", "经常购买。可推荐更多商品。"), 3_894, 0.27, 0.55),
-            group(b("New", "新顾客"), b("First purchase not long ago. Invite them back.", "首购不久。请邀请他们再来。"), 2_120, 0.07, 0.31),
-            group(b("At risk", "有流失风险"), b("Bought often, but not lately. Win them back.", "曾经常购买，近来没有。请设法挽回。"), 3_206, 0.12, 0.22),
+            group(
+                b("Champions", "冠军顾客"),
+                b("Bought recently and often. Reward them.", "最近且经常购买。请予以回馈。"),
+                2_410,
+                0.46,
+                0.81,
+            ),
+            group(
+                b("Loyal", "忠诚顾客"),
+                b("Buy often. Offer them more.", "经常购买。可推荐更多商品。"),
+                3_894,
+                0.27,
+                0.55,
+            ),
+            group(
+                b("New", "新顾客"),
+                b("First purchase not long ago. Invite them back.", "首购不久。请邀请他们再来。"),
+                2_120,
+                0.07,
+                0.31,
+            ),
+            group(
+                b("At risk", "有流失风险"),
+                b("Bought often, but not lately. Win them back.", "曾经常购买，近来没有。请设法挽回。"),
+                3_206,
+                0.12,
+                0.22,
+            ),
             group(b("Asleep", "沉睡顾客"), b("Few purchases, long ago.", "购买少且久远。"), 11_940, 0.08, 0.07),
         ],
     }
@@ -204,18 +224,57 @@ fn backtest(predicted: Vec<f64>, actual: Vec<f64>, p_active: Vec<f64>) -> Backte
         n_anchors: 4,
         metric: Metric {
             name: b("normalised Gini", "归一化基尼系数"),
-            meaning: b("How well customers are put in order of what they then spend: 1 is perfect, 0 is chance.", "按其后消费排列顾客的准确程度：1 为完美，0 为随机。"),
+            meaning: b(
+                "How well customers are put in order of what they then spend: 1 is perfect, 0 is chance.",
+                "按其后消费排列顾客的准确程度：1 为完美，0 为随机。",
+            ),
             higher_is_better: true,
             decimals: 3,
         },
         more_metrics: vec![b("AUC", "AUC"), b("Bias", "总量比"), b("MAE", "平均绝对误差")],
         candidates: vec![
-            row(b("Pareto/NBD + Gamma-Gamma", "Pareto/NBD + Gamma-Gamma"), b("buying while alive, with a hidden day of leaving", "活跃期间随机购买，流失日不可见"), 0.684, [0.812, 1.04, 31.2], false),
-            row(b("MBG/NBD + Gamma-Gamma", "MBG/NBD + Gamma-Gamma"), b("may leave after any purchase", "每次购买后都可能流失"), 0.681, [0.811, 1.02, 31.0], false),
-            row(b("BG/NBD + Gamma-Gamma", "BG/NBD + Gamma-Gamma"), b("may leave after a repeat purchase", "复购后可能流失"), 0.676, [0.806, 1.07, 31.6], false),
-            row(b("RFM score", "RFM 评分"), b("mean of similar customers", "相似顾客的均值"), 0.642, [0.781, 1.11, 33.8], true),
-            row(b("Historical rate", "历史平均速率"), b("goes on as on average so far", "按至今的平均速度延续"), 0.611, [0.744, 1.83, 47.0], true),
-            row(b("Repeat the last window", "沿用上一窗口"), b("the same again", "与上期相同"), 0.588, [0.716, 1.35, 41.9], true),
+            row(
+                b("Pareto/NBD + Gamma-Gamma", "Pareto/NBD + Gamma-Gamma"),
+                b("buying while alive, with a hidden day of leaving", "活跃期间随机购买，流失日不可见"),
+                0.684,
+                [0.812, 1.04, 31.2],
+                false,
+            ),
+            row(
+                b("MBG/NBD + Gamma-Gamma", "MBG/NBD + Gamma-Gamma"),
+                b("may leave after any purchase", "每次购买后都可能流失"),
+                0.681,
+                [0.811, 1.02, 31.0],
+                false,
+            ),
+            row(
+                b("BG/NBD + Gamma-Gamma", "BG/NBD + Gamma-Gamma"),
+                b("may leave after a repeat purchase", "复购后可能流失"),
+                0.676,
+                [0.806, 1.07, 31.6],
+                false,
+            ),
+            row(
+                b("RFM score", "RFM 评分"),
+                b("mean of similar customers", "相似顾客的均值"),
+                0.642,
+                [0.781, 1.11, 33.8],
+                true,
+            ),
+            row(
+                b("Historical rate", "历史平均速率"),
+                b("goes on as on average so far", "按至今的平均速度延续"),
+                0.611,
+                [0.744, 1.83, 47.0],
+                true,
+            ),
+            row(
+                b("Repeat the last window", "沿用上一窗口"),
+                b("the same again", "与上期相同"),
+                0.588,
+                [0.716, 1.35, 41.9],
+                true,
+            ),
             row(b("Zero", "零"), b("nobody buys", "无人购买"), 0.0, [0.5, 0.0, 44.4], true),
         ],
         chosen: 1,
@@ -226,9 +285,33 @@ fn backtest(predicted: Vec<f64>, actual: Vec<f64>, p_active: Vec<f64>) -> Backte
         deciles: Vec::new(),
         coverage: vec![Coverage { level: 0.8, observed: 0.812 }, Coverage { level: 0.9, observed: 0.907 }],
         scores: vec![
-            Score { name: b("Normalised Gini", "归一化基尼系数"), value: 0.681, interval: Some((0.669, 0.692)), decimals: 3, meaning: b("Order of customers by value: 1 is perfect, 0 is chance.", "顾客价值排序：1 为完美，0 为随机。") },
-            Score { name: b("Total bias", "总量偏差"), value: 1.021, interval: Some((0.968, 1.074)), decimals: 3, meaning: b("Predicted over actual total: 1 is exact.", "预测总量与实际总量之比：1 为准确。") },
-            Score { name: b("Top-decile capture", "前 10% 捕获率"), value: 0.522, interval: Some((0.507, 0.538)), decimals: 3, meaning: b("Share of actual spend held by the tenth with the highest forecasts.", "预测最高的 10% 顾客占实际消费的比例。") },
+            Score {
+                name: b("Normalised Gini", "归一化基尼系数"),
+                value: 0.681,
+                interval: Some((0.669, 0.692)),
+                decimals: 3,
+                meaning: b(
+                    "Order of customers by value: 1 is perfect, 0 is chance.",
+                    "顾客价值排序：1 为完美，0 为随机。",
+                ),
+            },
+            Score {
+                name: b("Total bias", "总量偏差"),
+                value: 1.021,
+                interval: Some((0.968, 1.074)),
+                decimals: 3,
+                meaning: b("Predicted over actual total: 1 is exact.", "预测总量与实际总量之比：1 为准确。"),
+            },
+            Score {
+                name: b("Top-decile capture", "前 10% 捕获率"),
+                value: 0.522,
+                interval: Some((0.507, 0.538)),
+                decimals: 3,
+                meaning: b(
+                    "Share of actual spend held by the tenth with the highest forecasts.",
+                    "预测最高的 10% 顾客占实际消费的比例。",
+                ),
+            },
         ],
         drivers: vec![
             Driver { name: b("purchase days", "购买日数"), weight: 0.41 },
@@ -263,8 +346,16 @@ fn quality() -> Quality {
         n_read: 541_909,
         n_kept: 392_273,
         dropped: vec![
-            dropped(b("no customer", "缺少顾客编号"), 135_080, &["row 623: 536414,22139,,56,2010-12-01 11:52,0.0,,United Kingdom"]),
-            dropped(b("cancelled order", "取消的订单"), 9_288, &["row 142: C536379,D,Discount,-1", "row 155: C536383,35004C"]),
+            dropped(
+                b("no customer", "缺少顾客编号"),
+                135_080,
+                &["row 623: 536414,22139,,56,2010-12-01 11:52,0.0,,United Kingdom"],
+            ),
+            dropped(
+                b("cancelled order", "取消的订单"),
+                9_288,
+                &["row 142: C536379,D,Discount,-1", "row 155: C536383,35004C"],
+            ),
             dropped(b("exact duplicate", "完全重复"), 5_268, &["row 518: 536409,21866,UNION JACK FLAG LUGGAGE TAG"]),
         ],
         first_day: "2023-01-04".into(),
@@ -278,8 +369,20 @@ fn quality() -> Quality {
             column(b("order", "订单"), "InvoiceNo", by_name()),
         ],
         notes: vec![
-            Remark { warning: true, text: b("One customer spent 4.1 % of all money; check that it is not a wholesale account.", "有一位顾客占总消费的 4.1%，请确认是否为批发账户。") },
-            Remark { warning: false, text: b("Dates were read as day/month/year, decided from the whole column.", "日期按“日/月/年”读取，依据整列判断。") },
+            Remark {
+                warning: true,
+                text: b(
+                    "One customer spent 4.1 % of all money; check that it is not a wholesale account.",
+                    "有一位顾客占总消费的 4.1%，请确认是否为批发账户。",
+                ),
+            },
+            Remark {
+                warning: false,
+                text: b(
+                    "Dates were read as day/month/year, decided from the whole column.",
+                    "日期按“日/月/年”读取，依据整列判断。",
+                ),
+            },
         ],
     }
 }
@@ -289,7 +392,8 @@ fn method() -> Method {
         version: "0.1.0".into(),
         seed: 1,
         command: Some("guike run orders-2024.csv --out result --horizon 273d".into()),
-        config: "[forecast]\nmodel = \"auto\"\nhorizon = \"273d\"\n\n[tiers]\nmethod = \"value-share\"\ncount = 5\n".into(),
+        config: "[forecast]\nmodel = \"auto\"\nhorizon = \"273d\"\n\n[tiers]\nmethod = \"value-share\"\ncount = 5\n"
+            .into(),
         steps: vec![b(
             "Every candidate was fitted as of earlier dates inside the history and compared with what then happened; the chosen one was fitted again on all data up to the cutoff.",
             "每个候选模型都在历史中的较早时点拟合，并与其后的实际比较；入选者再用截止日前的全部数据重新拟合。",
@@ -320,8 +424,20 @@ pub(crate) fn tiny(lang: Lang) -> ReportView {
         rfm: Part::Missing(few()),
         top_customers: Vec::new(),
         backtest: Part::Missing(Why::HistoryTooShort { found_days: 14, needed_days: 60 }),
-        cohorts: Part::Missing(Why::Because(b("Not shown: all customers began in the same month.", "未显示：所有顾客都在同一个月开始购买。"))),
-        quality: Quality { n_read: 3, n_kept: 3, dropped: Vec::new(), n_customers: 3, n_purchase_days: 3, mapping: Vec::new(), notes: Vec::new(), ..quality() },
+        cohorts: Part::Missing(Why::Because(b(
+            "Not shown: all customers began in the same month.",
+            "未显示：所有顾客都在同一个月开始购买。",
+        ))),
+        quality: Quality {
+            n_read: 3,
+            n_kept: 3,
+            dropped: Vec::new(),
+            n_customers: 3,
+            n_purchase_days: 3,
+            mapping: Vec::new(),
+            notes: Vec::new(),
+            ..quality()
+        },
         method: Method { version: "0.1.0".into(), ..Method::default() },
         ..shop(lang)
     }

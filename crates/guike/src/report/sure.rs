@@ -1,13 +1,13 @@
 //! Section 4: how sure we are: the backtest, the choice of the model, and how its forecasts met what happened.
 
-use guike_explain::calibration::{calibration, groups, Group};
-use guike_explain::candidates::{candidates, Candidate};
-use guike_explain::importance::{importance, Importance};
+use guike_explain::calibration::{Group, calibration, groups};
+use guike_explain::candidates::{Candidate, candidates};
+use guike_explain::importance::{Importance, importance};
 use guike_explain::text::{grouped, percent};
-use guike_explain::{gain, roc, scatter, Frame, Interval};
+use guike_explain::{Frame, Interval, gain, roc, scatter};
 
 use super::answer::money_axis;
-use super::page::{numbers, words, Block, Figure, Section, Table, Text};
+use super::page::{Block, Figure, Section, Table, Text, numbers, words};
 use super::view::{Backtest, Part, ReportView, WhyChosen};
 use super::{money, short_money, words as w};
 
@@ -105,7 +105,8 @@ fn tried(test: &Backtest) -> Figure {
         candidates(&rows, metric.decimals, &frame)
     };
     let direction = if metric.higher_is_better { w::HIGHER } else { w::LOWER_BETTER };
-    let caption = w::CANDIDATES_CAPTION.with(&[("meaning", Text::from(&metric.meaning)), ("direction", direction.text())]);
+    let caption =
+        w::CANDIDATES_CAPTION.with(&[("meaning", Text::from(&metric.meaning)), ("direction", direction.text())]);
     let mut head = vec![
         words(w::MODEL.text()),
         words(w::MEANING.text()),
@@ -125,9 +126,15 @@ fn tried(test: &Backtest) -> Figure {
             Some(m) => format!("{} · {}", c.name.pick(lang), m.pick(lang)),
             None => c.name.pick(lang).to_owned(),
         });
-        let interval = format!("{} – {}", number(c.score.lo).pick(guike_explain::Lang::En), number(c.score.hi).pick(guike_explain::Lang::En));
+        let interval = format!(
+            "{} – {}",
+            number(c.score.lo).pick(guike_explain::Lang::En),
+            number(c.score.hi).pick(guike_explain::Lang::En)
+        );
         let mut cells = vec![name, Text::from(&c.about), number(c.score.mid), Text::same(interval)];
-        cells.extend((0..test.more_metrics.len()).map(|k| Text::same(grouped(c.more.get(k).copied().unwrap_or(f64::NAN), 3))));
+        cells.extend(
+            (0..test.more_metrics.len()).map(|k| Text::same(grouped(c.more.get(k).copied().unwrap_or(f64::NAN), 3))),
+        );
         table.marked_row(cells, i == test.chosen);
     }
     Figure::new(w::CANDIDATES.text(), draw, caption).table(table)
@@ -217,9 +224,9 @@ fn scores(test: &Backtest) -> Table {
         words(w::MEANING.text()),
     ]);
     for s in &test.scores {
-        let interval = s.interval.map_or(String::new(), |(lo, hi)| {
-            format!("{} – {}", grouped(lo, s.decimals), grouped(hi, s.decimals))
-        });
+        let interval = s
+            .interval
+            .map_or(String::new(), |(lo, hi)| format!("{} – {}", grouped(lo, s.decimals), grouped(hi, s.decimals)));
         table.row(vec![
             Text::from(&s.name),
             Text::same(grouped(s.value, s.decimals)),

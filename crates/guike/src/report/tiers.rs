@@ -1,10 +1,10 @@
 //! Section 2: the tiers, how concentrated and how spread the value is, and who moved.
 
 use guike_explain::text::{count, grouped, percent};
-use guike_explain::{histogram, lorenz, migration, pyramid, Frame};
+use guike_explain::{Frame, histogram, lorenz, migration, pyramid};
 
 use super::answer::{money_axis, shares};
-use super::page::{numbers, words, Block, Figure, Section, Table, Text};
+use super::page::{Block, Figure, Section, Table, Text, numbers, words};
 use super::view::{Part, ReportView, Tiers};
 use super::{days, money, short_money, words as w};
 

@@ -4,7 +4,7 @@ use guike_explain::rfm::rfm;
 use guike_explain::text::{count, percent};
 use guike_explain::{Frame, Measure};
 
-use super::page::{numbers, words, Block, Figure, Section, Table, Text};
+use super::page::{Block, Figure, Section, Table, Text, numbers, words};
 use super::view::{Part, ReportView, Rfm};
 use super::{money, words as w};
 

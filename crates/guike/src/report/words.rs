@@ -4,7 +4,7 @@
 
 use guike_explain::Lang;
 
-use super::page::{Text, BOLD};
+use super::page::{BOLD, Text};
 use super::view::Bilingual;
 
 /// A wording in both languages.
@@ -312,10 +312,13 @@ pub(super) const GLOSSARY_ENTRIES: [(Word, Word); 14] = [
     (G_GINI, G_GINI_IS),
     (G_AUC, G_AUC_IS),
     (G_COHORT, G_COHORT_IS),
-    (YARDSTICK, Word {
-        en: "A simple rule, such as repeating the last window, that a model must beat to be worth using.",
-        zh: "简单规则（如沿用上一窗口的数值）；模型须胜过它才值得使用。",
-    }),
+    (
+        YARDSTICK,
+        Word {
+            en: "A simple rule, such as repeating the last window, that a model must beat to be worth using.",
+            zh: "简单规则（如沿用上一窗口的数值）；模型须胜过它才值得使用。",
+        },
+    ),
 ];
 
 #[cfg(test)]

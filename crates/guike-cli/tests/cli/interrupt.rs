@@ -4,7 +4,7 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::support::{ended, shop_csv, Desk};
+use crate::support::{Desk, ended, shop_csv};
 
 #[test]
 fn an_interrupted_run_leaves_nothing_behind() {

@@ -1,6 +1,6 @@
 //! Mistakes in what was typed: code 2, the mistake and the nearest right thing; and what is not there: code 4.
 
-use crate::support::{shop_csv, Desk};
+use crate::support::{Desk, shop_csv};
 
 fn check(args: &[&str], code: i32, words: &[&str]) {
     let desk = Desk::new();
@@ -20,7 +20,7 @@ fn a_misspelt_flag_gets_a_proposal() {
 
 #[test]
 fn a_misspelt_command_gets_a_proposal() {
-    check(&["rnu", "log.csv"], 2, &["rnu", "run"]);
+    check(&["evalute", "log.csv"], 2, &["evalute", "evaluate"]);
 }
 
 #[test]

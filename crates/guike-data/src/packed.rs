@@ -5,9 +5,12 @@
 //! partition `p` of the whole log is the concatenation of the runs' segments `p`: no buffer per partition is ever grown,
 //! and the order of the runs, not of the threads, decides.
 
+use std::sync::Arc;
+
 use guike_core::Events;
 
 use crate::rows::{RowBatch, RowColumns};
+use crate::seen::Seen;
 
 /// Rows per run: the lanes of a run stay in the second-level cache, and row numbers fit two bytes.
 pub(crate) const RUN_ROWS: usize = 1 << 16;
@@ -120,6 +123,10 @@ pub(crate) struct Run {
     /// Where each partition's rows begin, and the number of rows at the end.
     pub(crate) offsets: Vec<u32>,
     pub(crate) columns: [Packed; column::N],
+    /// Log-wide category codes by the run's own, where these differ.
+    pub(crate) category_codes: Option<Arc<[u32]>>,
+    /// What the rows have shown.
+    pub(crate) seen: Seen,
 }
 
 /// Codes with the missing one moved to 0, so that it does not cost four bytes.
@@ -152,7 +159,8 @@ impl Run {
             dest.push(*at);
             *at += 1;
         }
-        let mut run = Run { offsets, columns: Default::default() };
+        let mut run = Run { offsets, ..Run::default() };
+        batches.iter().for_each(|b| run.seen.observe(&b.time, &b.kind));
         let mut lane: Vec<i64> = Vec::with_capacity(rows);
         let mut put = |at: usize, fill: &dyn Fn(&RowBatch, &mut Vec<i64>)| {
             lane.clear();

@@ -16,6 +16,7 @@ use crate::error::DataError;
 use crate::packed::{RUN_ROWS, Run};
 use crate::quality::Ledger;
 use crate::rows::{CustomerRows, Dictionaries, RowBatch, RowColumns, RowSink};
+use crate::seen::Seen;
 use crate::sorted::{Buffers, SortedPartition};
 use crate::spill::Spill;
 
@@ -62,6 +63,7 @@ struct Rows {
     runs: Vec<Run>,
     bytes: usize,
     n: u64,
+    seen: Seen,
 }
 
 impl Partitioner {
@@ -86,6 +88,7 @@ impl Partitioner {
     pub(crate) fn push_runs(&mut self, runs: Vec<Run>) -> Result<(), DataError> {
         for run in runs {
             self.rows.n += run.rows();
+            self.rows.seen.merge(&run.seen);
             self.rows.bytes += run.bytes();
             self.rows.runs.push(run);
             if self.rows.bytes > self.config.memory_limit {
@@ -165,6 +168,11 @@ impl Partitioned {
     /// Which optional columns the rows have.
     pub fn columns(&self) -> RowColumns {
         self.columns
+    }
+
+    /// What the rows have shown, before cleaning.
+    pub(crate) fn seen(&self) -> &Seen {
+        &self.rows.seen
     }
 
     /// `work` on every partition, on all threads, each partition's customers sorted and cleaned; the results in the order

@@ -129,7 +129,13 @@ impl Buffers {
             c[column::ITEM].unpack(bytes[column::ITEM], rows, &mut to.item, lane_to_code);
         }
         if columns.category {
-            c[column::CATEGORY].unpack(bytes[column::CATEGORY], rows, &mut to.category, lane_to_code);
+            let (packed, bytes) = (&c[column::CATEGORY], bytes[column::CATEGORY]);
+            match &run.category_codes {
+                None => packed.unpack(bytes, rows, &mut to.category, lane_to_code),
+                Some(codes) => packed.unpack(bytes, rows, &mut to.category, |v| {
+                    codes.get(lane_to_code(v) as usize).copied().unwrap_or(Events::MISSING)
+                }),
+            }
         }
         if columns.order {
             c[column::ORDER].unpack(bytes[column::ORDER], rows, &mut to.order, lane_to_code);

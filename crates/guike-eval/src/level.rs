@@ -10,14 +10,15 @@
 //!   window repeats what the newer one shows, seen from a younger shop whose customers were still arriving. Each counts
 //!   with its weight times the square of the history it had, relative to the newest.
 //! * **Shrinkage.** With `r_k = ln(actual / forecast)`, prior `b ~ N(0, 0.3²)` (level errors of some 30 % are usual) and
-//!   `r_k ~ N(b, σ²)`, the factor is `exp(E[b | r])`. `σ²` is the anchors' own scatter, never below `0.15²`. One window moves
-//!   the level by four fifths of what it shows.
+//!   `r_k ~ N(b, σ² + ν_k)`, the factor is `exp(E[b | r])`. `σ²` is the anchors' own scatter, never below `0.15²`; `ν_k` is
+//!   what the customers' own luck does to a total, which matters in small shops. One window of a large shop moves the
+//!   level by four fifths of what it shows.
 //! * **Kept only when it helps.** The corrected totals must miss those anchors by clearly less than the raw ones, so that
 //!   anchors that disagree among themselves change nothing.
 //!
 //! * **Drift.** What a level misses is mostly drift (growth, prices, habits), and drift accumulates: a forecast twice as far
 //!   ahead misses by about twice as much on the log scale. So a factor above 1 learned on windows of h days is raised to the
-//!   power `horizon / h`, at most squared ([`Level::factor_at`]). A factor below 1 is used as it is, because expected spend
+//!   power `horizon / h`, at most 1½ ([`Level::factor_at`]): half as far again as was seen, no further. A factor below 1 is used as it is, because expected spend
 //!   must not fall when the horizon grows.
 //!
 //! Factors stay within ⅓ … 3: beyond that something else is wrong, which a factor would only hide.
@@ -44,7 +45,7 @@ impl Default for LevelConfig {
 /// Largest factor, and one over the least.
 const MAX_FACTOR: f64 = 3.0;
 /// Most windows over which drift is carried on: beyond that nothing was seen of it.
-const MAX_STRETCH: f64 = 2.0;
+const MAX_STRETCH: f64 = 1.5;
 
 /// Totals at one inner anchor.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -53,6 +54,8 @@ pub struct AnchorTotal {
     pub predicted: f64,
     /// What happened.
     pub actual: f64,
+    /// Relative variance of the actual total by the customers' own luck: Σ (actual − forecast)² / (Σ actual)².
+    pub noise: f64,
     /// Days of history at the anchor.
     pub history_days: u32,
     /// Whether the window lies whole years before the forecast's.
@@ -85,10 +88,10 @@ impl Level {
     ///
     /// ```
     /// use guike_eval::level::{AnchorTotal, Level, LevelConfig};
-    /// let at = |history_days, predicted, actual| AnchorTotal { predicted, actual, history_days, seasonal: false, weight: 1.0 };
+    /// let at = |history_days, predicted, actual| AnchorTotal { predicted, actual, history_days, noise: 0.0, seasonal: false, weight: 1.0 };
     /// let level = Level::fit(&[at(400, 80.0, 100.0), at(310, 82.0, 100.0), at(220, 78.0, 100.0)], 90, &LevelConfig::default());
     /// assert!(level.kept && level.factor > 1.15 && level.factor < 1.25, "{level:?}");
-    /// assert!((level.factor_at(180) - level.factor.powi(2)).abs() < 1e-12, "twice as far, twice as much");
+    /// assert!((level.factor_at(135) - level.factor.powf(1.5)).abs() < 1e-12, "half as far again, half as much again");
     /// let level = Level::fit(&[at(400, 80.0, 100.0), at(310, 145.0, 100.0)], 90, &LevelConfig::default());
     /// assert!(!level.kept && level.factor == 1.0);
     /// ```
@@ -110,6 +113,7 @@ impl Level {
             })
             .map(|a| Seen {
                 ratio: (a.actual / a.predicted).ln(),
+                noise: a.noise.max(0.0),
                 weight: if seasonal {
                     a.weight
                 } else {
@@ -153,6 +157,7 @@ impl Level {
 #[derive(Debug, Clone, Copy)]
 struct Seen {
     ratio: f64,
+    noise: f64,
     weight: f64,
 }
 
@@ -170,8 +175,9 @@ fn posterior(seen: &[Seen], config: &LevelConfig) -> f64 {
     let scatter = seen.iter().map(|s| s.weight * (s.ratio - mean).powi(2)).sum::<f64>() / total;
     let k = seen.len() as f64;
     let variance = if k > 1.0 { scatter * k / (k - 1.0) } else { 0.0 }.max(config.min_scatter * config.min_scatter);
+    let noise = seen.iter().map(|s| s.weight * s.noise).sum::<f64>() / total;
     let prior = config.prior_sd * config.prior_sd;
-    mean * prior / (prior + variance / effective)
+    mean * prior / (prior + (variance + noise) / effective)
 }
 
 #[cfg(test)]
@@ -179,7 +185,7 @@ mod tests {
     use super::*;
 
     fn at(ratio: f64, history_days: u32, seasonal: bool) -> AnchorTotal {
-        AnchorTotal { predicted: 100.0, actual: 100.0 * ratio, history_days, seasonal, weight: 1.0 }
+        AnchorTotal { predicted: 100.0, actual: 100.0 * ratio, noise: 0.0, history_days, seasonal, weight: 1.0 }
     }
 
     fn fit(anchors: &[AnchorTotal]) -> Level {
@@ -198,6 +204,12 @@ mod tests {
     fn anchors_that_disagree_change_nothing() {
         let l = fit(&[at(1.3, 200, false), at(0.6, 110, false)]);
         assert!(!l.kept && l.factor == 1.0, "{l:?}");
+    }
+
+    #[test]
+    fn the_luck_of_few_customers_counts_less() {
+        let lucky = AnchorTotal { noise: 0.1, ..at(1.5, 100, false) };
+        assert!(fit(&[lucky]).factor < fit(&[at(1.5, 100, false)]).factor);
     }
 
     #[test]
@@ -236,7 +248,8 @@ mod tests {
 
     #[test]
     fn windows_without_purchases_teach_nothing() {
-        let empty = AnchorTotal { predicted: 5.0, actual: 0.0, history_days: 9, seasonal: false, weight: 1.0 };
+        let empty =
+            AnchorTotal { predicted: 5.0, actual: 0.0, noise: 0.0, history_days: 9, seasonal: false, weight: 1.0 };
         assert!(!fit(&[empty]).kept);
     }
 }

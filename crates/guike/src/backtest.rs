@@ -136,8 +136,7 @@ pub fn backtest(
         })
         .collect();
     progress.stage("testing candidates", (anchors.len() * learners.len()) as u64);
-    let jobs: Vec<(usize, usize)> =
-        (0..learners.len()).flat_map(|l| (0..anchors.len()).map(move |a| (l, a))).collect();
+    let jobs: Vec<(usize, usize)> = (0..learners.len()).flat_map(|l| (0..anchors.len()).map(move |a| (l, a))).collect();
     let mut results: Vec<Outcome> = jobs
         .into_par_iter()
         .map(|(l, a)| {
@@ -203,9 +202,8 @@ fn combine(candidates: &[CandidateForecasts], n_anchors: usize) -> Option<Candid
     if members.len() < 2 || n_anchors == 0 {
         return None;
     }
-    let forecasts = (0..n_anchors)
-        .map(|a| combination::average(&members.iter().map(|(f, _)| &f[a]).collect::<Vec<_>>()))
-        .collect();
+    let forecasts =
+        (0..n_anchors).map(|a| combination::average(&members.iter().map(|(f, _)| &f[a]).collect::<Vec<_>>())).collect();
     Some(CandidateForecasts {
         name: combination::NAME,
         complexity: members.iter().map(|m| m.1).max().unwrap_or(0),

@@ -276,10 +276,7 @@ fn method(f: &Findings, settings: &Settings) -> Result<Method, Error> {
     if let Some(h) = &f.holdout {
         let figure = |x: Option<f64>| x.map_or_else(|| "–".to_owned(), |v| format!("{v:.3}"));
         facts.push((
-            Bilingual::new(
-                "Checked against the days after the cutoff",
-                "与截止日之后的实际情况对照",
-            ),
+            Bilingual::new("Checked against the days after the cutoff", "与截止日之后的实际情况对照"),
             format!(
                 "{} d: forecast / actual {}, Gini {}, AUC {}",
                 h.days,

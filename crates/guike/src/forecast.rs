@@ -6,7 +6,7 @@
 use guike_core::{Cases, FitContext, Forecasts, Labels, Model, Note, Progress, Seed};
 use guike_eval::level::AnchorTotal;
 use guike_eval::selection::{AnchorTruth, Candidate, SelectionConfig};
-use guike_eval::{select, Conformal, ConformalConfig, Level, LevelConfig, Prediction, Selection};
+use guike_eval::{Conformal, ConformalConfig, Level, LevelConfig, Prediction, Selection, select};
 use serde::{Deserialize, Serialize};
 
 use crate::backtest::{Backtest, Known};
@@ -98,22 +98,24 @@ pub fn choose(backtest: &Backtest, seed: Seed) -> Result<Option<Selection>, Erro
 ///
 /// # Errors
 /// [`Error::Internal`] when forecasts and labels differ in length, which is a mistake of ours.
-pub fn calibrate(
-    backtest: &Backtest,
-    forecasts: &[Forecasts],
-    level: bool,
-) -> Result<Calibration, Error> {
+pub fn calibrate(backtest: &Backtest, forecasts: &[Forecasts], level: bool) -> Result<Calibration, Error> {
     let fit = |predicted: fn(&Forecasts) -> &[f64], actual: fn(&Labels) -> &[f64]| {
         let totals: Vec<AnchorTotal> = backtest
             .anchors
             .iter()
             .zip(forecasts)
-            .map(|(a, f)| AnchorTotal {
-                predicted: predicted(f).iter().sum(),
-                actual: actual(&a.labels).iter().sum(),
-                history_days: a.anchor.history_days,
-                seasonal: a.anchor.seasonal,
-                weight: a.anchor.weight,
+            .map(|(a, f)| {
+                let (forecast, happened) = (predicted(f), actual(&a.labels));
+                let total: f64 = happened.iter().sum();
+                let luck: f64 = forecast.iter().zip(happened).map(|(p, y)| (y - p) * (y - p)).sum();
+                AnchorTotal {
+                    predicted: forecast.iter().sum(),
+                    actual: total,
+                    noise: if total > 0.0 { luck / (total * total) } else { 0.0 },
+                    history_days: a.anchor.history_days,
+                    seasonal: a.anchor.seasonal,
+                    weight: a.anchor.weight,
+                }
             })
             .collect();
         let totals = if level { &totals[..] } else { &[] };

@@ -89,7 +89,9 @@ fn words(name: &str) -> (&'static str, &'static str) {
         "rfm-score" => ("what customers of the same recency, frequency and money score did before", "Hughes (1994)"),
         "nbd" => ("customers buy at random at their own steady rates and never leave", "Ehrenberg (1959)"),
         "bg-nbd" => ("they may leave for good after any purchase", "Fader, Hardie & Lee (2005)"),
-        "mbg-nbd" => ("as BG/NBD, and may leave after the very first purchase too", "Batislam, Denizel & Filiztekin (2007)"),
+        "mbg-nbd" => {
+            ("as BG/NBD, and may leave after the very first purchase too", "Batislam, Denizel & Filiztekin (2007)")
+        }
         "pareto-nbd" => ("they may leave at any moment", "Schmittlein, Morrison & Colombo (1987)"),
         "bg-cnbd-k" => ("as BG/NBD, with regular rather than random timing", "Platzer & Reutterer (2016)"),
         "mbg-cnbd-k" => ("as MBG/NBD, with regular rather than random timing", "Platzer & Reutterer (2016)"),

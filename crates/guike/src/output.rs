@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use guike_eval::{AnchorPlan, Selection};
-use guike_store::{write_artifact, write_csv, write_parquet, OutColumn, OutData, Staged};
+use guike_store::{OutColumn, OutData, Staged, write_artifact, write_csv, write_parquet};
 use serde::Serialize;
 
 use crate::error::Error;

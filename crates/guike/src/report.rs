@@ -4,10 +4,10 @@
 //! in both languages, and one template lays them out. Both languages and both themes are in the file; switching them is
 //! done by CSS alone, so it works where scripts are blocked.
 //!
-//! ```no_run
-//! # fn view() -> guike::report::view::ReportView { unimplemented!() }
-//! let html = guike::report::render(&view()).expect("the template fits its data");
-//! assert!(html.starts_with("<!doctype html>"));
+//! ```
+//! fn page(view: &guike::report::view::ReportView) -> String {
+//!     guike::report::render(view).expect("a String holds any page")
+//! }
 //! ```
 
 mod answer;
@@ -22,7 +22,7 @@ mod who;
 mod words;
 
 use askama::Template;
-use guike_explain::theme::{chart_css, variables, Theme};
+use guike_explain::theme::{Theme, chart_css, variables};
 use guike_explain::{Lang, Measure};
 
 use page::{Block, Section, Text};
@@ -126,6 +126,6 @@ fn last_day(view: &ReportView) -> String {
 }
 
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 #[cfg(test)]
 mod tests;

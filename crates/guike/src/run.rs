@@ -2,22 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use guike_core::{
-    Cases, Cutoff, EventLog, Forecasts, Horizon, Learner, Progress, RfmTable,
-};
-use guike_data::{import, Imported, QualityReport};
+use guike_core::{Cases, Cutoff, EventLog, Forecasts, Horizon, Learner, Progress, RfmTable};
+use guike_data::{Imported, QualityReport, import};
 use guike_eval::{Scores, Selection};
 use guike_store::Staged;
 use serde::Serialize;
 
-use crate::backtest::{backtest, Backtest, Known};
+use crate::backtest::{Backtest, Known, backtest};
 use crate::combination;
 use crate::error::Error;
-use crate::forecast::{calibrate, choose, fit_final, Final};
+use crate::forecast::{Final, calibrate, choose, fit_final};
 use crate::learners;
 use crate::output;
-use crate::tier::{tier, PreviousTiers, Tiers};
-use crate::settings::{LevelRule, Settings, AUTO};
+use crate::settings::{AUTO, LevelRule, Settings};
+use crate::tier::{PreviousTiers, Tiers, tier};
 
 /// Tried in this order when there is no backtest to choose by, or the chosen model cannot be fitted to everything.
 const FALLBACKS: [&str; 3] = [combination::NAME, "historical-rate", "zero"];
@@ -209,8 +207,9 @@ pub fn cutoff_and_horizon(log: &EventLog, settings: &Settings) -> Result<(Cutoff
     let default = if history >= 2 * DEFAULT_HORIZON_DAYS { DEFAULT_HORIZON_DAYS } else { (history / 2).max(7) };
     let horizon = match settings.forecast.horizon {
         Some(h) => h,
-        None => Horizon::from_days(default)
-            .ok_or_else(|| Error::Internal(format!("{default} days is not a horizon")))?,
+        None => {
+            Horizon::from_days(default).ok_or_else(|| Error::Internal(format!("{default} days is not a horizon")))?
+        }
     };
     Ok((cutoff, horizon))
 }
@@ -281,7 +280,8 @@ fn decide(settings: &Settings, selection: Option<&Selection>) -> (String, [Strin
         None => (
             FALLBACKS[0].to_owned(),
             [
-                "the history is too short to test candidates, so the average of the probability models is used".to_owned(),
+                "the history is too short to test candidates, so the average of the probability models is used"
+                    .to_owned(),
                 "历史太短，无法回测候选模型，因此采用各概率模型的平均".to_owned(),
             ],
         ),

@@ -57,13 +57,7 @@ pub enum LevelRule {
 
 impl Default for ForecastSettings {
     fn default() -> ForecastSettings {
-        ForecastSettings {
-            horizon: None,
-            cutoff: None,
-            model: AUTO.to_owned(),
-            level: LevelRule::Auto,
-            seed: Seed(1),
-        }
+        ForecastSettings { horizon: None, cutoff: None, model: AUTO.to_owned(), level: LevelRule::Auto, seed: Seed(1) }
     }
 }
 
@@ -104,7 +98,9 @@ impl Settings {
             return Err(Error::Config {
                 what: "--model".to_owned(),
                 value: model.clone(),
-                rule: format!("there is no such model; {near}`guike models` lists them, and `auto` lets the backtest choose"),
+                rule: format!(
+                    "there is no such model; {near}`guike models` lists them, and `auto` lets the backtest choose"
+                ),
             });
         }
         Ok(())

@@ -39,12 +39,7 @@ pub fn in_pool<T: Send>(threads: Option<usize>, job: impl FnOnce() -> Result<T, 
 ///
 /// # Errors
 /// [`Error`]; `out` is then as it was before.
-pub fn import_to(
-    log: &Path,
-    out: &Path,
-    settings: &Settings,
-    progress: &dyn Progress,
-) -> Result<QualityReport, Error> {
+pub fn import_to(log: &Path, out: &Path, settings: &Settings, progress: &dyn Progress) -> Result<QualityReport, Error> {
     settings.validate()?;
     let imported = import(log, &settings.data, progress)?;
     //CANON guike_data::canonical::write_canonical(&imported.log, out)?;
@@ -246,8 +241,7 @@ pub fn forecast_with(
     let (cutoff, horizon) = cutoff_and_horizon(&log, &settings)?;
     let known = Known::at(&log, cutoff, horizon);
     let forecasts = Final { model, calibration, notes: Vec::new() }.forecast(&known.cases())?;
-    let ids: Vec<String> =
-        known.rfm.customer_idx.iter().map(|&c| log.customer_ids()[c as usize].clone()).collect();
+    let ids: Vec<String> = known.rfm.customer_idx.iter().map(|&c| log.customer_ids()[c as usize].clone()).collect();
     output::with_forecast_columns(&ids, &forecasts, None, |columns| {
         let names = columns.iter().map(|c| c.name.to_owned()).collect();
         let cell = |c: &OutColumn<'_>, i: usize| match c.data {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use guike_core::{Cutoff, EventLog, Forecasts, Horizon, RfmTable};
 use guike_decide::migration::Placed;
-use guike_decide::{migration, Migration, Population, RfmGroups, Tiering};
+use guike_decide::{Migration, Population, RfmGroups, Tiering, migration};
 use guike_store::read_csv_columns;
 
 use crate::error::Error;
@@ -64,8 +64,8 @@ pub(crate) fn tier(
     let names = plan.tier_names();
     let number = |key: &str| names.iter().position(|n| n.key == key).map(|i| i as u8);
     let id = |case: usize| log.customer_ids()[rfm.customer_idx[case] as usize].as_str();
-    let before: Option<Vec<Option<u8>>> = previous
-        .map(|p| (0..rfm.len()).map(|i| p.by_id.get(id(i)).and_then(|(tier, _)| number(tier))).collect());
+    let before: Option<Vec<Option<u8>>> =
+        previous.map(|p| (0..rfm.len()).map(|i| p.by_id.get(id(i)).and_then(|(tier, _)| number(tier))).collect());
     let tiering = plan.assign(&people, before.as_deref())?;
     let migration = previous.map(|p| {
         let earlier: Vec<Placed<'_>> = p

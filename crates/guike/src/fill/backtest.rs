@@ -1,15 +1,13 @@
 //! How sure we are: the backtest of every candidate, and of the chosen one in detail.
 
-use guike_eval::selection::Reason;
 use guike_eval::Scores;
+use guike_eval::selection::Reason;
 use guike_eval::selection::Standing;
 use guike_explain::Interval;
 
 use super::words;
 use crate::forecast::Calibration;
-use crate::report::view::{
-    Backtest, Bilingual, CandidateRow, Coverage, Metric, Part, Score, Why, WhyChosen,
-};
+use crate::report::view::{Backtest, Bilingual, CandidateRow, Coverage, Metric, Part, Score, Why, WhyChosen};
 use crate::run::Findings;
 use crate::{AUTO, learners};
 

@@ -119,38 +119,27 @@ pub(super) fn group(g: RfmGroup) -> Bilingual {
             "Recent buyers with more than one order: recommend what goes with it, offer a loyalty programme.",
             "近期多次购买：推荐搭配商品，邀请加入忠诚计划。",
         ),
-        RfmGroup::New => (
-            "Bought for the first time just now: make the second purchase easy.",
-            "刚刚首次购买：让第二次购买更容易。",
-        ),
+        RfmGroup::New => {
+            ("Bought for the first time just now: make the second purchase easy.", "刚刚首次购买：让第二次购买更容易。")
+        }
         RfmGroup::Promising => (
             "Recent, with little spend so far: build the habit with small offers.",
             "近期购买但消费不多：用小优惠培养习惯。",
         ),
-        RfmGroup::NeedAttention => (
-            "Middling in everything: a timely offer can tip them to loyal.",
-            "各方面居中：及时的优惠可使其转为忠诚。",
-        ),
-        RfmGroup::AboutToSleep => (
-            "Less and less recent: remind them of what they liked.",
-            "越来越久未购买：用他们喜欢的商品提醒。",
-        ),
-        RfmGroup::AtRisk => (
-            "Once good customers, long silent: win them back in person.",
-            "曾经的好客户，久未购买：主动挽回。",
-        ),
-        RfmGroup::CannotLose => (
-            "Spent most and are silent: call them, hear what went wrong.",
-            "曾经消费最多而沉默：亲自联系，了解原因。",
-        ),
-        RfmGroup::Hibernating => (
-            "Long ago and little: only cheap reminders.",
-            "很久以前且消费少：只做低成本提醒。",
-        ),
-        RfmGroup::Lost => (
-            "Longest silent, least spend: leave them be.",
-            "沉默最久、消费最少：不必投入。",
-        ),
+        RfmGroup::NeedAttention => {
+            ("Middling in everything: a timely offer can tip them to loyal.", "各方面居中：及时的优惠可使其转为忠诚。")
+        }
+        RfmGroup::AboutToSleep => {
+            ("Less and less recent: remind them of what they liked.", "越来越久未购买：用他们喜欢的商品提醒。")
+        }
+        RfmGroup::AtRisk => {
+            ("Once good customers, long silent: win them back in person.", "曾经的好客户，久未购买：主动挽回。")
+        }
+        RfmGroup::CannotLose => {
+            ("Spent most and are silent: call them, hear what went wrong.", "曾经消费最多而沉默：亲自联系，了解原因。")
+        }
+        RfmGroup::Hibernating => ("Long ago and little: only cheap reminders.", "很久以前且消费少：只做低成本提醒。"),
+        RfmGroup::Lost => ("Longest silent, least spend: leave them be.", "沉默最久、消费最少：不必投入。"),
     };
     Bilingual::new(en, zh)
 }
@@ -176,9 +165,6 @@ pub(super) fn steps() -> Vec<Bilingual> {
              widened until they would have held at the latest earlier cutoff.",
             "其总水平按此前窗口（或往年同季）的表现校正；区间按最近一次历史截止日的实际覆盖情况校准。",
         ),
-        Bilingual::new(
-            "Customers are placed in tiers by the forecast.",
-            "按预测将客户划入等级。",
-        ),
+        Bilingual::new("Customers are placed in tiers by the forecast.", "按预测将客户划入等级。"),
     ]
 }

@@ -40,25 +40,15 @@ fn level(view: &ReportView) -> Text {
 fn lead(view: &ReportView) -> Vec<Text> {
     let a = &view.answer;
     let spend = a.expected_spend;
-    let mut lead = vec![w::ANSWER_SPEND.with(&[
+    let answer = w::ANSWER_SPEND.with(&[
         ("days", days(view)),
         ("n", Text::same(count(a.n_customers))),
         ("spend", short_money(view, spend.mid)),
         ("level", level(view)),
         ("lo", short_money(view, spend.lo)),
         ("hi", short_money(view, spend.hi)),
-    ])];
-    lead.push(w::ANSWER_BUYERS.with(&[
-        ("buyers", Text::same(count(a.expected_buyers.max(0.0).round() as u64))),
-        ("share", Text::same(percent(share_of_buyers(view)))),
-    ]));
-    if let Some((top, customers, value)) = shares(view).first() {
-        lead.push(w::ANSWER_TOP.with(&[
-            ("tier", Text::from(&top.name)),
-            ("customers", Text::same(percent(*customers))),
-            ("value", Text::same(percent(*value))),
-        ]));
-    }
+    ]);
+    let mut more = Vec::new();
     if let Some(past) = a.past_spend.filter(|p| *p > 0.0) {
         let change = spend.mid / past - 1.0;
         let word = match change {
@@ -66,13 +56,22 @@ fn lead(view: &ReportView) -> Vec<Text> {
             c if c < -0.02 => w::ANSWER_DOWN,
             _ => w::ANSWER_LEVEL,
         };
-        lead.push(word.with(&[
-            ("change", Text::same(percent((change.abs() * 100.0).round() / 100.0))),
-            ("past", short_money(view, past)),
-            ("days", days(view)),
+        let mut fill = vec![("past", short_money(view, past)), ("days", days(view))];
+        fill.push(("change", Text::same(percent((change.abs() * 100.0).round() / 100.0))));
+        more.push(word.with(&fill));
+    }
+    more.push(w::ANSWER_BUYERS.with(&[
+        ("buyers", Text::same(count(a.expected_buyers.max(0.0).round() as u64))),
+        ("share", Text::same(percent(share_of_buyers(view)))),
+    ]));
+    if let Some((top, customers, value)) = shares(view).first() {
+        more.push(w::ANSWER_TOP.with(&[
+            ("tier", Text::from(&top.name)),
+            ("customers", Text::same(percent(*customers))),
+            ("value", Text::same(percent(*value))),
         ]));
     }
-    lead
+    vec![answer, Text::sentences(&more)]
 }
 
 fn share_of_buyers(view: &ReportView) -> f64 {
@@ -97,7 +96,6 @@ fn tiles(view: &ReportView) -> Vec<Tile> {
             value: Text::same(count(a.expected_buyers.max(0.0).round() as u64)),
             detail: w::TILE_BUYERS_DETAIL.with(&[
                 ("share", Text::same(percent(share_of_buyers(view)))),
-                ("n", Text::each(|lang| compact(a.n_customers as f64, lang))),
                 ("orders", Text::each(|lang| compact(a.expected_orders.round(), lang))),
             ]),
         },

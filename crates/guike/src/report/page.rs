@@ -21,6 +21,12 @@ impl Text {
         Text(Bilingual::new(f(Lang::En), f(Lang::Zh)))
     }
 
+    /// Sentences one after another, with a space between them in English.
+    pub(super) fn sentences(parts: &[Text]) -> Text {
+        let join = |lang: Lang| parts.iter().map(|p| p.pick(lang)).collect::<Vec<_>>().join(lang.pick(" ", ""));
+        Text::each(join)
+    }
+
     /// As HTML: one text where both wordings agree, else one element per language of which the page shows one.
     pub(super) fn html(&self) -> String {
         let one = |text: &str| escape(text).replace(BOLD[0], "<b>").replace(BOLD[1], "</b>");

@@ -1,5 +1,7 @@
 //! Section 4: how sure we are: the backtest, the choice of the model, and how its forecasts met what happened.
 
+use std::collections::BTreeMap;
+
 use guike_explain::calibration::{Group, calibration, groups};
 use guike_explain::candidates::{Candidate, candidates};
 use guike_explain::importance::{Importance, importance};
@@ -185,7 +187,41 @@ fn one_by_one(view: &ReportView, test: &Backtest) -> Figure {
             Frame::new(lang, w::SCATTER.pick(lang), w::SCATTER_X.pick(lang), y.pick(lang)).measuring(money(view));
         scatter::scatter(&test.predicted, &test.actual, &frame)
     };
-    Figure::new(w::SCATTER.text(), draw, w::SCATTER_CAPTION.text())
+    Figure::new(w::SCATTER.text(), draw, w::SCATTER_CAPTION.text()).table(by_size(view, test))
+}
+
+/// Customers by the size of their forecast, in steps of ten: what was predicted and what happened.
+fn by_size(view: &ReportView, test: &Backtest) -> Table {
+    let step = |p: f64| if p > 0.0 { p.log10().floor().clamp(-3.0, 12.0) as i32 } else { i32::MIN };
+    let mut groups: BTreeMap<i32, [f64; 4]> = BTreeMap::new();
+    for (&p, &a) in test.predicted.iter().zip(&test.actual) {
+        let g = groups.entry(step(p)).or_default();
+        for (sum, v) in g.iter_mut().zip([1.0, p, a, f64::from(u8::from(a <= 0.0))]) {
+            *sum += v;
+        }
+    }
+    let mut table = Table::new(vec![
+        words(w::SCATTER_RANGE.text()),
+        numbers(w::CUSTOMERS.text()),
+        numbers(w::MEAN_PREDICTED.text()),
+        numbers(w::MEAN_ACTUAL.text()),
+        numbers(w::SCATTER_NONE.text()),
+    ]);
+    let m = money(view);
+    for (step, [n, p, a, none]) in groups {
+        let end = |k: i32, lang| m.short(10f64.powi(k), lang);
+        table.row(vec![
+            Text::each(|lang| match step {
+                i32::MIN => "0".to_owned(),
+                k => format!("{} – {}", end(k, lang), end(k + 1, lang)),
+            }),
+            Text::same(grouped(n, 0)),
+            Text::same(m.full(p / n)),
+            Text::same(m.full(a / n)),
+            Text::same(percent(none / n)),
+        ]);
+    }
+    table
 }
 
 fn buyers(test: &Backtest, auc: f64) -> Figure {
@@ -193,7 +229,13 @@ fn buyers(test: &Backtest, auc: f64) -> Figure {
         let frame = Frame::new(lang, w::ROC.pick(lang), w::ROC_X.pick(lang), w::ROC_Y.pick(lang));
         roc::roc(&test.p_active, &bought(test), &frame)
     };
-    Figure::new(w::ROC.text(), draw, w::ROC_CAPTION.with(&[("auc", Text::same(percent(auc)))]))
+    let points = roc::points(&test.p_active, &bought(test));
+    let mut table = Table::new(vec![words(w::ROC_X.text()), numbers(w::ROC_Y.text())]);
+    for alarms in [0.05, 0.1, 0.2, 0.3, 0.5] {
+        let hits = points[points.partition_point(|p| p.0 <= alarms).saturating_sub(1)].1;
+        table.row(vec![Text::same(percent(alarms)), Text::same(percent(hits))]);
+    }
+    Figure::new(w::ROC.text(), draw, w::ROC_CAPTION.with(&[("auc", Text::same(percent(auc)))])).table(table)
 }
 
 fn drivers(test: &Backtest) -> Figure {

@@ -24,7 +24,7 @@ pub(super) fn section(view: &ReportView) -> Section {
                 ]));
             }
             blocks.push(Block::Table(table(view, tiers)));
-            figures.push(picture(tiers));
+            figures.push(picture(view, tiers));
         }
     }
     if view.expected_spend.iter().any(|v| *v > 0.0) {
@@ -65,7 +65,7 @@ fn table(view: &ReportView, tiers: &Tiers) -> Table {
             Text::from(&t.name),
             Text::same(count(t.n_customers)),
             Text::same(percent(customers)),
-            Text::same(money(view).full(t.expected_spend.round())),
+            Text::same(money(view).whole(t.expected_spend)),
             Text::same(percent(value)),
             Text::same(money(view).full(t.expected_spend / n)),
             Text::same(grouped(t.expected_orders / n, 2)),
@@ -79,7 +79,7 @@ fn table(view: &ReportView, tiers: &Tiers) -> Table {
     table
 }
 
-fn picture(tiers: &Tiers) -> Figure {
+fn picture(view: &ReportView, tiers: &Tiers) -> Figure {
     let draw = |lang| {
         let rows: Vec<pyramid::Tier> = tiers
             .rows
@@ -92,7 +92,12 @@ fn picture(tiers: &Tiers) -> Figure {
             .collect();
         pyramid::pyramid(&rows, &Frame::new(lang, w::PYRAMID.pick(lang), "", ""))
     };
-    Figure::new(w::PYRAMID.text(), draw, w::PYRAMID_CAPTION.text())
+    let head = [words(w::TIER.text()), numbers(w::SHARE_CUSTOMERS.text()), numbers(w::SHARE_VALUE.text())];
+    let mut table = Table::new(head.into());
+    for (tier, customers, value) in shares(view) {
+        table.row(vec![Text::from(&tier.name), Text::same(percent(customers)), Text::same(percent(value))]);
+    }
+    Figure::new(w::PYRAMID.text(), draw, w::PYRAMID_CAPTION.text()).table(table)
 }
 
 fn concentration(view: &ReportView) -> Figure {

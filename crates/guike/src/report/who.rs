@@ -62,7 +62,7 @@ fn groups(view: &ReportView, map: &Rfm) -> Table {
     let value: f64 = map.groups.iter().map(|g| g.expected_spend).sum();
     let mut table = Table::new(vec![
         words(w::GROUP.text()),
-        words(w::MEANING.text()),
+        words(w::GROUP_IS.text()),
         numbers(w::CUSTOMERS.text()),
         numbers(w::SHARE_CUSTOMERS.text()),
         numbers(w::EXPECTED_SPEND.text()),
@@ -75,7 +75,7 @@ fn groups(view: &ReportView, map: &Rfm) -> Table {
             Text::from(&g.about),
             Text::same(count(g.n_customers)),
             Text::same(percent(g.n_customers as f64 / n.max(1) as f64)),
-            Text::same(money(view).full(g.expected_spend.round())),
+            Text::same(money(view).whole(g.expected_spend)),
             Text::same(percent(if value > 0.0 { g.expected_spend / value } else { 0.0 })),
             Text::same(percent(g.p_active)),
         ]);

@@ -15,6 +15,7 @@ use guike_core::FitError;
 use serde::{Deserialize, Serialize};
 
 use crate::bg_family::{self, Family, Kind};
+use crate::bg_fit;
 use crate::count_model::{CountDistribution, CountModel};
 use crate::fit::{Estimate, FitOptions};
 use crate::grouped::{Grouped, History};
@@ -123,7 +124,7 @@ fn fit_regular(
         return Err(invalid("max_k", options.max_k));
     }
     let fit_one = |k: u32| {
-        bg_family::fit(learner, Kind { k, early_chances }, data, &options.fit).map(|mut estimate| {
+        bg_fit::fit(learner, Kind { k, early_chances }, data, &options.fit).map(|mut estimate| {
             estimate.log_likelihood += log_density_constant(data, k, options.sum_log_gaps);
             estimate
         })

@@ -11,6 +11,7 @@ use guike_core::FitError;
 use serde::{Deserialize, Serialize};
 
 use crate::bg_family::{self, Family, Kind};
+use crate::bg_fit;
 use crate::count_model::{CountDistribution, CountModel};
 use crate::fit::{Estimate, FitOptions};
 use crate::grouped::{Grouped, History};
@@ -45,7 +46,7 @@ impl BgNbd {
     /// # Errors
     /// [`FitError::TooLittle`] without customers, [`FitError::NotConverged`] with the cause.
     pub fn fit(data: &Grouped, options: &FitOptions) -> Result<Estimate<BgNbd>, FitError> {
-        let fit = bg_family::fit("bg-nbd", Self::KIND, data, options)?;
+        let fit = bg_fit::fit("bg-nbd", Self::KIND, data, options)?;
         Ok(fit.map(|Family { r, alpha, a, b, .. }| BgNbd { r, alpha, a, b }))
     }
 

@@ -12,7 +12,7 @@
 use guike_core::{FitError, ForecastError};
 use serde::{Deserialize, Serialize};
 
-use crate::bg_family::{coordinates, priors, remarks, start, survivors};
+use crate::bg_fit::{coordinates, priors, remarks, start};
 use crate::bg_nbd::BgNbd;
 use crate::covariates::{
     Coefficient, Columns, Covariates, EFFECT, Move, Pattern, add_moved, columns_of, effect, group, own_logarithms,
@@ -165,7 +165,7 @@ impl<'a> Plan<'a> {
         let leaving = |parameter: usize| pattern.leaving.iter().map(move |z| (parameter, *z));
         let all = bases.chain(buying).chain(leaving(2)).chain(leaving(3));
         let moves = all.enumerate().map(|(coordinate, (parameter, by))| (coordinate, parameter, by)).collect();
-        Plan { pattern, survivors: survivors(&pattern.data), moves }
+        Plan { pattern, survivors: pattern.data.survivors(), moves }
     }
 
     fn add(&self, theta: &[f64], sum: &mut Evaluation) {

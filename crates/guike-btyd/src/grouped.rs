@@ -181,6 +181,19 @@ impl Grouped {
         self.runs.iter().filter(|(x, _)| *x > 0).flat_map(|(_, r)| &self.weight[r.clone()]).sum()
     }
 
+    /// Customers with more than 0, 1, 2 … repeat purchases, up to the largest x: the weights of the factors of
+    /// Γ(r+x)/Γ(r).
+    pub fn survivors(&self) -> Vec<f64> {
+        let mut survivors = vec![0.0; self.max_x() as usize];
+        for (x, run) in self.runs.iter().filter(|(x, _)| *x > 0) {
+            survivors[*x as usize - 1] += self.weight[run.clone()].iter().sum::<f64>();
+        }
+        for x in (1..survivors.len()).rev() {
+            survivors[x - 1] += survivors[x];
+        }
+        survivors
+    }
+
     /// Weighted totals of x and T: the repeat purchases seen and the customer time watched.
     pub fn totals(&self) -> Totals {
         let mut totals = Totals { customers: 0.0, repeats: 0.0, recency: 0.0, age: 0.0 };

@@ -10,6 +10,8 @@
 pub mod beta_geometric_binomial;
 pub mod bg_cnbd_k;
 mod bg_family;
+mod bg_fit;
+mod bg_likelihood;
 pub mod bg_nbd;
 pub mod bg_nbd_covariates;
 pub mod count_model;

@@ -10,6 +10,7 @@ use guike_core::FitError;
 use serde::{Deserialize, Serialize};
 
 use crate::bg_family::{self, Family, Kind};
+use crate::bg_fit;
 use crate::count_model::{CountDistribution, CountModel};
 use crate::fit::{Estimate, FitOptions};
 use crate::grouped::{Grouped, History};
@@ -43,7 +44,7 @@ impl MbgNbd {
     /// # Errors
     /// [`FitError::TooLittle`] without customers, [`FitError::NotConverged`] with the cause.
     pub fn fit(data: &Grouped, options: &FitOptions) -> Result<Estimate<MbgNbd>, FitError> {
-        let fit = bg_family::fit("mbg-nbd", Self::KIND, data, options)?;
+        let fit = bg_fit::fit("mbg-nbd", Self::KIND, data, options)?;
         Ok(fit.map(|Family { r, alpha, a, b, .. }| MbgNbd { r, alpha, a, b }))
     }
 

@@ -130,7 +130,7 @@ impl Watched {
             }
         }
         by_age.retain(|row| row.1 > 0.0);
-        Watched { customers: data.total_weight(), survivors: crate::bg_family::survivors(data), by_age }
+        Watched { customers: data.total_weight(), survivors: data.survivors(), by_age }
     }
 }
 

@@ -11,7 +11,6 @@
 
 use guike_core::{FitError, Note};
 
-use crate::bg_family::survivors;
 use crate::fit::{Estimate, FitOptions, not_converged, standard_errors_of_exp};
 use crate::grouped::Grouped;
 use crate::optimize::{Coordinate, Evaluation, Failure, Maximum, maximise};
@@ -229,7 +228,7 @@ impl<'a> Plan<'a> {
             Run { x: *x, groups: groups.collect(), times }
         });
         let runs = runs.collect();
-        Plan { data, survivors: survivors(data), runs }
+        Plan { data, survivors: data.survivors(), runs }
     }
 
     /// The log-likelihood of all customers with its derivatives.

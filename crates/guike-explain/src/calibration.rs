@@ -61,7 +61,7 @@ pub fn calibration(groups: &[Group], frame: &Frame<'_>) -> String {
     let high = max_of(groups.iter().flat_map(|g| [g.predicted, g.actual, g.actual_interval.map_or(0.0, |i| i.1)]), 0.0);
     let axis = Axis::round(0.0, high, 5, |v| frame.short(v));
     let left = axis.room();
-    let top = frame.head() + 46.0 + legend_extra(&entries, 0.0, frame.width);
+    let top = frame.head() + 50.0 + legend_extra(&entries, 0.0, frame.width);
     let area = Area { left, right: frame.width, top, bottom: top + 210.0 };
     let band = Band::new(groups.len(), (left, frame.width), 0.3);
     let mut svg = frame.begin(area.bottom + 42.0, &describe(groups, frame));
@@ -81,10 +81,16 @@ pub fn calibration(groups: &[Group], frame: &Frame<'_>) -> String {
             svg.tag("rect").area(band.at(i), at, band.width, area.bottom - at).attr("rx", "1.5").class("f3").tip(&tip);
         }
         if let Some((lo, hi)) = g.actual_interval.filter(|i| i.0.is_finite() && i.1.is_finite()) {
-            svg.whisker_y(band.centre(i), y.clamped(lo), y.clamped(hi), (band.width * 0.2).min(5.0), "wh");
+            svg.whisker_y(
+                band.at(i) + band.width * 0.72,
+                y.clamped(lo),
+                y.clamped(hi),
+                (band.width * 0.16).min(4.0),
+                "wh",
+            );
         }
         if g.predicted.is_finite() {
-            svg.circle(band.centre(i), y.clamped(g.predicted), 4.5, "f1 halo");
+            svg.circle(band.at(i) + band.width * 0.33, y.clamped(g.predicted), 4.5, "f1 halo");
         }
     }
     svg.line((area.left, area.bottom), (area.right, area.bottom), "ax");

@@ -27,7 +27,7 @@ pub fn candidates(candidates: &[Candidate], decimals: usize, frame: &Frame<'_>) 
     }
     let (lo, hi) = domain(&shown);
     let axis = Axis::round(lo, hi, 4, |v| trim(v, decimals));
-    let names = (shown.iter().map(|c| width(&c.name, TEXT) * 1.06).fold(40.0, f64::max) + 14.0).min(frame.width * 0.38);
+    let names = (shown.iter().map(|c| width(&c.name, TEXT) * 1.06).fold(40.0, f64::max) + 14.0).min(frame.width * 0.43);
     let value_room = shown.iter().map(|c| width(&trim(c.score.mid, decimals), TEXT)).fold(24.0, f64::max) * 1.06 + 14.0;
     let top = frame.head() + 12.0;
     let area = Area { left: names, right: frame.width - value_room - 8.0, top, bottom: top + ROW * shown.len() as f64 };

@@ -33,8 +33,8 @@ pub(crate) fn draw(frame: &Frame<'_>, desc: &str, curves: &[Curve<'_>], note: &s
     let x_axis = Axis::exact(0.0, 1.0, 5, percent);
     let left = x_axis.room().max(40.0);
     let extra = legend_extra(&entries, 0.0, frame.width);
-    let top = frame.head() + 44.0 + extra;
-    let area = Area { left, right: frame.width - 14.0, top, bottom: top + (frame.width - left) * 0.62 };
+    let top = frame.head() + 49.0 + extra;
+    let area = Area { left, right: frame.width - 14.0, top, bottom: top + (frame.width - left) * 0.58 };
     let mut svg = frame.begin(area.bottom + 42.0, desc);
     legend(&mut svg, &entries, 0.0, frame.width, frame.head() + 8.0);
     let y = x_axis.draw_left(&mut svg, area, frame.y);

@@ -135,7 +135,7 @@ impl Axis {
             svg.line((area.left, y), (area.right, y), "g");
             svg.text(area.left - 7.0, y + 4.0, "m s e", label);
         }
-        svg.text(0.0, area.top - 12.0, "m s", &fit(name, SMALL, area.right));
+        svg.text(0.0, area.top - 14.0, "m s", &fit(name, SMALL, area.right));
         scale
     }
 
@@ -200,9 +200,14 @@ impl Standing {
     pub(crate) fn draw(self, svg: &mut Svg, band: Band, labels: &[&str], bottom: f64) {
         match self {
             Standing::Level { skip } => {
+                // the outermost labels stay within the picture
+                let (first, last) =
+                    (band.centre(0) - band.step() / 2.0, band.centre(labels.len() - 1) + band.step() / 2.0);
                 for (i, label) in labels.iter().enumerate() {
+                    let half = width(label, SMALL) / 2.0;
                     if (labels.len() - 1 - i).is_multiple_of(skip) {
-                        svg.text(band.centre(i), bottom + 16.0, "m s c", label);
+                        let x = band.centre(i).min(last + 4.0 - half).max(first + half - 20.0);
+                        svg.text(x, bottom + 16.0, "m s c", label);
                     }
                 }
             }

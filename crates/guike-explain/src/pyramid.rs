@@ -16,7 +16,7 @@ pub struct Tier {
 
 /// Draws customers to the left and value to the right of the tier names, as shares of all.
 pub fn pyramid(tiers: &[Tier], frame: &Frame<'_>) -> String {
-    const ROW: f64 = 38.0;
+    let row_height = (300.0 / tiers.len().max(1) as f64).clamp(34.0, 54.0);
     let lang = frame.lang;
     let n: u64 = tiers.iter().map(|t| t.n_customers).sum();
     if n == 0 {
@@ -45,20 +45,20 @@ pub fn pyramid(tiers: &[Tier], frame: &Frame<'_>) -> String {
     let longest = max_of(tiers.iter().flat_map(|t| [of_customers(t), of_value(t)]), 0.01);
     let length = |share: f64| (half - number) * share / longest;
     let top = frame.head() + 26.0;
-    let mut svg = frame.begin(top + ROW * tiers.len() as f64 + 2.0, &desc);
+    let mut svg = frame.begin(top + row_height * tiers.len() as f64 + 2.0, &desc);
     legend(&mut svg, &[(Key::Box("f3"), customers), (Key::Box("f1"), value)], 0.0, frame.width, frame.head() + 8.0);
     for (i, tier) in tiers.iter().enumerate() {
-        let y = top + ROW * i as f64;
-        let middle = y + ROW / 2.0;
+        let y = top + row_height * i as f64;
+        let middle = y + row_height / 2.0;
         let (a, b) = (length(of_customers(tier)), length(of_value(tier)));
         let tip = |what: &str, share: f64| format!("{}: {} {what}", tier.name, percent(share));
         svg.tag("rect")
-            .area(half - a, y + 5.0, a.max(1.0), ROW - 10.0)
+            .area(half - a, y + 6.0, a.max(1.0), row_height - 12.0)
             .attr("rx", "2")
             .class("f3")
             .tip(&tip(customers, of_customers(tier)));
         svg.tag("rect")
-            .area(half + names, y + 5.0, b.max(1.0), ROW - 10.0)
+            .area(half + names, y + 6.0, b.max(1.0), row_height - 12.0)
             .attr("rx", "2")
             .class("f1")
             .tip(&tip(value, of_value(tier)));

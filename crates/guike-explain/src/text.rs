@@ -66,6 +66,15 @@ impl Measure<'_> {
         }
     }
 
+    /// Whole units, as for sums in a table.
+    pub fn whole(self, value: f64) -> String {
+        match self {
+            Measure::Number => grouped(value, 0),
+            Measure::Percent => percent(value),
+            Measure::Money(currency) => with_currency(&grouped(value, 0), currency),
+        }
+    }
+
     /// Every digit, as in a table: money with two decimals below 100,000, counts with none where they are whole.
     pub fn full(self, value: f64) -> String {
         match self {
@@ -204,11 +213,11 @@ fn advance(c: char) -> f64 {
         'f' | 't' | 'r' | '(' | ')' | '[' | ']' | ' ' | '\u{a0}' | '-' | '/' => 0.36,
         'm' | 'w' | '%' | '@' => 0.86,
         'M' | 'W' => 0.9,
-        '0'..='9' => 0.58,
-        'A'..='Z' => 0.68,
+        '0'..='9' => 0.61,
+        'A'..='Z' => 0.69,
         // combining marks add nothing
         '\u{300}'..='\u{36f}' => 0.0,
-        c if (c as u32) < 0x2e80 => 0.56,
+        c if (c as u32) < 0x2e80 => 0.6,
         _ => 1.0,
     }
 }

@@ -3,6 +3,9 @@
 use crate::plot::{Area, Axis, Frame, Interval, Key, legend, legend_extra, max_of, standing};
 use crate::scale::Band;
 
+/// A lonely bar is not drawn wider than this.
+const WIDEST_BAR: f64 = 60.0;
+
 /// A period that has happened.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Period {
@@ -62,7 +65,7 @@ pub fn totals(data: &Totals<'_>, frame: &Frame<'_>) -> String {
         data.history.iter().map(|p| p.label.as_str()).chain(data.forecast.iter().map(|e| e.label.as_str())).collect();
     let band = Band::new(n, (left, frame.width - 6.0), 0.24);
     let standing = standing(&labels, band.step(), true);
-    let top = frame.head() + 46.0 + legend_extra(&entries, 0.0, frame.width);
+    let top = frame.head() + 50.0 + legend_extra(&entries, 0.0, frame.width);
     let plot_height = if frame.width > 600.0 { 230.0 } else { 200.0 };
     let area = Area { left, right: frame.width, top, bottom: top + plot_height };
     let name_room = if frame.x.is_empty() { 4.0 } else { 20.0 };
@@ -74,7 +77,8 @@ pub fn totals(data: &Totals<'_>, frame: &Frame<'_>) -> String {
     let mut bar = |at: usize, value: f64, class: &str, tip: &str| {
         if value.is_finite() {
             let (a, b) = (y.at(value).min(zero), y.at(value).max(zero));
-            svg.tag("rect").area(band.at(at), a, band.width, b - a).attr("rx", "1.5").class(class).tip(tip);
+            let wide = band.width.min(WIDEST_BAR);
+            svg.tag("rect").area(band.centre(at) - wide / 2.0, a, wide, b - a).attr("rx", "1.5").class(class).tip(tip);
         }
     };
     for (i, p) in data.history.iter().enumerate() {

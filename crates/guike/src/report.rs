@@ -126,6 +126,6 @@ fn last_day(view: &ReportView) -> String {
 }
 
 #[cfg(test)]
-pub(crate) mod sample;
+mod sample;
 #[cfg(test)]
 mod tests;

@@ -301,6 +301,17 @@ impl EventLog {
         self.attributes.as_ref()
     }
 
+    /// The same log with attributes of its customers.
+    ///
+    /// # Panics
+    /// When there is not one row per customer.
+    #[must_use]
+    pub fn with_attributes(mut self, attributes: Attributes) -> EventLog {
+        assert_eq!(attributes.n_rows(), self.n_customers(), "one attribute row per customer");
+        self.attributes = Some(attributes);
+        self
+    }
+
     /// Every row, in customer and time order.
     pub fn all(&self) -> Events<'_> {
         Events {

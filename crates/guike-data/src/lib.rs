@@ -11,6 +11,7 @@
 //! * [`ImportOptions`]: everything a caller may say, as plain data.
 
 mod block;
+pub mod canonical;
 pub mod clean;
 pub mod customers;
 pub mod dates;
@@ -19,6 +20,7 @@ mod dictionary;
 pub mod driver;
 mod encoding;
 pub mod error;
+mod feature_import;
 mod import;
 mod input;
 mod interpret;
@@ -39,10 +41,12 @@ mod spill;
 pub mod typed_parquet;
 mod workbook;
 
+pub use canonical::{read_canonical, write_canonical};
 pub use customers::{CustomersRead, read_customers};
 pub use dates::DateFormat;
 pub use driver::{CustomerFeatures, CustomerNames, FeatureQuery};
 pub use error::DataError;
+pub use feature_import::{FeatureImport, import_features};
 pub use import::{Draft, Imported, RowsRead, import, read_rows};
 pub use options::{CleanOptions, ImportOptions, ReadOptions};
 pub use partition::{Cleaning, PartitionConfig, Partitioned, Partitioner};

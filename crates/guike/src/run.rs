@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use guike_core::{Cases, Cutoff, EventLog, Forecasts, Horizon, Learner, Progress, RfmTable};
-use guike_data::{Imported, QualityReport, import};
+use guike_data::{Imported, QualityReport, import, read_customers};
 use guike_eval::{Scores, Selection};
 use guike_store::Staged;
 use serde::Serialize;
@@ -153,7 +153,7 @@ pub fn run(
     // staging first: a destination that cannot be written should not cost a whole run
     let staged = Staged::begin(out)?;
     progress.stage("reading", 0);
-    let imported = import(log, &settings.data, progress)?;
+    let imported = read(log, settings, progress)?;
     let previous = previous_tiers.map(PreviousTiers::read).transpose()?;
     let findings = find_out(imported, previous.as_ref(), settings, progress)?;
     progress.stage("writing", 0);
@@ -161,6 +161,21 @@ pub fn run(
     progress.check()?;
     staged.commit()?;
     Ok(summary(out, &findings))
+}
+
+/// Reads and cleans the log, and joins the customers' attributes where the settings name a file of them.
+pub(crate) fn read(log: &Path, settings: &Settings, progress: &dyn Progress) -> Result<Imported, Error> {
+    let Imported { log, mut quality } = import(log, &settings.data, progress)?;
+    let Some(path) = &settings.customers else { return Ok(Imported { log, quality }) };
+    let customers = read_customers(path, &settings.data.read, &log, progress)?;
+    quality.notes.push(format!(
+        "{} of {} customers have attributes; {} rows of the attributes file were not used",
+        customers.matched,
+        log.n_customers(),
+        customers.unused
+    ));
+    quality.notes.extend(customers.notes);
+    Ok(Imported { log: log.with_attributes(customers.attributes), quality })
 }
 
 /// The learners a run compares: all, or the one that was named.
@@ -224,7 +239,7 @@ pub fn find_out(
     settings: &Settings,
     progress: &dyn Progress,
 ) -> Result<Findings, Error> {
-    let Imported { log, quality, .. } = imported;
+    let Imported { log, quality } = imported;
     let seed = settings.forecast.seed;
     let (cutoff, horizon) = cutoff_and_horizon(&log, settings)?;
     let mut notes = Vec::new();

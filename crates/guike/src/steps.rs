@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use guike_core::{Day, Horizon, Progress};
-use guike_data::{Imported, QualityReport, import};
+use guike_core::{Cutoff, Day, Horizon, Progress};
+use guike_data::{FeatureImport, Imported, QualityReport, import_features};
 use guike_eval::Selection;
-use guike_features::{CATALOGUE, FeatureSet, LogShape};
+use guike_features::CATALOGUE;
 use guike_store::{OutColumn, OutData, read_artifact, read_json, write_parquet};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::forecast::{Calibration, Final, choose};
 use crate::learners;
 use crate::output;
-use crate::run::{candidates, cutoff_and_horizon};
+use crate::run::{candidates, cutoff_and_horizon, read};
 use crate::settings::Settings;
 
 /// Runs `job` with this many threads; results are the same at any number.
@@ -41,8 +41,8 @@ pub fn in_pool<T: Send>(threads: Option<usize>, job: impl FnOnce() -> Result<T, 
 /// [`Error`]; `out` is then as it was before.
 pub fn import_to(log: &Path, out: &Path, settings: &Settings, progress: &dyn Progress) -> Result<QualityReport, Error> {
     settings.validate()?;
-    let imported = import(log, &settings.data, progress)?;
-    //CANON guike_data::canonical::write_canonical(&imported.log, out)?;
+    let imported = read(log, settings, progress)?;
+    guike_data::write_canonical(&imported.log, out)?;
     Ok(imported.quality)
 }
 
@@ -91,7 +91,7 @@ impl Profile {
 /// [`Error`].
 pub fn profile(log: &Path, settings: &Settings, progress: &dyn Progress) -> Result<Profile, Error> {
     settings.validate()?;
-    let Imported { log, quality, .. } = import(log, &settings.data, progress)?;
+    let Imported { log, quality, .. } = read(log, settings, progress)?;
     let (mut repeat_customers, mut micros) = (0, 0_i128);
     for customer in 0..log.n_customers() {
         let mut days = 0;
@@ -157,29 +157,16 @@ pub fn features_to(
     request: &FeatureRequest,
     progress: &dyn Progress,
 ) -> Result<(usize, usize), Error> {
-    let mut settings = settings.clone();
-    settings.forecast.cutoff = request.cutoff.or(settings.forecast.cutoff);
-    settings.data.memory_mib.0 = (request.memory_limit >> 20).max(1);
-    let Imported { log, .. } = import(log, &settings.data, progress)?;
-    let (cutoff, _) = cutoff_and_horizon(&log, &settings)?;
-    let past = log.before(cutoff);
-    let shape = LogShape::of(&past);
-    let set = if request.only.is_empty() {
-        FeatureSet::all(&shape, request.horizon)
-    } else {
-        let names: Vec<&str> = request.only.iter().map(String::as_str).collect();
-        FeatureSet::named(&names, &shape, request.horizon).map_err(|e| Error::Config {
-            what: "--only".to_owned(),
-            value: request.only.join(","),
-            rule: e.to_string(),
-        })?
+    let mut options = settings.data.clone();
+    options.memory_mib.0 = (request.memory_limit >> 20).max(1);
+    let what = FeatureImport {
+        cutoff: request.cutoff.or(settings.forecast.cutoff).map(Cutoff::after),
+        horizon: request.horizon,
+        only: &request.only,
     };
-    progress.stage("computing features", 0);
-    let buyers = past.buyers();
-    let table = guike_features::feature_table(&past, &buyers, &set);
-    let ids: Vec<String> = buyers.iter().map(|&c| log.customer_ids()[c as usize].clone()).collect();
-    write_table(out, &ids, &table)?;
-    Ok((table.n_rows(), table.columns().len()))
+    let features = import_features(log, &options, what, progress)?;
+    write_table(out, &features.customer_ids, &features.table)?;
+    Ok((features.table.n_rows(), features.table.columns().len()))
 }
 
 fn write_table(out: &Path, ids: &[String], table: &guike_core::Table) -> Result<(), Error> {
@@ -212,7 +199,7 @@ fn write_table(out: &Path, ids: &[String], table: &guike_core::Table) -> Result<
 /// [`Error::NoAnswer`] when the history is too short for a backtest.
 pub fn evaluate(log: &Path, settings: &Settings, progress: &dyn Progress) -> Result<Selection, Error> {
     settings.validate()?;
-    let Imported { log, .. } = import(log, &settings.data, progress)?;
+    let Imported { log, .. } = read(log, settings, progress)?;
     let (cutoff, horizon) = cutoff_and_horizon(&log, settings)?;
     let tested = backtest(&log, cutoff, horizon, &candidates(settings)?, settings.forecast.seed, progress)?;
     choose(&tested, settings.forecast.seed)?.ok_or_else(|| Error::NoAnswer(tested.plan.notes.join("; ")))
@@ -237,7 +224,7 @@ pub fn forecast_with(
     let mut settings = settings.clone();
     settings.forecast.cutoff = cutoff.or(settings.forecast.cutoff);
     settings.forecast.horizon = horizon.or(Some(model.card().horizon));
-    let Imported { log, .. } = import(log, &settings.data, progress)?;
+    let Imported { log, .. } = read(log, &settings, progress)?;
     let (cutoff, horizon) = cutoff_and_horizon(&log, &settings)?;
     let known = Known::at(&log, cutoff, horizon);
     let forecasts = Final { model, calibration, notes: Vec::new() }.forecast(&known.cases())?;

@@ -153,13 +153,12 @@ fn steps(view: &ReportView) -> Vec<(Text, Text)> {
             w::DO_SECOND_WHY.with(&[("share", Text::same(percent(share)))]),
         ));
     }
-    if let Some((low, customers, value)) = shares.last().filter(|(t, c, v)| t.n_customers > 0 && v < c) {
-        if shares.len() > 1 && *customers > 0.0 {
-            steps.push((
-                w::DO_SPARE.with(&[("tier", Text::from(&low.name))]),
-                w::DO_SPARE_WHY.with(&[("n", n(low.n_customers)), ("share", Text::same(percent(*value)))]),
-            ));
-        }
+    let low = shares.last().filter(|(t, customers, value)| shares.len() > 1 && t.n_customers > 0 && value < customers);
+    if let Some((low, _, value)) = low {
+        steps.push((
+            w::DO_SPARE.with(&[("tier", Text::from(&low.name))]),
+            w::DO_SPARE_WHY.with(&[("n", n(low.n_customers)), ("share", Text::same(percent(*value)))]),
+        ));
     }
     steps
 }

@@ -61,9 +61,12 @@ fn partitioned(batches: &[RowBatch], columns: RowColumns, hint: Option<u64>, lim
     p.finish().expect("room")
 }
 
+/// Time, kind, amount, item and order of a row.
+type Cells = (i64, u8, i64, u32, u32);
+
 /// The same log by a plain stable sort.
-fn plain(batches: &[RowBatch], customers: u32) -> BTreeMap<u32, Vec<(i64, u8, i64, u32, u32)>> {
-    let mut by_rank: BTreeMap<u32, Vec<(i64, u8, i64, u32, u32)>> = BTreeMap::new();
+fn plain(batches: &[RowBatch], customers: u32) -> BTreeMap<u32, Vec<Cells>> {
+    let mut by_rank: BTreeMap<u32, Vec<Cells>> = BTreeMap::new();
     for b in batches {
         for i in 0..b.len() {
             let cell = |column: &[u32]| column.get(i).copied().unwrap_or(0);
@@ -75,7 +78,7 @@ fn plain(batches: &[RowBatch], customers: u32) -> BTreeMap<u32, Vec<(i64, u8, i6
     by_rank
 }
 
-fn rows_of(log: &EventLog, customer: usize) -> Vec<(i64, u8, i64, u32, u32)> {
+fn rows_of(log: &EventLog, customer: usize) -> Vec<Cells> {
     let e = log.customer(customer);
     let cell = |column: &[u32], i: usize| column.get(i).copied().unwrap_or(0);
     (0..e.len()).map(|i| (e.time[i], e.kind[i], e.amount[i], cell(e.item, i), cell(e.order, i))).collect()

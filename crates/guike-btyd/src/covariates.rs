@@ -2,7 +2,7 @@
 //!
 //! The one idea: a covariate multiplies one of a customer's parameters, so it adds to the parameter's logarithm. Each
 //! pattern of covariates then has an ordinary model of its own, whose derivatives by logarithms turn into derivatives by
-//! coefficients by a factor ([`add_moved`]); customers with equal covariates share one grouped likelihood.
+//! coefficients by a factor (`add_moved`); customers with equal covariates share one grouped likelihood.
 //!
 //! # Source      Fader & Hardie (2007), "Incorporating Time-Invariant Covariates into the Pareto/NBD and BG/NBD Models",
 //! brucehardie.com/notes/019

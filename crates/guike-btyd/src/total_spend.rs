@@ -2,7 +2,7 @@
 //!
 //! The one idea: given n purchases the total is the customer's spend scale times a beta-prime(p n, q + p x), so its
 //! distribution function is an incomplete beta function, and the total's is their mixture over n. These functions
-//! depend on n and x only, not on age, recency or money: [`SpendGrid`] tabulates them once per x at a few dozen points,
+//! depend on n and x only, not on age, recency or money: `SpendGrid` tabulates them once per x at a few dozen points,
 //! and every customer with that x costs one weighted sum of columns and an inverse interpolation. The scale (which
 //! holds the customer's own mean spend) multiplies the result.
 //!

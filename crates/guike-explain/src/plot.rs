@@ -177,13 +177,18 @@ pub(crate) enum Standing {
 }
 
 /// Decides how labels under bands stand. Labels in a running order (months, deciles) may be skipped; names may not.
+///
+/// The skip fits the label of median width: a single long one costs only its neighbours (see [`Standing::draw`]).
 pub(crate) fn standing(labels: &[&str], step: f64, in_order: bool) -> Standing {
-    let widest = labels.iter().map(|l| width(l, SMALL)).fold(0.0, f64::max);
-    let skip = ((widest + 8.0) / step).ceil().max(1.0) as usize;
-    if skip <= 1 || in_order {
-        return Standing::Level { skip: if widest + 2.0 <= step { 1 } else { skip } };
+    let mut widths: Vec<f64> = labels.iter().map(|l| width(l, SMALL)).collect();
+    widths.sort_by(f64::total_cmp);
+    let (Some(&usual), Some(&widest)) = (widths.get(widths.len() / 2), widths.last()) else {
+        return Standing::Level { skip: 1 };
+    };
+    if in_order {
+        return Standing::Level { skip: ((usual + 4.0) / step).ceil().max(1.0) as usize };
     }
-    Standing::Turned { room: widest.min(110.0) }
+    if widest + 4.0 <= step { Standing::Level { skip: 1 } } else { Standing::Turned { room: widest.min(110.0) } }
 }
 
 impl Standing {
@@ -200,14 +205,17 @@ impl Standing {
     pub(crate) fn draw(self, svg: &mut Svg, band: Band, labels: &[&str], bottom: f64) {
         match self {
             Standing::Level { skip } => {
-                // the outermost labels stay within the picture
+                // from the last label back: the last always stands, and what would touch its right neighbour gives way
                 let (first, last) =
                     (band.centre(0) - band.step() / 2.0, band.centre(labels.len() - 1) + band.step() / 2.0);
-                for (i, label) in labels.iter().enumerate() {
+                let mut free_to = f64::INFINITY;
+                for (i, label) in labels.iter().enumerate().rev() {
                     let half = width(label, SMALL) / 2.0;
-                    if (labels.len() - 1 - i).is_multiple_of(skip) {
-                        let x = band.centre(i).min(last + 4.0 - half).max(first + half - 20.0);
+                    // the outermost labels stay within the picture
+                    let x = band.centre(i).min(last + 4.0 - half).max(first + half - 20.0);
+                    if (labels.len() - 1 - i).is_multiple_of(skip) && x + half <= free_to {
                         svg.text(x, bottom + 16.0, "m s c", label);
+                        free_to = x - half - 4.0;
                     }
                 }
             }
@@ -276,6 +284,7 @@ mod tests {
     fn month_labels_are_skipped_and_names_are_turned() {
         let months = vec!["2024-01"; 24];
         assert_eq!(standing(&months, 18.0, true), Standing::Level { skip: 3 });
+        assert_eq!(standing(&["01", "02", "03", "all of the next year"], 30.0, true), Standing::Level { skip: 1 });
         assert!(matches!(standing(&["a long category name"; 5], 60.0, false), Standing::Turned { .. }));
         assert_eq!(standing(&["1", "2"], 40.0, false), Standing::Level { skip: 1 });
     }

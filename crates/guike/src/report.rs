@@ -79,7 +79,7 @@ pub fn render(view: &ReportView) -> Result<String, ReportError> {
         facts: vec![
             (w::LOG.text(), Text::same(&view.source)),
             (w::KNOWN_UNTIL.text(), Text::same(view.cutoff.to_string())),
-            (w::LOOKS_AHEAD.text(), w::DAYS_UNTIL.with(&[("n", days(view)), ("day", Text::same(last_day(view)))])),
+            (w::LOOKS_AHEAD.text(), w::DAYS_UNTIL.with(&[("n", days(view)), ("day", Text::whole(last_day(view)))])),
             (w::CUSTOMERS_TITLE.text(), Text::same(guike_explain::text::count(view.answer.n_customers))),
         ],
         sections: vec![

@@ -181,7 +181,7 @@ fn history(view: &ReportView) -> Figure {
     };
     let caption = match (history.first(), history.last()) {
         (Some(a), Some(b)) => {
-            w::HISTORY_CAPTION.with(&[("first", Text::same(&a.label)), ("last", Text::same(&b.label))])
+            w::HISTORY_CAPTION.with(&[("first", Text::whole(&a.label)), ("last", Text::whole(&b.label))])
         }
         _ => w::HISTORY_CAPTION_EMPTY.text(),
     };

@@ -8,6 +8,9 @@ use super::words as w;
 /// Begin and end of bold type inside a text; private-use characters, so that no user's text means them.
 pub(super) const BOLD: [char; 2] = ['\u{e000}', '\u{e001}'];
 
+/// Begin and end of a piece that is never broken over two lines.
+const WHOLE: [char; 2] = ['\u{e002}', '\u{e003}'];
+
 /// A text in both languages, ready for the page.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Text(pub(super) Bilingual);
@@ -21,6 +24,11 @@ impl Text {
         Text(Bilingual::new(f(Lang::En), f(Lang::Zh)))
     }
 
+    /// A text that stays on one line, such as a date.
+    pub(super) fn whole(text: impl std::fmt::Display) -> Text {
+        Text::same(format!("{}{text}{}", WHOLE[0], WHOLE[1]))
+    }
+
     /// Sentences one after another, with a space between them in English.
     pub(super) fn sentences(parts: &[Text]) -> Text {
         let join = |lang: Lang| parts.iter().map(|p| p.pick(lang)).collect::<Vec<_>>().join(lang.pick(" ", ""));
@@ -29,7 +37,10 @@ impl Text {
 
     /// As HTML: one text where both wordings agree, else one element per language of which the page shows one.
     pub(super) fn html(&self) -> String {
-        let one = |text: &str| escape(text).replace(BOLD[0], "<b>").replace(BOLD[1], "</b>");
+        let one = |text: &str| {
+            let marked = escape(text).replace(BOLD[0], "<b>").replace(BOLD[1], "</b>");
+            marked.replace(WHOLE[0], "<span class=\"whole\">").replace(WHOLE[1], "</span>")
+        };
         if self.0.en == self.0.zh {
             return one(&self.0.en);
         }
@@ -43,7 +54,7 @@ impl Text {
 
 impl From<&Bilingual> for Text {
     fn from(text: &Bilingual) -> Text {
-        let clean = |t: &str| t.replace(BOLD, "");
+        let clean = |t: &str| t.replace(BOLD, "").replace(WHOLE, "");
         Text(Bilingual::new(clean(&text.en), clean(&text.zh)))
     }
 }

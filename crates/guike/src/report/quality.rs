@@ -21,8 +21,8 @@ pub(super) fn section(view: &ReportView) -> Section {
         ("dropped", Text::same(count(q.dropped.iter().map(|d| d.rows).sum()))),
         ("customers", Text::same(count(q.n_customers))),
         ("days", Text::same(count(q.n_purchase_days))),
-        ("first", Text::same(&q.first_day)),
-        ("last", Text::same(&q.last_day)),
+        ("first", Text::whole(&q.first_day)),
+        ("last", Text::whole(&q.last_day)),
     ]);
     let mut blocks: Vec<Block> =
         q.notes.iter().filter(|n| n.warning).map(|n| Block::Note(true, Text::from(&n.text))).collect();

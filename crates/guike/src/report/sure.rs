@@ -13,6 +13,9 @@ use super::page::{Block, Figure, Section, Table, Text, numbers, words};
 use super::view::{Backtest, Part, ReportView, WhyChosen};
 use super::{money, short_money, words as w};
 
+/// Candidates that fit beside another picture.
+const MAX_BESIDE: usize = 9;
+
 pub(super) fn section(view: &ReportView) -> Section {
     let (lead, blocks) = match &view.backtest {
         Part::Missing(why) => (vec![w::SURE_NO_LEAD.text()], vec![Block::missing(why)]),
@@ -26,7 +29,7 @@ fn lead(view: &ReportView, test: &Backtest) -> Vec<Text> {
     let off = if actual > 0.0 { percent((predicted / actual - 1.0).abs()) } else { "–".to_owned() };
     vec![w::SURE_LEAD.with(&[
         ("days", Text::same(test.horizon.days().to_string())),
-        ("cutoff", Text::same(test.cutoff.to_string())),
+        ("cutoff", Text::whole(test.cutoff)),
         ("predicted", short_money(view, predicted)),
         ("actual", short_money(view, actual)),
         ("off", Text::same(off)),
@@ -91,20 +94,22 @@ fn choice(test: &Backtest) -> Vec<Text> {
 
 fn tried(test: &Backtest) -> Figure {
     let metric = &test.metric;
-    let draw = |lang| {
-        let rows: Vec<Candidate> = test
-            .candidates
-            .iter()
-            .enumerate()
-            .map(|(i, c)| Candidate {
-                name: c.name.pick(lang).to_owned(),
-                score: c.score,
-                baseline: c.baseline,
-                chosen: i == test.chosen,
-            })
-            .collect();
-        let frame = Frame::new(lang, w::CANDIDATES.pick(lang), metric.name.pick(lang), "");
-        candidates(&rows, metric.decimals, &frame)
+    let draw = |width: f64| {
+        move |lang| {
+            let rows: Vec<Candidate> = test
+                .candidates
+                .iter()
+                .enumerate()
+                .map(|(i, c)| Candidate {
+                    name: c.name.pick(lang).to_owned(),
+                    score: c.score,
+                    baseline: c.baseline,
+                    chosen: i == test.chosen,
+                })
+                .collect();
+            let frame = Frame::new(lang, w::CANDIDATES.pick(lang), metric.name.pick(lang), "");
+            candidates(&rows, metric.decimals, &frame.wide(width))
+        }
     };
     let direction = if metric.higher_is_better { w::HIGHER } else { w::LOWER_BETTER };
     let caption =
@@ -139,7 +144,9 @@ fn tried(test: &Backtest) -> Figure {
         );
         table.marked_row(cells, i == test.chosen);
     }
-    Figure::new(w::CANDIDATES.text(), draw, caption).table(table)
+    let figure = Figure::new(w::CANDIDATES.text(), draw(480.0), caption).table(table);
+    // a long list beside a square picture would leave a hole in the page
+    if test.candidates.len() > MAX_BESIDE { figure.wide(draw(900.0)) } else { figure }
 }
 
 fn deciles(view: &ReportView, test: &Backtest) -> Figure {

@@ -68,7 +68,8 @@ pub fn analyse(people: &Population<'_>, tiers: &[u8], names: &[TierName]) -> Vec
         .map(|(t, name)| {
             let members: Vec<usize> = (0..tiers.len()).filter(|&i| usize::from(tiers[i]) == t).collect();
             let n = members.len();
-            let sum = |v: &[f64]| members.iter().map(|&i| v[i]).sum::<f64>();
+            // the sum of nobody is 0, where an empty floating-point sum would be −0
+            let sum = |v: &[f64]| members.iter().fold(0.0, |s, &i| s + v[i]);
             let mean = |v: &[f64]| (n > 0).then(|| sum(v) / n as f64);
             let mut values: Vec<f64> = members.iter().map(|&i| f.expected_spend[i]).collect();
             values.sort_by(f64::total_cmp);
@@ -85,7 +86,7 @@ pub fn analyse(people: &Population<'_>, tiers: &[u8], names: &[TierName]) -> Vec
                 orders_mean: mean(&f.expected_orders),
                 spend_so_far_mean: mean(&people.rfm.spend_total),
                 churn_risk: mean(&f.p_active).map(|p| 1.0 - p),
-                value_at_risk: members.iter().map(|&i| f.expected_spend[i] * (1.0 - f.p_active[i])).sum(),
+                value_at_risk: members.iter().fold(0.0, |s, &i| s + f.expected_spend[i] * (1.0 - f.p_active[i])),
                 top_features: std::mem::take(&mut differences[t]),
             }
         })

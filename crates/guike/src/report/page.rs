@@ -175,8 +175,15 @@ impl Table {
         self.rows.push(Row { cells, marked });
     }
 
-    pub(super) fn is_numeric(&self, column: &usize) -> bool {
-        self.head[*column].1
+    /// The class of a column: numbers, prose (which must not be squeezed on a phone) or short words.
+    pub(super) fn class(&self, column: &usize) -> &'static str {
+        const PROSE_CHARS: usize = 40;
+        let is_prose = |r: &Row| r.cells[*column].pick(Lang::En).chars().count() > PROSE_CHARS;
+        match self.head[*column].1 {
+            true => "n",
+            false if self.rows.iter().any(is_prose) => "p",
+            false => "",
+        }
     }
 }
 

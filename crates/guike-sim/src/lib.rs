@@ -1,1 +1,23 @@
-//! Simulated shops with known truth
+//! Simulated shops whose truth is known: the ground on which models, features and intervals are tested.
+//!
+//! The one idea: a customer is a draw of parameters (how fast she buys, when she leaves, what she spends) and then a
+//! stream of events that follow from them; both are kept, so that a forecast can be held against the truth and not only
+//! against one realisation of it. Customer `i` depends on the seed and on `i` alone: the first thousand customers of a
+//! shop are the same whether it has a thousand or a million.
+//!
+//! * [`Shop::simulate`]: an [`guike_core::EventLog`] with items, refunds, season and growth, and its [`Truth`].
+//! * [`summary`]: only (x, t_x, T) and spend, a million customers in a fraction of a second.
+//!
+//! It does not pretend to be any real shop, and knows no model: the formulas it is checked with stand in its tests.
+
+mod buying;
+mod error;
+mod shop;
+mod spend;
+mod summary;
+
+pub use buying::{Buyer, Buying, DropOut};
+pub use error::SimError;
+pub use shop::{Acquisition, Goods, Refunds, Season, Shop, Simulated, Truth};
+pub use spend::GammaGamma;
+pub use summary::summary;

@@ -75,7 +75,9 @@ pub(crate) enum Command {
         output: Output,
     },
     /// Compute every customer's features, or list them.
-    #[command(after_help = "Examples:\n  guike features --list\n  guike features orders.parquet --out features.parquet")]
+    #[command(
+        after_help = "Examples:\n  guike features --list\n  guike features orders.parquet --out features.parquet"
+    )]
     Features {
         /// The order log.
         #[arg(required_unless_present = "list")]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use guike::{Error, Language, RunSummary, Settings};
-use serde_json::{json, Value};
+use serde_json::{Value, json};
 
 use crate::args::{Args, Command, DataFlags, ForecastFlags, Format, Lang};
 use crate::progress::Bar;
@@ -41,7 +41,12 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
             bar.finish();
             let quality = quality?;
             if !quiet {
-                show::message(&format!("kept {} of {} rows; wrote {}", quality.rows_kept, quality.rows_read, out.display()));
+                show::message(&format!(
+                    "kept {} of {} rows; wrote {}",
+                    quality.rows_kept,
+                    quality.rows_read,
+                    out.display()
+                ));
             }
         }
         Command::Profile { log, data, output } => {
@@ -154,8 +159,13 @@ fn language_of(flag: Option<Lang>) -> Language {
         Some(Lang::Zh) => Language::Chinese,
         Some(Lang::En) => Language::English,
         None => {
-            let named = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|v| std::env::var(v).ok().filter(|s| !s.is_empty()));
-            if named.is_some_and(|l| l.to_ascii_lowercase().starts_with("zh")) { Language::Chinese } else { Language::English }
+            let named =
+                ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|v| std::env::var(v).ok().filter(|s| !s.is_empty()));
+            if named.is_some_and(|l| l.to_ascii_lowercase().starts_with("zh")) {
+                Language::Chinese
+            } else {
+                Language::English
+            }
         }
     }
 }
@@ -194,7 +204,12 @@ fn tell(s: &RunSummary, quiet: bool) {
             money(s.total.expected),
             s.horizon.days()
         ),
-        format!("  (80 % interval {} to {}); about {} of them will buy", money(s.total.lower), money(s.total.upper), grouped(s.total.active.round())),
+        format!(
+            "  (80 % interval {} to {}); about {} of them will buy",
+            money(s.total.lower),
+            money(s.total.upper),
+            grouped(s.total.active.round())
+        ),
         format!("model: {} — {}", s.model, s.why),
     ];
     for (name, n, share) in &s.tiers {

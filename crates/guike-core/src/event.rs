@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::table::Table;
-use crate::time::{Cutoff, Day, Horizon, Timestamp, SECONDS_PER_DAY};
+use crate::time::{Cutoff, Day, Horizon, SECONDS_PER_DAY, Timestamp};
 
 /// What kind of thing happened. The numbers are stored in files and never change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

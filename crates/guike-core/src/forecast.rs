@@ -81,7 +81,11 @@ impl Forecasts {
             return Some(format!("next_order_days of case {i} is {}", self.next_order_days[i]));
         }
         if self.spend.values.len() != n * self.spend.levels.len() {
-            return Some(format!("{} quantiles for {n} cases at {} levels", self.spend.values.len(), self.spend.levels.len()));
+            return Some(format!(
+                "{} quantiles for {n} cases at {} levels",
+                self.spend.values.len(),
+                self.spend.levels.len()
+            ));
         }
         (0..n)
             .find(|&i| {

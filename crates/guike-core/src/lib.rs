@@ -17,7 +17,7 @@ pub mod table;
 pub mod time;
 
 pub use event::{Attributes, EventKind, EventLog, EventLogBuilder, Events, Future, Past};
-pub use forecast::{Forecasts, Quantiles, INTERVAL_LEVELS};
+pub use forecast::{Forecasts, INTERVAL_LEVELS, Quantiles};
 pub use learner::{
     Artifact, Cases, FitContext, FitError, Fitted, ForecastError, Inputs, Labelled, Labels, Learner, Model, ModelCard,
     Note, Target, TrainingSet,
@@ -27,4 +27,4 @@ pub use progress::{Cancelled, Progress, Quiet};
 pub use rfm::RfmTable;
 pub use seed::Seed;
 pub use table::{Column, ColumnData, Table, TableError};
-pub use time::{Cutoff, Day, Horizon, TimeError, Timestamp, SECONDS_PER_DAY};
+pub use time::{Cutoff, Day, Horizon, SECONDS_PER_DAY, TimeError, Timestamp};

@@ -22,9 +22,9 @@ impl Seed {
     #[must_use]
     pub fn derive(self, name: &str) -> Seed {
         // FNV-1a over the name, then SplitMix64's finaliser: stable on every platform and version
-        let h = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64 ^ self.0, |h, b| {
-            (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
+        let h = name
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64 ^ self.0, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3));
         Seed(mix(h))
     }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::{io, Staged, StoreError};
+use crate::{Staged, StoreError, io};
 
 /// Newest format of `model.json` that this version writes and reads.
 pub const ARTIFACT_FORMAT: u32 = 1;

@@ -14,7 +14,7 @@ mod table_file;
 pub use artifact::{ARTIFACT_FORMAT, read_artifact, read_json, write_artifact};
 pub use read_csv::read_csv_columns;
 pub use staged::{Staged, write_file};
-pub use table_file::{significant, write_csv, write_parquet, OutColumn, OutData};
+pub use table_file::{OutColumn, OutData, significant, write_csv, write_parquet};
 
 use std::path::{Path, PathBuf};
 

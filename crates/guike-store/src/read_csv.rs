@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::{io, StoreError};
+use crate::{StoreError, io};
 
 /// The named columns of one of our CSV files, as text, row by row.
 ///

@@ -8,7 +8,7 @@
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use crate::{io, StoreError};
+use crate::{StoreError, io};
 
 const LOCK: &str = ".lock";
 
@@ -130,10 +130,7 @@ fn replace(from: &Path, to: &Path) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// [`StoreError::Io`], or what `fill` says; `destination` is then as it was before.
-pub fn write_file(
-    destination: &Path,
-    fill: impl FnOnce(&Path) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
+pub fn write_file(destination: &Path, fill: impl FnOnce(&Path) -> Result<(), StoreError>) -> Result<(), StoreError> {
     let parent = parent_of(destination);
     fs::create_dir_all(&parent).map_err(io("create", &parent))?;
     let neighbour = tempfile::Builder::new()
@@ -157,7 +154,8 @@ fn parent_of(path: &Path) -> PathBuf {
 
 fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let listing = fs::read_dir(folder).map_err(io("list", folder))?;
-    let mut entries = listing.map(|e| e.map(|e| e.path())).collect::<Result<Vec<_>, _>>().map_err(io("list", folder))?;
+    let mut entries =
+        listing.map(|e| e.map(|e| e.path())).collect::<Result<Vec<_>, _>>().map_err(io("list", folder))?;
     entries.sort();
     Ok(entries)
 }

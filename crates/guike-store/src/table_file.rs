@@ -14,7 +14,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
-use crate::{io, StoreError};
+use crate::{StoreError, io};
 
 /// The values of an output column.
 #[derive(Debug, Clone, Copy)]
@@ -135,10 +135,9 @@ pub fn write_parquet(path: &Path, columns: &[OutColumn<'_>]) -> Result<(), Store
     for c in columns {
         let (kind, array): (DataType, ArrayRef) = match c.data {
             OutData::Text(v) => (DataType::Utf8, Arc::new(StringArray::from_iter_values(v))),
-            OutData::Number(v) => (
-                DataType::Float64,
-                Arc::new(v.iter().map(|&x| x.is_finite().then_some(x)).collect::<Float64Array>()),
-            ),
+            OutData::Number(v) => {
+                (DataType::Float64, Arc::new(v.iter().map(|&x| x.is_finite().then_some(x)).collect::<Float64Array>()))
+            }
             OutData::Integer(v) => (DataType::Int64, Arc::new(Int64Array::from_iter_values(v.iter().copied()))),
         };
         fields.push(Field::new(c.name, kind, matches!(c.data, OutData::Number(_))));
@@ -146,8 +145,7 @@ pub fn write_parquet(path: &Path, columns: &[OutColumn<'_>]) -> Result<(), Store
     }
     let schema = Arc::new(Schema::new(fields));
     let batch = RecordBatch::try_new(schema.clone(), arrays).map_err(|e| encode(&e))?;
-    let properties =
-        WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
+    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
     let file = File::create(path).map_err(io("create", path))?;
     let mut writer = ArrowWriter::try_new(file, schema, Some(properties)).map_err(|e| encode(&e))?;
     writer.write(&batch).map_err(|e| encode(&e))?;
@@ -197,7 +195,8 @@ mod tests {
 
     #[test]
     fn rounding_keeps_nine_digits_at_any_size() {
-        for (x, want) in [(123_456_789_123.0, 123_456_789_000.0), (-1.000_000_001_4, -1.0), (5e-324, 5e-324), (0.0, 0.0)]
+        for (x, want) in
+            [(123_456_789_123.0, 123_456_789_000.0), (-1.000_000_001_4, -1.0), (5e-324, 5e-324), (0.0, 0.0)]
         {
             assert_eq!(significant(x), want, "{x}");
         }

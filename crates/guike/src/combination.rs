@@ -81,12 +81,18 @@ impl Learner for Combination {
 
     fn fit(&self, train: &TrainingSet<'_>, cx: &FitContext<'_>) -> Result<Fitted, FitError> {
         let mut models = Vec::new();
+        let mut said: Vec<(String, Vec<&'static str>)> = Vec::new();
         let mut notes = Vec::new();
         let mut failure = None;
         for learner in &self.members {
             match learner.fit(train, cx) {
                 Ok(fitted) => {
-                    notes.extend(fitted.notes.into_iter().map(|n| Note(format!("{}: {}", learner.name(), n.0))));
+                    for Note(text) in fitted.notes {
+                        match said.iter_mut().find(|(t, _)| *t == text) {
+                            Some((_, by)) => by.push(learner.name()),
+                            None => said.push((text, vec![learner.name()])),
+                        }
+                    }
                     models.push(fitted.model);
                 }
                 Err(FitError::Cancelled(c)) => return Err(c.into()),
@@ -96,6 +102,8 @@ impl Learner for Combination {
                 }
             }
         }
+        // what several members say is said once
+        notes.extend(said.into_iter().map(|(text, by)| Note(format!("{text} ({})", by.join(", ")))));
         match failure {
             Some(e) if models.is_empty() => Err(e),
             _ => Ok(Fitted { model: Box::new(Average::of(models, train, cx)), notes }),

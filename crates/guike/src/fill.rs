@@ -259,7 +259,7 @@ fn quality(f: &Findings) -> Quality {
             .map(|m| MappedColumn {
                 role: words::role(&m.role),
                 column: m.column.clone(),
-                how: Bilingual::same(&m.because),
+                how: words::note(&m.because),
             })
             .collect(),
         notes,

@@ -37,7 +37,8 @@ fn one_thread_and_two_write_the_same_bytes() {
     for (out, threads) in [("one", 1), ("two", 2)] {
         guike::in_pool(Some(threads), || Ok(run_in(tmp.path(), out, &s))).expect("the sample runs");
     }
-    for name in ["forecasts.csv", "forecasts.parquet", "tiers.csv", "evaluation.json", "model/model.json", "report.html"]
+    for name in
+        ["forecasts.csv", "forecasts.parquet", "tiers.csv", "evaluation.json", "model/model.json", "report.html"]
     {
         assert!(bytes(tmp.path().join("one").join(name)) == bytes(tmp.path().join("two").join(name)), "{name} differs");
     }
@@ -73,8 +74,9 @@ fn a_saved_model_forecasts_what_the_run_forecast() {
     let s = settings("1997-09-30", "39w");
     run_in(tmp.path(), "out", &s);
     let log = tmp.path().join("orders.csv.gz");
-    let (columns, rows) = guike::forecast_with(&log, &tmp.path().join("out/model"), s.forecast.cutoff, None, &s, &Quiet)
-        .expect("the model is read back");
+    let (columns, rows) =
+        guike::forecast_with(&log, &tmp.path().join("out/model"), s.forecast.cutoff, None, &s, &Quiet)
+            .expect("the model is read back");
     let spend = columns.iter().position(|c| c == "expected_spend").expect("a column of spend");
     let text = String::from_utf8(bytes(tmp.path().join("out/forecasts.csv"))).expect("utf-8");
     for (line, row) in text.lines().skip(1).zip(&rows) {

@@ -43,8 +43,8 @@ pub(super) fn backtest(f: &Findings) -> Part<Backtest> {
             name: Bilingual::new("Loss", "综合损失"),
             meaning: Bilingual::new(
                 "Made of ranking by value (normalised Gini), telling buyers from others (AUC), orders and level, averaged \
-                 over the earlier cutoffs; lower is better.",
-                "由价值排序（归一化基尼）、识别购买者（AUC）、订单数和总水平组成，在多个历史截止日上平均；越低越好。",
+                 over the earlier cutoffs.",
+                "由价值排序（归一化基尼）、识别购买者（AUC）、订单数和总水平组成，在多个历史截止日上平均。",
             ),
             higher_is_better: false,
             decimals: 3,
@@ -99,7 +99,19 @@ fn why(f: &Findings, selection: &guike_eval::Selection, chosen: usize) -> WhyCho
         Reason::Best { .. } if chosen == 0 => WhyChosen::Best,
         Reason::OnlyOne => WhyChosen::OnlyOne,
         Reason::SimplerAndAsGood { .. } => WhyChosen::SimplerThan(0),
-        _ => WhyChosen::Because(Bilingual::new(sentence(&f.why[0], '.'), sentence(&f.why[1], '。'))),
+        _ => {
+            let plain = |text: &str, zh: bool| {
+                let mut names: Vec<&str> = selection.standings.iter().map(|s| s.name.as_str()).collect();
+                // longest first: one name is the beginning of another
+                names.sort_by_key(|n| std::cmp::Reverse(n.len()));
+                names.into_iter().fold(text.to_owned(), |t, name| {
+                    let model = words::model(name);
+                    t.replace(name, if zh { &model.zh } else { &model.en })
+                })
+            };
+            let (en, zh) = (plain(&f.why[0], false), plain(&f.why[1], true));
+            WhyChosen::Because(Bilingual::new(sentence(&en, '.'), sentence(&zh, '。')))
+        }
     }
 }
 

@@ -49,9 +49,83 @@ pub(super) fn role(role: &str) -> Bilingual {
     Bilingual::new(role, zh)
 }
 
-/// Remarks are written where they arise, in English.
+/// English patterns of remarks and their Chinese wording; `{}` stands for what varies.
+const REMARKS: [(&str, &str); 23] = [
+    (
+        "the history is too short to test {} days ahead; candidates are tested {} days ahead",
+        "历史太短，无法回测未来 {} 天；候选模型按 {} 天回测",
+    ),
+    (
+        "label windows of the anchors overlap, so their scores are not independent",
+        "各历史截止日的检验窗口有重叠，因此它们的得分并不独立",
+    ),
+    (
+        "one anchor or more lies whole years before the cutoff and so faces the same season",
+        "有历史截止日恰在整年之前，因此面对同样的季节",
+    ),
+    (
+        "{} days of history are too few for a backtest; it needs {} days before and {} days after an anchor",
+        "{} 天的历史不足以回测；历史截止日之前需要 {} 天，之后需要 {} 天",
+    ),
+    ("nobody is in {}: too few customers or too many equal values", "{} 等级没有客户：客户太少或相同数值太多"),
+    (
+        "no drop-out was detected: customers differ in how often they buy, but none was seen to leave ({})",
+        "没有发现流失：客户购买频率不同，但未见有人离开（{}）",
+    ),
+    ("the rate of leaving does not measurably differ between customers ({})", "客户之间的流失速度没有可测的差异（{}）"),
+    ("how often customers buy does not measurably differ between them ({})", "客户之间的购买频率没有可测的差异（{}）"),
+    (
+        "{} customers with zero mean spend are left out of the spend model's fit ({})",
+        "{} 位平均消费为零的客户未参与金额模型的拟合（{}）",
+    ),
+    ("{} could not be used: {}", "{} 无法使用：{}"),
+    ("left out of the average: {}", "未计入平均：{}"),
+    ("exact duplicates dropped: rows carry an order id", "完全重复的行已删除：各行带有订单号"),
+    ("exact duplicates dropped: rows carry a time of day", "完全重复的行已删除：各行带有具体时刻"),
+    (
+        "exact duplicates kept: rows have neither an order id nor a time of day, so two equal purchases on one day look the \
+         same",
+        "完全重复的行已保留：各行既无订单号也无时刻，同一天两次相同的购买看起来一样",
+    ),
+    (
+        "a cancellation on the day of its purchase undoes it (never the last purchase of a customer's first day); a later \
+         one is a refund on its own day",
+        "当日取消的购买视为未发生（客户首日的最后一笔除外）；之后的取消在其当日记为退款",
+    ),
+    ("refunds are events of their own; spend is what was paid", "退款单独成为事件；消费为实付金额"),
+    ("purchases of amount zero kept", "金额为零的购买已保留"),
+    ("purchases of amount zero dropped: the amount is price × quantity", "金额为零的购买已删除：金额为单价 × 数量"),
+    ("test orders dropped", "测试订单已删除"),
+    ("items that are not goods kept and counted", "非商品项目已保留并计数"),
+    ("rows after {} dropped", "{} 之后的行已删除"),
+    ("its name says so, more plainly than {}", "由列名得知，比 {} 更明确"),
+    ("its name says so", "由列名得知"),
+];
+
+/// A remark in both languages; one that the table does not know stays English.
 pub(super) fn note(text: &str) -> Bilingual {
-    Bilingual::same(text)
+    let zh = REMARKS.iter().find_map(|(en, zh)| {
+        let found = captured(en, text)?;
+        Some(zh.split("{}").enumerate().fold(String::new(), |out, (i, part)| {
+            let before = if i == 0 { "" } else { found.get(i - 1).copied().unwrap_or_default() };
+            out + before + part
+        }))
+    });
+    Bilingual::new(text, zh.unwrap_or_else(|| text.to_owned()))
+}
+
+/// What stands in the places of a pattern, or `None` when the text does not fit it.
+fn captured<'a>(pattern: &str, text: &'a str) -> Option<Vec<&'a str>> {
+    let mut parts = pattern.split("{}");
+    let mut rest = text.strip_prefix(parts.next()?)?;
+    let mut found = Vec::new();
+    let mut parts = parts.peekable();
+    while let Some(part) = parts.next() {
+        let at = if part.is_empty() && parts.peek().is_none() { rest.len() } else { rest.find(part)? };
+        found.push(&rest[..at]);
+        rest = &rest[at + part.len()..];
+    }
+    rest.is_empty().then_some(found)
 }
 
 /// A model's name for people.
@@ -167,4 +241,22 @@ pub(super) fn steps() -> Vec<Bilingual> {
         ),
         Bilingual::new("Customers are placed in tiers by the forecast.", "按预测将客户划入等级。"),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remarks_are_worded_in_chinese_with_their_numbers() {
+        let n = note("the history is too short to test 273 days ahead; candidates are tested 136 days ahead");
+        assert_eq!(n.zh, "历史太短，无法回测未来 273 天；候选模型按 136 天回测");
+        assert_eq!(note("rows after 2026-11-24 dropped").zh, "2026-11-24 之后的行已删除");
+        assert_eq!(note("left out of the average: it failed").zh, "未计入平均：it failed");
+    }
+
+    #[test]
+    fn an_unknown_remark_stays_as_it_is() {
+        assert_eq!(note("something new").zh, "something new");
+    }
 }

@@ -53,8 +53,8 @@ pub struct Buying {
 }
 
 impl Default for Buying {
-    /// Pareto/NBD with the estimates for the CDNOW sample, in weeks (Fader & Hardie 2005, "A note on deriving the
-    /// Pareto/NBD model", table 1: r 0.553, α 10.578, s 0.606, β 11.669).
+    /// Pareto/NBD with the estimates for the CDNOW sample, in weeks (Fader, Hardie & Lee 2005, table 2: r 0.553,
+    /// α 10.578, s 0.606, β 11.669).
     fn default() -> Buying {
         let drop_out = DropOut::ParetoNbd { s: 0.606, beta: 11.669 };
         Buying { r: 0.553, alpha: 10.578, drop_out, regularity: 1, unit_days: 7.0 }

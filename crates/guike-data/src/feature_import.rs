@@ -46,7 +46,7 @@ pub fn import_features(
         Some(cutoff) => cutoff,
         None => last_purchase(&rows, &clean, progress)?.ok_or_else(|| DataError::NothingLeft {
             path: path.to_owned(),
-            read: rows.n_rows() as u64,
+            read: rows.n_rows(),
             reasons: "none is a purchase".to_owned(),
         })?,
     };

@@ -1,4 +1,5 @@
 //! The main job from outside: files in, files out, on the built-in sample.
+#![expect(clippy::disallowed_methods, reason = "a test of files writes and reads them")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

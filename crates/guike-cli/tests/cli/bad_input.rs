@@ -178,7 +178,7 @@ fn a_cutoff_before_the_first_order() {
 
 #[test]
 fn nul_bytes() {
-    let text = shop_csv(80).replacen("\nC00010,", "\nC000\0010,", 1);
+    let text = shop_csv(80).replacen("\nC00010,", "\nC000\x0010,", 1);
     assert!(text.contains('\0'));
     refused_csv(text, &[], DATA, &["log.csv", "NUL", "line"]);
 }

@@ -22,7 +22,7 @@ fn round_trip(log: &EventLog) -> EventLog {
     let path = folder.path().join("log.parquet");
     write_canonical(log, &path).expect("written");
     let files: Vec<PathBuf> = std::fs::read_dir(folder.path()).expect("a folder").flatten().map(|f| f.path()).collect();
-    assert_eq!(files, [path.clone()], "nothing beside the log is left");
+    assert_eq!(files, std::slice::from_ref(&path), "nothing beside the log is left");
     read_canonical(&path).expect("read")
 }
 

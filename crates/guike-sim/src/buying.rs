@@ -134,11 +134,11 @@ impl Buyer {
             return 0.0;
         }
         let mut pace = 0.0;
-        // a rate that underflowed to 0 waits for ever
-        while self.rate_per_day > 0.0 {
+        loop {
             pace += self.wait(rng);
             let day = at(pace);
-            if day > days.min(death) {
+            // a rate that underflowed to 0 waits for ever
+            if day.is_nan() || day > days.min(death) {
                 break;
             }
             purchase(day);

@@ -21,7 +21,9 @@ pub struct ImportOptions {
     pub read: ReadOptions,
     /// Which rows stay.
     pub clean: CleanOptions,
-    /// The present moment, handed in: later rows are in the future. `None` checks nothing.
+    /// The present moment, handed in: later rows are in the future. `None` checks nothing. Not written back to settings: a
+    /// run repeated tomorrow has another present.
+    #[serde(skip_serializing)]
     pub now: Option<Timestamp>,
     /// Working memory for partitioning and sorting, in MiB.
     pub memory_mib: MemoryLimit,

@@ -229,6 +229,29 @@ pub fn cutoff_and_horizon(log: &EventLog, settings: &Settings) -> Result<(Cutoff
     Ok((cutoff, horizon))
 }
 
+/// Whether there is anything to learn from at all.
+///
+/// # Errors
+/// [`Error::NoAnswer`] with a single customer or a single day: what one customer does says nothing about another, and
+/// nobody has had a day to come back on.
+pub(crate) fn enough_to_learn(log: &EventLog, cutoff: Cutoff) -> Result<(), Error> {
+    let buyers = log.before(cutoff).buyers();
+    if buyers.len() < 2 {
+        return Err(Error::NoAnswer(format!(
+            "the log has {} customer with a purchase by {cutoff}, and a forecast learns from how customers differ; give a log \
+             with at least 2 customers, better 100",
+            buyers.len()
+        )));
+    }
+    match log.purchase_span() {
+        Some((first, last)) if first == last || first == cutoff.last_day() => Err(Error::NoAnswer(format!(
+            "all purchases up to the cutoff are on one day ({first}), so nobody has had a chance to buy again; give a log over \
+             several weeks, and check --time and --date-format if it has more days than that"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// Everything between reading and writing: a pure function of log and settings.
 ///
 /// # Errors
@@ -242,6 +265,7 @@ pub fn find_out(
     let Imported { log, quality } = imported;
     let seed = settings.forecast.seed;
     let (cutoff, horizon) = cutoff_and_horizon(&log, settings)?;
+    enough_to_learn(&log, cutoff)?;
     let mut notes = Vec::new();
     let learners = candidates(settings)?;
     let backtest = backtest(&log, cutoff, horizon, &learners, seed, progress)?;

@@ -86,6 +86,7 @@ impl Settings {
     /// # Errors
     /// [`Error::Config`] naming the setting, its value and the rule.
     pub fn validate(&self) -> Result<(), Error> {
+        self.tiers.validate()?;
         let model = &self.forecast.model;
         let known = learners::names();
         if model != AUTO && !known.contains(&model.as_str()) {

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::forecast::{Calibration, Final, choose};
 use crate::learners;
 use crate::output;
-use crate::run::{candidates, cutoff_and_horizon, read};
+use crate::run::{candidates, cutoff_and_horizon, enough_to_learn, read};
 use crate::settings::Settings;
 
 /// Runs `job` with this many threads; results are the same at any number.
@@ -201,6 +201,7 @@ pub fn evaluate(log: &Path, settings: &Settings, progress: &dyn Progress) -> Res
     settings.validate()?;
     let Imported { log, .. } = read(log, settings, progress)?;
     let (cutoff, horizon) = cutoff_and_horizon(&log, settings)?;
+    enough_to_learn(&log, cutoff)?;
     let tested = backtest(&log, cutoff, horizon, &candidates(settings)?, settings.forecast.seed, progress)?;
     choose(&tested, settings.forecast.seed)?.ok_or_else(|| Error::NoAnswer(tested.plan.notes.join("; ")))
 }

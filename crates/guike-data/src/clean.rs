@@ -2,8 +2,9 @@
 //!
 //! The one idea: what a cutoff could not know must not be cleaned away. A cancellation on the day of its purchase undoes
 //! it, because every cutoff is the end of a day; a later one is an event of its own day, a refund. (Matching across days
-//! exists for accounting and is off by default.) The last purchase of a customer's first day is never undone either: that
-//! she came is a fact, and a customer must not vanish from the log because she changed her mind.
+//! exists for accounting and is off by default.) Of the last purchase of a customer's first day only the money is undone:
+//! it stays with amount 0, because that she came is a fact, and a customer must not vanish from the log because she
+//! changed her mind.
 //!
 //! Row-level trouble (a missing customer, a broken date) was dealt with before; see [`crate::quality::Reason`].
 
@@ -195,10 +196,10 @@ fn cancellations(rows: &mut CustomerRows<'_>, rule: Cancellations, ledger: &mut 
             Cancellations::Refund | Cancellations::Drop => false,
         };
         let on_first_day = day(rows.time[j]) == first_day;
-        if !undo || (whole && on_first_day && left_on_first_day == 1) {
+        if !undo {
             continue;
         }
-        if whole {
+        if whole && !(on_first_day && left_on_first_day == 1) {
             left_on_first_day -= usize::from(on_first_day);
             remove(rows, j, Reason::CancelledPurchase, ledger);
         } else {
@@ -320,7 +321,7 @@ mod tests {
     #[test]
     fn a_customer_never_vanishes_because_she_cancelled() {
         let log = [(0, 50, 5.0, 8, 2), (60, -50, -5.0, 8, 3)];
-        assert_eq!(check(&log, Rules::default()).0, [(0, 50), (60, -50)]);
+        assert_eq!(check(&log, Rules::default()).0, [(0, 0)]);
     }
 
     #[test]

@@ -578,8 +578,8 @@ fn rule_words(rules: &Rules, plan: &Plan, options: &ImportOptions, has_order: bo
     };
     let cancellations = match clean.cancellations {
         Cancellations::SameDay => {
-            "a cancellation on the day of its purchase undoes it (never the last purchase of a customer's first day); a \
-             later one is a refund on its own day"
+            "a cancellation on the day of its purchase undoes it (of the last purchase of a customer's first day only the \
+             money); a later one is a refund on its own day"
         }
         Cancellations::AnyDay => "a cancellation undoes its purchase, whenever it came",
         Cancellations::Refund => "cancellations are refunds",

@@ -126,7 +126,8 @@ pub(crate) fn shop_csv(n_customers: u64) -> String {
 
 /// Day `n` after 2022-01-01 as `year-month-day`, for `n` below three years (none is a leap year but 2024).
 pub(crate) fn date(n: u64) -> String {
-    let lengths = |year: u64| [31, if year.is_multiple_of(4) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let lengths =
+        |year: u64| [31, if year.is_multiple_of(4) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let (mut year, mut month, mut rest) = (2022, 0, n);
     while rest >= lengths(year)[month] {
         rest -= lengths(year)[month];

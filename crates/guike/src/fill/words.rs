@@ -88,9 +88,9 @@ const REMARKS: [(&str, &str); 23] = [
         "完全重复的行已保留：各行既无订单号也无时刻，同一天两次相同的购买看起来一样",
     ),
     (
-        "a cancellation on the day of its purchase undoes it (never the last purchase of a customer's first day); a later \
-         one is a refund on its own day",
-        "当日取消的购买视为未发生（客户首日的最后一笔除外）；之后的取消在其当日记为退款",
+        "a cancellation on the day of its purchase undoes it (of the last purchase of a customer's first day only the \
+         money); a later one is a refund on its own day",
+        "当日取消的购买视为未发生（客户首日的最后一笔只清零金额）；之后的取消在其当日记为退款",
     ),
     ("refunds are events of their own; spend is what was paid", "退款单独成为事件；消费为实付金额"),
     ("purchases of amount zero kept", "金额为零的购买已保留"),

@@ -7,7 +7,7 @@
 //! * [`rules`]: what can be asked for ([`TierPlan`]); [`names`]: what tiers are called, in English and Chinese.
 //! * [`tiers`]: [`TierPlan::assign`] gives a [`Tiering`]; [`borders`] and [`clusters`] are the two kinds of rules.
 //! * [`stability`]: would other customers of the same kind have given the same tiers?
-//! * [`analysis`]: what each tier is worth and what sets it apart; [`migration`]: who moved between two runs.
+//! * [`analysis`]: what each tier is worth and what sets it apart; [`mod@migration`]: who moved between two runs.
 //! * [`rfm_groups`]: the eleven named groups of the 5 × 5 × 5 recency, frequency and money scores.
 
 pub mod analysis;

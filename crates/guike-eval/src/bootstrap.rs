@@ -41,7 +41,7 @@ pub enum Metric {
 }
 
 impl Metric {
-    /// Every metric, in the order of [`MetricValues`].
+    /// Every metric, in the order in which intervals are reported.
     pub const ALL: [Metric; 9] = [
         Metric::GiniNorm,
         Metric::Rmse,

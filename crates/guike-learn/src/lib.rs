@@ -4,7 +4,7 @@
 //! field's standard implementations.
 //!
 //! * [`baseline`]: zero, repeat the last window, historical rate, RFM score.
-//! * [`kmeans`], [`hierarchical`], [`jenks`]: clustering of points ([`Points`]) and of one column; [`silhouette`] says how
+//! * [`kmeans`], [`hierarchical`], [`mod@jenks`]: clustering of points ([`Points`]) and of one column; [`mod@silhouette`] says how
 //!   well clusters are apart, [`scaler`] puts columns on one scale first.
 //!
 //! This crate does no input or output and keeps no state; randomness comes from a seed that is handed in.

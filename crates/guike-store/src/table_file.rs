@@ -13,6 +13,7 @@ use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
+use parquet::schema::types::ColumnPath;
 
 use crate::{StoreError, io};
 
@@ -145,7 +146,12 @@ pub fn write_parquet(path: &Path, columns: &[OutColumn<'_>]) -> Result<(), Store
     }
     let schema = Arc::new(Schema::new(fields));
     let batch = RecordBatch::try_new(schema.clone(), arrays).map_err(|e| encode(&e))?;
-    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
+    // measured numbers hardly repeat: a dictionary of them costs time and saves nothing
+    let mut properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default()));
+    for c in columns.iter().filter(|c| matches!(c.data, OutData::Number(_))) {
+        properties = properties.set_column_dictionary_enabled(ColumnPath::from(c.name), false);
+    }
+    let properties = properties.build();
     let file = File::create(path).map_err(io("create", path))?;
     let mut writer = ArrowWriter::try_new(file, schema, Some(properties)).map_err(|e| encode(&e))?;
     writer.write(&batch).map_err(|e| encode(&e))?;

@@ -14,7 +14,7 @@ use guike_core::{FitError, Note};
 use serde::{Deserialize, Serialize};
 
 use crate::count_model::CountDistribution;
-use crate::fit::{Estimate, FitOptions, not_converged, standard_errors_of_exp};
+use crate::fit::{Estimate, FitOptions, no_drop_out, not_converged, standard_errors_of_exp};
 use crate::optimize::{Coordinate, Evaluation, maximise};
 use crate::prior::{LogNormalPrior, add_prior};
 
@@ -148,9 +148,7 @@ impl BetaGeometricBinomial {
             )));
         }
         if model.gamma / (model.gamma + model.delta) < NO_DROP_OUT {
-            notes.push(Note(
-                "no drop-out was detected: customers differ in how often they buy, but none was seen to leave".into(),
-            ));
+            notes.push(no_drop_out());
         }
         Ok(Estimate {
             log_likelihood: if thin { model.derivatives(&data).value } else { maximum.value },

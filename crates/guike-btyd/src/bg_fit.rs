@@ -7,7 +7,7 @@
 use guike_core::{FitError, Note};
 
 use crate::bg_family::{Family, Kind};
-use crate::fit::{Estimate, FitOptions, not_converged, standard_errors_of_exp};
+use crate::fit::{Estimate, FitOptions, buying_remarks, no_drop_out, not_converged, standard_errors_of_exp};
 use crate::grouped::Grouped;
 use crate::optimize::{Coordinate, Evaluation, Failure, Maximum, maximise};
 use crate::prior::{LogNormalPrior, add_prior, is_thin, thin_note};
@@ -105,18 +105,11 @@ pub(crate) fn start(kind: Kind, data: &Grouped) -> [f64; 4] {
 pub(crate) fn remarks(model: &Family) -> Vec<Note> {
     let mut notes = Vec::new();
     if model.a / (model.a + model.b) < NO_DROP_OUT {
-        notes.push(Note(
-            "no drop-out was detected: customers differ in how often they buy, but none was seen to leave".into(),
-        ));
+        notes.push(no_drop_out());
     } else if model.a + model.b > 0.5 * UPPER[2] {
         notes.push(Note("the chance of leaving does not measurably differ between customers".into()));
     }
-    if model.r > 0.5 * UPPER[0] {
-        notes.push(Note("how often customers buy does not measurably differ between them".into()));
-    }
-    if model.alpha > 0.5 * UPPER[1] {
-        notes.push(Note("almost nobody buys again: the expected rate of purchases is near zero".into()));
-    }
+    notes.extend(buying_remarks(model.r, model.alpha, [UPPER[0], UPPER[1]]));
     notes
 }
 

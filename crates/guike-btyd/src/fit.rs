@@ -57,6 +57,23 @@ pub fn standard_errors_of_exp(maximum: &Maximum) -> Vec<Option<f64>> {
     maximum.standard_errors().iter().zip(&maximum.theta).map(|(e, t)| e.map(|e| e * t.exp())).collect()
 }
 
+/// The remark that every model with drop-out makes when nobody was seen to leave.
+pub(crate) fn no_drop_out() -> Note {
+    Note("no drop-out was detected: customers differ in how often they buy, but none was seen to leave".into())
+}
+
+/// Remarks on a Gamma distribution of buying rates (shape r, rate α) whose parameters ran towards the ends of their box.
+pub(crate) fn buying_remarks(r: f64, alpha: f64, upper: [f64; 2]) -> Vec<Note> {
+    let mut notes = Vec::new();
+    if r > 0.5 * upper[0] {
+        notes.push(Note("how often customers buy does not measurably differ between them".into()));
+    }
+    if alpha > 0.5 * upper[1] {
+        notes.push(Note("almost nobody buys again: the expected rate of purchases is near zero".into()));
+    }
+    notes
+}
+
 /// The contract's error for a failed search.
 pub fn not_converged(learner: &'static str, failure: &Failure) -> FitError {
     FitError::NotConverged { learner, cause: failure.to_string() }

@@ -11,7 +11,7 @@
 
 use guike_core::{FitError, Note};
 
-use crate::fit::{Estimate, FitOptions, not_converged, standard_errors_of_exp};
+use crate::fit::{Estimate, FitOptions, buying_remarks, no_drop_out, not_converged, standard_errors_of_exp};
 use crate::grouped::Grouped;
 use crate::optimize::{Coordinate, Evaluation, Failure, Maximum, maximise};
 use crate::pareto_nbd::ParetoNbd;
@@ -113,18 +113,11 @@ pub(crate) fn remarks(model: &ParetoNbd, data: &Grouped) -> Vec<Note> {
     let mut notes = Vec::new();
     let leaves = -(-model.s * (longest / model.beta).ln_1p()).exp_m1();
     if leaves < NO_DROP_OUT {
-        notes.push(Note(
-            "no drop-out was detected: customers differ in how often they buy, but none was seen to leave".into(),
-        ));
+        notes.push(no_drop_out());
     } else if model.s > 0.5 * UPPER[2] {
         notes.push(Note("the rate of leaving does not measurably differ between customers".into()));
     }
-    if model.r > 0.5 * UPPER[0] {
-        notes.push(Note("how often customers buy does not measurably differ between them".into()));
-    }
-    if model.alpha > 0.5 * UPPER[1] {
-        notes.push(Note("almost nobody buys again: the expected rate of purchases is near zero".into()));
-    }
+    notes.extend(buying_remarks(model.r, model.alpha, [UPPER[0], UPPER[1]]));
     notes
 }
 

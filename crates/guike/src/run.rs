@@ -90,12 +90,6 @@ pub struct Holdout {
     pub days: u32,
     /// All metrics.
     pub scores: Scores,
-    /// What happened per case, in currency units; kept for the report.
-    #[serde(skip)]
-    pub actual: Vec<f64>,
-    /// What was forecast per case for these days.
-    #[serde(skip)]
-    pub predicted: Vec<f64>,
 }
 
 /// What to tell the person who ran it.
@@ -271,11 +265,17 @@ pub fn find_out(
     let backtest = backtest(&log, cutoff, horizon, &learners, seed, progress)?;
     notes.extend(backtest.plan.notes.iter().cloned());
     let selection = choose(&backtest, seed)?;
-    let (wanted, why) = decide(settings, selection.as_ref());
+    let (wanted, mut why) = decide(settings, selection.as_ref());
     progress.stage("forecasting", 0);
     let known = Known::at(&log, cutoff, horizon);
     let daily = daily_totals(&log, cutoff);
     let (chosen, fitted) = fit_or_fall_back(&wanted, &backtest, &known, settings, &mut notes, progress)?;
+    if chosen != wanted {
+        why = [
+            format!("`{wanted}` was chosen and could not be fitted to the whole history, so `{chosen}` is used"),
+            format!("选定的 {wanted} 无法在全部历史上拟合，因此改用 {chosen}"),
+        ];
+    }
     progress.check()?;
     notes.extend(fitted.notes.iter().map(|n| n.0.clone()));
     let forecasts = fitted.forecast(&known.cases())?;
@@ -420,7 +420,7 @@ fn holdout(
         return Ok(None);
     }
     let scores = Scores::of_forecasts(&(&labels).into(), &forecasts);
-    Ok(Some(Holdout { days, scores, actual: labels.spend, predicted: forecasts.expected_spend }))
+    Ok(Some(Holdout { days, scores }))
 }
 
 fn summary(out: &Path, f: &Findings) -> RunSummary {

@@ -7,9 +7,9 @@ use guike_explain::Interval;
 
 use super::words;
 use crate::forecast::Calibration;
+use crate::learners;
 use crate::report::view::{Backtest, Bilingual, CandidateRow, Coverage, Metric, Part, Score, Why, WhyChosen};
 use crate::run::Findings;
-use crate::{AUTO, learners};
 
 /// Days of history below which nothing can be held out.
 const NEEDED_DAYS: u32 = 21;
@@ -89,11 +89,8 @@ fn row(s: &Standing, baselines: &[&str]) -> CandidateRow {
 
 fn why(f: &Findings, selection: &guike_eval::Selection, chosen: usize) -> WhyChosen {
     if f.why[0] != selection.text_en {
-        return if f.fitted.model.card().name == AUTO {
-            WhyChosen::Best
-        } else {
-            WhyChosen::Because(Bilingual::new(sentence(&f.why[0], '.'), sentence(&f.why[1], '。')))
-        };
+        // --model was given, or the chosen one could not be fitted to everything
+        return WhyChosen::Because(Bilingual::new(sentence(&f.why[0], '.'), sentence(&f.why[1], '。')));
     }
     match &selection.reason {
         Reason::Best { .. } if chosen == 0 => WhyChosen::Best,

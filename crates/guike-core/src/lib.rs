@@ -9,12 +9,14 @@
 pub mod event;
 pub mod forecast;
 pub mod learner;
+pub mod matrix;
 pub mod money;
 pub mod progress;
 pub mod rfm;
 pub mod seed;
 pub mod table;
 pub mod time;
+pub mod tree;
 
 pub use event::{Attributes, EventKind, EventLog, EventLogBuilder, Events, Future, Past};
 pub use forecast::{Forecasts, INTERVAL_LEVELS, Quantiles};
@@ -22,9 +24,11 @@ pub use learner::{
     Artifact, Cases, FitContext, FitError, Fitted, ForecastError, Inputs, Labelled, Labels, Learner, Model, ModelCard,
     Note, Target, TrainingSet,
 };
+pub use matrix::Matrix;
 pub use money::Money;
 pub use progress::{Cancelled, Progress, Quiet};
 pub use rfm::RfmTable;
 pub use seed::Seed;
 pub use table::{Column, ColumnData, Table, TableError};
 pub use time::{Cutoff, Day, Horizon, SECONDS_PER_DAY, TimeError, Timestamp};
+pub use tree::{Tree, Trees};

@@ -10,12 +10,24 @@
 //! This crate does no input or output and keeps no state; randomness comes from a seed that is handed in.
 
 pub mod baseline;
+pub mod bins;
+pub mod boosting;
+pub mod dbscan;
+pub mod forest;
 pub mod hierarchical;
 pub mod jenks;
 pub mod kmeans;
+mod linalg;
+pub mod linear;
+pub mod mixture;
+pub mod neighbours;
 mod points;
+pub mod prepare;
+pub mod probability;
 pub mod scaler;
 pub mod silhouette;
+pub mod svm;
+pub mod tabular;
 
 pub use baseline::{HistoricalRate, RepeatLastWindow, RfmScore, Zero};
 pub use hierarchical::{Dendrogram, Hierarchical, Linkage};
@@ -24,3 +36,4 @@ pub use kmeans::{KMeans, KMeansFit};
 pub use points::Points;
 pub use scaler::{ColumnScale, Scaler, Scaling};
 pub use silhouette::{silhouette, simplified_silhouette};
+pub use tabular::{ColumnKind, Examples, Linear, Link, TabularLearner, TabularModel, Task, Wants};

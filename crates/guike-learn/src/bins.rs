@@ -1,0 +1,1 @@
+//! Numbers to byte bins: what histogram learners count.

@@ -1,0 +1,1 @@
+//! Decision tree, random forest and extra trees.

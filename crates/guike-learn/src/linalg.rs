@@ -1,0 +1,1 @@
+//! The few dense factorisations that linear learners and mixtures need.

@@ -1,0 +1,1 @@
+//! Linear models: least squares, generalised linear models and logistic regression.

@@ -1,0 +1,1 @@
+//! Preparation of table columns: fitted, saved and applied alike.

@@ -18,6 +18,7 @@ use crate::names::{Role, squeeze};
 use crate::numbers::{self, DecimalSign, NumberEvidence};
 use crate::options::ReadOptions;
 use crate::source::Source;
+use crate::table;
 
 /// Attributes for a log's customers, and how well they matched.
 #[derive(Debug, Clone, PartialEq)]
@@ -168,7 +169,7 @@ fn attribute(cells: &[Option<Vec<u8>>], matched: usize) -> Result<ColumnData, St
     }
     let number = |c: &Option<Vec<u8>>| match c {
         None => Some(f64::NAN),
-        Some(c) => numbers::parse(c, sign).map(|p| p.micros as f64 / 1e6),
+        Some(c) => table::number(c, sign).map(|v| if v.is_finite() { v } else { f64::NAN }),
     };
     if let Some(values) = cells.iter().map(number).collect::<Option<Vec<f64>>>() {
         return Ok(ColumnData::Numeric(values));

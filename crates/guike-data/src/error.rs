@@ -21,7 +21,7 @@ pub enum DataError {
         source: std::io::Error,
     },
     /// The file has no byte, or only blank ones.
-    #[error("`{}` is empty; an order log has a header line and at least one row", path.display())]
+    #[error("`{}` is empty; a table has a header line and at least one row", path.display())]
     Empty {
         /// The file.
         path: PathBuf,
@@ -47,7 +47,7 @@ pub enum DataError {
         columns: String,
     },
     /// Not a format we read.
-    #[error("`{}` is not an order log: {found}; give CSV, TSV, JSON Lines, Parquet or XLSX (gzip and zstd are fine)", path.display())]
+    #[error("`{}` is not a table: {found}; give CSV, TSV, JSON Lines, Parquet or XLSX (gzip and zstd are fine)", path.display())]
     NotALog {
         /// The file.
         path: PathBuf,

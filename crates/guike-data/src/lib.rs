@@ -8,6 +8,7 @@
 //!
 //! * [`import`]: file → [`guike_core::EventLog`] + [`QualityReport`]; [`read_rows`] stops before partitioning.
 //! * [`read_customers`]: a table of customer attributes, joined to a log.
+//! * [`read_table`]: any table as numbers and categories.
 //! * [`ImportOptions`]: everything a caller may say, as plain data.
 
 mod block;
@@ -38,6 +39,7 @@ mod seen;
 mod sorted;
 mod source;
 mod spill;
+pub mod table;
 pub mod typed_parquet;
 mod workbook;
 
@@ -53,4 +55,5 @@ pub use partition::{Cleaning, PartitionConfig, Partitioned, Partitioner};
 pub use quality::{Found, QualityReport, Reason};
 pub use rows::{CustomerRows, Dictionaries, RowBatch, RowColumns, RowSink};
 pub use sorted::SortedPartition;
+pub use table::{CellKind, TableRead, read_table};
 pub use typed_parquet::{TypedColumns, TypedLog, read_typed_parquet};

@@ -57,13 +57,13 @@ fn rows(n: usize) -> String {
 
 #[test]
 fn nothing_in_it() {
-    assert_eq!(refused("a.csv", b""), "`a.csv` is empty; an order log has a header line and at least one row");
-    assert_eq!(refused("a.csv", b" \n\r\n "), "`a.csv` is empty; an order log has a header line and at least one row");
+    assert_eq!(refused("a.csv", b""), "`a.csv` is empty; a table has a header line and at least one row");
+    assert_eq!(refused("a.csv", b" \n\r\n "), "`a.csv` is empty; a table has a header line and at least one row");
     assert_eq!(
         refused("a.csv", b"customer_id,date,amount\n"),
         "`a.csv` has a header (`customer_id`, `date`, `amount`) but no rows"
     );
-    assert!(refused("a.gz", &gzip(b"")).ends_with("is empty; an order log has a header line and at least one row"));
+    assert!(refused("a.gz", &gzip(b"")).ends_with("is empty; a table has a header line and at least one row"));
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn binary_files() {
     let png = [&b"\x89PNG\r\n\x1a\n"[..], &noise(4000)].concat();
     assert_eq!(
         refused("a.csv", &png),
-        "`a.csv` is not an order log: it looks like a PNG picture; give CSV, TSV, JSON Lines, Parquet or XLSX (gzip and zstd are fine)"
+        "`a.csv` is not a table: it looks like a PNG picture; give CSV, TSV, JSON Lines, Parquet or XLSX (gzip and zstd are fine)"
     );
     assert!(refused("a.csv", &noise(1 << 20)).contains("it looks like binary data"));
     assert!(refused("a.csv", &[0; 4096]).contains("it looks like binary data"));

@@ -171,9 +171,8 @@ impl KdTree {
         let widest = (1..p).fold(0, |a, j| if side(j) > side(a) { j } else { a });
         if points.len() > LEAF && side(widest) > 0.0 {
             let middle = points.len() / 2;
-            points.select_nth_unstable_by(middle, |&a, &b| {
-                value(a, widest).total_cmp(&value(b, widest)).then(a.cmp(&b))
-            });
+            points
+                .select_nth_unstable_by(middle, |&a, &b| value(a, widest).total_cmp(&value(b, widest)).then(a.cmp(&b)));
             self.nodes[at].children = self.nodes.len() as u32;
             let cut = (start + middle) as u32;
             self.nodes.push(KdNode { start: start as u32, end: cut, children: 0 });

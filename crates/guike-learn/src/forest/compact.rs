@@ -1,0 +1,212 @@
+//! Trees laid out for prediction: the same answers as [`Trees::predict_row`], bit for bit, several times faster.
+//!
+//! The one idea: a row is first turned into small codes, for each column the number of the trees' thresholds below its
+//! value. A node is then eight bytes, one comparison of codes takes the place of the question, and eight rows go down a
+//! tree together, so that the processor waits for all of them at once. Rows are taken in blocks, trees one after the
+//! other, so that a tree stays in the cache while a block goes through it.
+
+use guike_core::Matrix;
+use guike_core::tree::{Split, Tree, Trees};
+use rayon::prelude::*;
+
+/// Rows per block.
+const BLOCK: usize = 1024;
+/// Rows that go down together.
+const LANES: usize = 8;
+/// The code of a missing value.
+const MISSING: u16 = u16::MAX;
+
+/// How the values of a column become codes.
+#[derive(Debug, Clone, PartialEq)]
+enum Coding {
+    /// No tree asks about it.
+    Unused,
+    /// Distinct thresholds, ascending: the code is how many lie below the value.
+    Number(Vec<f64>),
+    /// By category code; all others have the code `beyond`.
+    Category { codes: Vec<(u32, u16)>, beyond: u16 },
+}
+
+impl Coding {
+    fn code(&self, value: f64) -> u16 {
+        if value.is_nan() {
+            return MISSING;
+        }
+        match self {
+            Coding::Unused => 0,
+            Coding::Number(thresholds) => thresholds.partition_point(|&t| t < value) as u16,
+            Coding::Category { codes, beyond } => {
+                if !(value >= 0.0 && value <= f64::from(u32::MAX)) {
+                    return *beyond;
+                }
+                codes.binary_search_by_key(&(value as u32), |c| c.0).map_or(*beyond, |at| codes[at].1)
+            }
+        }
+    }
+}
+
+/// A question on codes. The value goes right when its code plus `shift`, wrapping, is above `limit`; `shift` is 1 where a
+/// missing value goes left, because its code then wraps to 0. A leaf sends everything back to itself.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Compact {
+    left: u32,
+    limit: u16,
+    /// Column × 2 + shift.
+    column: u16,
+}
+
+/// Trees in their fast form.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CompactTrees {
+    codings: Vec<Coding>,
+    nodes: Vec<Compact>,
+    /// Where each tree's nodes begin.
+    starts: Vec<u32>,
+    n_columns: usize,
+}
+
+impl CompactTrees {
+    /// `None` where the trees do not fit: siblings apart, category sets that are not nested, too many thresholds.
+    pub(crate) fn new(trees: &Trees, n_columns: usize) -> Option<CompactTrees> {
+        let total: usize = trees.trees.iter().map(|t| t.nodes.len()).sum();
+        if n_columns >= 1 << 15 || u32::try_from(total).is_err() {
+            return None;
+        }
+        let mut thresholds: Vec<Vec<f64>> = vec![Vec::new(); n_columns];
+        let mut sets: Vec<Vec<&[u32]>> = vec![Vec::new(); n_columns];
+        for split in trees.trees.iter().flat_map(|t| &t.nodes).filter_map(|n| n.split.as_ref()) {
+            match split {
+                Split::Number { column, threshold, .. } => thresholds.get_mut(*column as usize)?.push(*threshold),
+                Split::Category { column, left, .. } => sets.get_mut(*column as usize)?.push(left),
+            }
+        }
+        let codings: Vec<Coding> = thresholds
+            .into_iter()
+            .zip(sets)
+            .map(|(mut numbers, sets)| match (numbers.is_empty(), sets.is_empty()) {
+                (true, true) => Some(Coding::Unused),
+                (false, true) => {
+                    numbers.sort_by(f64::total_cmp);
+                    numbers.dedup();
+                    (numbers.len() < usize::from(MISSING) - 1).then_some(Coding::Number(numbers))
+                }
+                (true, false) => nested(sets),
+                (false, false) => None,
+            })
+            .collect::<Option<_>>()?;
+        let mut nodes = Vec::with_capacity(total);
+        let mut starts = Vec::with_capacity(trees.trees.len());
+        for tree in &trees.trees {
+            let start = nodes.len() as u32;
+            starts.push(start);
+            for (at, node) in tree.nodes.iter().enumerate() {
+                nodes.push(match &node.split {
+                    None => Compact { left: start + at as u32, limit: MISSING, column: 0 },
+                    Some(split) => {
+                        if node.right != node.left + 1 {
+                            return None;
+                        }
+                        compact(split, start + node.left, &codings[split.column()])
+                    }
+                });
+            }
+        }
+        Some(CompactTrees { codings, nodes, starts, n_columns })
+    }
+
+    /// The sums of every row, row-major.
+    pub(crate) fn predict(&self, trees: &Trees, x: &Matrix) -> Vec<f64> {
+        let k = trees.base.len();
+        let mut out = vec![0.0; x.n_rows() * k];
+        out.par_chunks_mut(BLOCK * k).enumerate().for_each(|(b, out)| {
+            out.chunks_exact_mut(k).for_each(|row| row.copy_from_slice(&trees.base));
+            let rows = out.len() / k;
+            self.leaves(x, b * BLOCK, rows, |t, row, leaf| {
+                let tree = &trees.trees[t];
+                let first = row * k + tree.first_output as usize;
+                for (o, v) in out[first..].iter_mut().zip(tree.value(leaf)) {
+                    *o += v;
+                }
+            });
+        });
+        out
+    }
+
+    /// Calls `reached(tree, row, leaf)` for the `n` rows from `start` on (counted from 0 here), tree by tree.
+    pub(super) fn leaves(&self, x: &Matrix, start: usize, n: usize, mut reached: impl FnMut(usize, usize, usize)) {
+        let p = self.n_columns;
+        let mut codes = vec![0u16; n.next_multiple_of(LANES) * p.max(1)];
+        for (j, coding) in self.codings.iter().enumerate() {
+            if *coding != Coding::Unused {
+                for (i, &v) in x.column(j)[start..start + n].iter().enumerate() {
+                    codes[i * p + j] = coding.code(v);
+                }
+            }
+        }
+        for (t, &root) in self.starts.iter().enumerate() {
+            for first in (0..n).step_by(LANES) {
+                let rows: [usize; LANES] = std::array::from_fn(|lane| (first + lane) * p);
+                let mut at = [root; LANES];
+                loop {
+                    let mut moved = 0;
+                    for lane in 0..LANES {
+                        let node = self.nodes[at[lane] as usize];
+                        let code = codes[rows[lane] + usize::from(node.column >> 1)];
+                        let right = code.wrapping_add(node.column & 1) > node.limit;
+                        let next = node.left + u32::from(right);
+                        moved |= next ^ at[lane];
+                        at[lane] = next;
+                    }
+                    if moved == 0 {
+                        break;
+                    }
+                }
+                for (lane, at) in at.iter().enumerate().take(n - first) {
+                    reached(t, first + lane, (at - root) as usize);
+                }
+            }
+        }
+    }
+}
+
+/// Codes for category sets each of which contains the smaller ones.
+fn nested(mut sets: Vec<&[u32]>) -> Option<Coding> {
+    sets.sort_by(|a, b| a.len().cmp(&b.len()).then(a.cmp(b)));
+    sets.dedup();
+    let mut codes: Vec<(u32, u16)> = Vec::new();
+    for (rank, set) in sets.iter().enumerate() {
+        if codes.iter().any(|c| set.binary_search(&c.0).is_err()) {
+            return None;
+        }
+        let fresh: Vec<u32> = set.iter().copied().filter(|v| codes.binary_search_by_key(v, |c| c.0).is_err()).collect();
+        codes.extend(fresh.iter().map(|&v| (v, rank as u16)));
+        codes.sort_unstable();
+    }
+    let beyond = u16::try_from(sets.len()).ok().filter(|&b| b < MISSING - 1)?;
+    Some(Coding::Category { codes, beyond })
+}
+
+fn compact(split: &Split, left: u32, coding: &Coding) -> Compact {
+    let (column, missing_left, limit) = match (split, coding) {
+        (Split::Number { column, threshold, missing_left }, Coding::Number(thresholds)) => {
+            (*column, *missing_left, thresholds.partition_point(|t| t < threshold) as u16)
+        }
+        (Split::Category { column, left, missing_left }, Coding::Category { codes, .. }) => {
+            let limit =
+                left.iter().filter_map(|v| codes.binary_search_by_key(v, |c| c.0).ok()).map(|at| codes[at].1).max();
+            match limit {
+                Some(limit) => (*column, *missing_left, limit),
+                // the empty set has rank 0 and holds no code; every code is above it
+                None => (*column, *missing_left, 0),
+            }
+        }
+        _ => unreachable!("a column's coding was made from its own splits"),
+    };
+    let shift = u16::from(missing_left);
+    Compact { left, limit: limit + shift, column: (column as u16) << 1 | shift }
+}
+
+/// Where one tree's leaf lies by the plain reading, for trees that do not fit.
+pub(super) fn plain_leaf(tree: &Tree, x: &Matrix, row: usize) -> usize {
+    tree.leaf(|j| x.at(row, j))
+}

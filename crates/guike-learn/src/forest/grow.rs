@@ -1,0 +1,418 @@
+//! One tree of a forest, from bins.
+//!
+//! The one idea: rows are kept in the order of the leaves together with their labels, so that a node is a stretch of two
+//! lists; a column of a node is one pass that adds whole numbers into at most 256 counters, and a bit per counter says
+//! which of them were touched, so that deep nodes of a few rows cost a few steps and not 256. Columns are drawn as
+//! scikit-learn draws them: constant ones count as tried, but the search goes on until one column is not constant.
+
+use guike_core::Seed;
+use guike_core::tree::{Node, Tree};
+use rand::Rng;
+
+use super::binned::{Binned, MISSING};
+use super::labels::Labels;
+use super::problem::Problem;
+
+/// Rows of a node above which its bins are read column by column.
+const BY_COLUMN: usize = 1024;
+
+/// When a tree stops growing, and how it draws.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules {
+    /// Columns tried per split.
+    pub(super) features: usize,
+    pub(super) max_depth: u32,
+    pub(super) min_samples_split: usize,
+    pub(super) min_samples_leaf: usize,
+    /// One threshold drawn per column (extra trees) instead of the best.
+    pub(super) random_thresholds: bool,
+}
+
+/// The best question found for a node.
+#[derive(Debug, Clone, Copy)]
+struct Cut<T> {
+    column: usize,
+    /// Largest bin that goes left.
+    bin: u8,
+    missing_left: bool,
+    merit: f64,
+    left: T,
+}
+
+/// A node while its tree grows; children are neighbours.
+#[derive(Debug, Clone, Copy)]
+struct Grown {
+    start: u32,
+    end: u32,
+    /// 0 at a leaf.
+    left: u32,
+    column: u32,
+    bin: u8,
+    missing_left: bool,
+    gain: f64,
+}
+
+struct Open<T> {
+    node: u32,
+    depth: u32,
+    total: T,
+}
+
+struct Grower<'a, L: Labels, R> {
+    binned: &'a Binned,
+    labels: &'a L,
+    rules: Rules,
+    rng: R,
+    /// Rows in the order of the leaves, and their labels.
+    rows: Vec<u32>,
+    row_labels: Vec<L::Row>,
+    spare_rows: Vec<u32>,
+    spare_labels: Vec<L::Row>,
+    counters: Vec<L::Tally>,
+    /// All columns; the first ones are those drawn for the current node.
+    columns: Vec<u32>,
+    nodes: Vec<Grown>,
+}
+
+/// A tree whose leaves hold means or shares, not yet divided by the number of trees, and the rows in leaf order.
+pub(super) struct GrownTree {
+    pub(super) tree: Tree,
+    /// Drawn rows, leaf after leaf.
+    pub(super) rows: Vec<u32>,
+    /// Stretch of `rows` per node.
+    pub(super) stretches: Vec<(u32, u32)>,
+}
+
+/// Grows one tree on the rows drawn `times[i]` times.
+pub(super) fn grow<L: Labels>(
+    problem: &Problem,
+    binned: &Binned,
+    labels: &L,
+    rules: Rules,
+    times: &[u16],
+    seed: Seed,
+) -> GrownTree {
+    let rows: Vec<u32> = (0..times.len() as u32).filter(|&i| times[i as usize] > 0).collect();
+    let row_labels: Vec<L::Row> = rows.iter().map(|&i| labels.row(i as usize, u32::from(times[i as usize]))).collect();
+    let mut grower = Grower {
+        binned,
+        labels,
+        rules,
+        rng: seed.rng(),
+        spare_rows: vec![0; rows.len()],
+        spare_labels: vec![L::Row::default(); rows.len()],
+        rows,
+        row_labels,
+        counters: vec![L::Tally::default(); 256],
+        columns: (0..binned.n_columns as u32).collect(),
+        nodes: Vec::new(),
+    };
+    grower.grow();
+    let Grower { nodes, rows, .. } = grower;
+    let tree = finish(problem, binned, &nodes, &rows, times);
+    GrownTree { tree, rows, stretches: nodes.iter().map(|g| (g.start, g.end)).collect() }
+}
+
+impl<L: Labels, R: Rng> Grower<'_, L, R> {
+    fn grow(&mut self) {
+        let mut total = L::Tally::default();
+        self.row_labels.iter().for_each(|&r| L::add(&mut total, r));
+        let mut stack = vec![Open { node: 0, depth: 0, total }];
+        self.push_node(0, self.rows.len() as u32);
+        while let Some(open) = stack.pop() {
+            let Some(cut) = self.best_cut(&open) else { continue };
+            let Grown { start, end, .. } = self.nodes[open.node as usize];
+            let middle = start + self.divide(start as usize, end as usize, &cut) as u32;
+            let right_total = L::minus(&open.total, &cut.left);
+            let left = self.nodes.len() as u32;
+            let node = &mut self.nodes[open.node as usize];
+            node.left = left;
+            node.column = cut.column as u32;
+            (node.bin, node.missing_left) = (cut.bin, cut.missing_left);
+            node.gain = self.labels.gain(&cut.left, &right_total).max(0.0);
+            self.push_node(start, middle);
+            self.push_node(middle, end);
+            let depth = open.depth + 1;
+            // the left child next: its rows are in the cache
+            stack.push(Open { node: left + 1, depth, total: right_total });
+            stack.push(Open { node: left, depth, total: cut.left });
+        }
+    }
+
+    fn push_node(&mut self, start: u32, end: u32) {
+        self.nodes.push(Grown { start, end, left: 0, column: 0, bin: 0, missing_left: false, gain: 0.0 });
+    }
+
+    /// The best cut of the columns drawn; `None` where the node stays a leaf.
+    fn best_cut(&mut self, open: &Open<L::Tally>) -> Option<Cut<L::Tally>> {
+        let Grown { start, end, .. } = self.nodes[open.node as usize];
+        let (start, end) = (start as usize, end as usize);
+        let n = end - start;
+        let rules = self.rules;
+        let stays = open.depth >= rules.max_depth
+            || n < rules.min_samples_split.max(2)
+            || n < 2 * rules.min_samples_leaf
+            || L::is_pure(&open.total, &self.row_labels[start..end]);
+        if stays {
+            return None;
+        }
+        let p = self.columns.len();
+        let mut best = None;
+        let mut one_varies = false;
+        for tried in 0..p {
+            if tried >= rules.features && one_varies {
+                break;
+            }
+            // a draw of one of the columns not yet tried, from the high bits
+            let below = (p - tried) as u64;
+            let other = tried + (((self.rng.next_u64() >> 32) * below) >> 32) as usize;
+            self.columns.swap(tried, other);
+            let column = self.columns[tried] as usize;
+            let touched = self.count(column, start, end);
+            let varies = touched.iter().map(|w| w.count_ones()).sum::<u32>() > 1;
+            if varies {
+                if rules.random_thresholds {
+                    self.random_cut(column, &open.total, &touched, &mut best);
+                } else {
+                    self.search(column, &open.total, &touched, &mut best);
+                }
+            }
+            one_varies |= varies;
+            each_bin(&touched, |b| self.counters[b] = L::Tally::default());
+        }
+        best
+    }
+
+    /// Counts a column of a node; one bit per counter touched.
+    fn count(&mut self, column: usize, start: usize, end: usize) -> [u64; 4] {
+        let (rows, labels) = (&self.rows[start..end], &self.row_labels[start..end]);
+        let counters: &mut [L::Tally; 256] = (&mut self.counters[..]).try_into().expect("there are 256 counters");
+        let mut touched = [0u64; 4];
+        if rows.len() > BY_COLUMN {
+            let bins = self.binned.column(column);
+            for (&row, &label) in rows.iter().zip(labels) {
+                L::add(&mut counters[usize::from(bins[row as usize])], label);
+            }
+            for (b, counter) in counters.iter().enumerate() {
+                touched[b >> 6] |= u64::from(L::count(counter) > 0) << (b & 63);
+            }
+        } else {
+            let (bins, p) = (self.binned.by_row(), self.binned.n_columns);
+            for (&row, &label) in rows.iter().zip(labels) {
+                let b = usize::from(bins[row as usize * p + column]);
+                L::add(&mut counters[b], label);
+                touched[b >> 6] |= 1 << (b & 63);
+            }
+        }
+        touched
+    }
+
+    /// The best cut of a counted column, where it beats `best`.
+    fn search(&self, column: usize, total: &L::Tally, touched: &[u64; 4], best: &mut Option<Cut<L::Tally>>) {
+        let leaf = self.rules.min_samples_leaf.max(1);
+        let n = L::count(total);
+        let missing = self.counters[usize::from(MISSING)];
+        let n_missing = L::count(&missing);
+        let known = without_missing(touched);
+        let mut top = best.as_ref().map_or(f64::NEG_INFINITY, |b| b.merit);
+        let mut found: Option<(usize, usize, bool, L::Tally)> = None;
+        for missing_left in [false, true] {
+            if missing_left && n_missing == 0 {
+                break;
+            }
+            let mut left = if missing_left { missing } else { L::Tally::default() };
+            // a cut lies between two touched bins, and is tried when the second is met
+            let mut last: Option<usize> = None;
+            each_bin(&known, |b| {
+                if let Some(low) = last {
+                    let n_left = L::count(&left);
+                    if n_left >= leaf && n - n_left >= leaf {
+                        let merit = self.labels.merit(&left, &L::minus(total, &left));
+                        if merit > top {
+                            top = merit;
+                            found = Some((low, b, missing_left, left));
+                        }
+                    }
+                }
+                left = L::plus(&left, &self.counters[b]);
+                last = Some(b);
+            });
+            // the missing against all others
+            let against_all = !missing_left && n_missing >= leaf && !self.binned.cuts[column].has_others;
+            if let (true, Some(last)) = (against_all, last) {
+                let n_left = L::count(&left);
+                let merit = self.labels.merit(&left, &missing);
+                if n_left >= leaf && merit > top {
+                    top = merit;
+                    found = Some((last, usize::from(MISSING), false, left));
+                }
+            }
+        }
+        if let Some((low, high, missing_left, left)) = found {
+            *best = Some(self.cut(column, low, high, missing_left && n_missing > 0, n, n_missing, top, left));
+        }
+    }
+
+    /// The cut half-way between two touched bins.
+    fn cut(
+        &self,
+        column: usize,
+        low: usize,
+        high: usize,
+        missing_left: bool,
+        n: usize,
+        n_missing: usize,
+        merit: f64,
+        left: L::Tally,
+    ) -> Cut<L::Tally> {
+        let bin = if high == usize::from(MISSING) { high - 1 } else { (low + high - 1) / 2 };
+        // what was never missing here follows the larger side
+        let missing_left = if n_missing > 0 { missing_left } else { 2 * L::count(&left) > n };
+        Cut { column, bin: bin as u8, missing_left, merit, left }
+    }
+
+    /// The cut of a counted column at a threshold drawn between its smallest and largest value.
+    fn random_cut(&mut self, column: usize, total: &L::Tally, touched: &[u64; 4], best: &mut Option<Cut<L::Tally>>) {
+        let leaf = self.rules.min_samples_leaf.max(1);
+        let n = L::count(total);
+        let missing = self.counters[usize::from(MISSING)];
+        let n_missing = L::count(&missing);
+        let known = without_missing(touched);
+        let (mut lowest, mut highest) = (usize::MAX, 0);
+        each_bin(&known, |b| {
+            lowest = lowest.min(b);
+            highest = b;
+        });
+        let limit = if lowest == highest {
+            // nothing but the missing against all others
+            if self.binned.cuts[column].has_others {
+                return;
+            }
+            usize::from(MISSING) - 1
+        } else {
+            let cuts = &self.binned.cuts[column];
+            let (low, high) = (cuts.edges(lowest).0, cuts.edges(highest).1);
+            // 53 random bits
+            let u = (self.rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
+            usize::from(cuts.bin(low * (1.0 - u) + high * u)).clamp(lowest, highest - 1)
+        };
+        let mut below = L::Tally::default();
+        each_bin(&known, |b| {
+            if b <= limit {
+                below = L::plus(&below, &self.counters[b]);
+            }
+        });
+        for missing_left in [false, true] {
+            if missing_left && (n_missing == 0 || lowest == highest) {
+                break;
+            }
+            let left = if missing_left { L::plus(&below, &missing) } else { below };
+            let n_left = L::count(&left);
+            if n_left < leaf || n - n_left < leaf {
+                continue;
+            }
+            let merit = self.labels.merit(&left, &L::minus(total, &left));
+            if best.as_ref().is_none_or(|b| merit > b.merit) {
+                *best = Some(self.cut(column, limit, limit + 1, missing_left, n, n_missing, merit, left));
+            }
+        }
+    }
+
+    /// Moves the rows that go left to the front of the node's stretch, keeping their order; gives how many they are.
+    fn divide(&mut self, start: usize, end: usize, cut: &Cut<L::Tally>) -> usize {
+        // a missing bin wraps to 0 where it goes left
+        let shift = u8::from(cut.missing_left);
+        let limit = cut.bin + shift;
+        let (mut n_left, mut n_right) = (0, 0);
+        let (rows, labels) = (&mut self.rows[start..end], &mut self.row_labels[start..end]);
+        let (spare_rows, spare_labels) = (&mut self.spare_rows[..end - start], &mut self.spare_labels[..end - start]);
+        let mut place = |i: usize, bin: u8, rows: &mut [u32], labels: &mut [L::Row]| {
+            let left = bin.wrapping_add(shift) <= limit;
+            let (row, label) = (rows[i], labels[i]);
+            // written to both sides, counted on one: no branch to mispredict
+            (rows[n_left], labels[n_left]) = (row, label);
+            (spare_rows[n_right], spare_labels[n_right]) = (row, label);
+            n_left += usize::from(left);
+            n_right += usize::from(!left);
+        };
+        if rows.len() > BY_COLUMN {
+            let bins = self.binned.column(cut.column);
+            for i in 0..rows.len() {
+                place(i, bins[rows[i] as usize], rows, labels);
+            }
+        } else {
+            let (bins, p) = (self.binned.by_row(), self.binned.n_columns);
+            for i in 0..rows.len() {
+                place(i, bins[rows[i] as usize * p + cut.column], rows, labels);
+            }
+        }
+        rows[n_left..].copy_from_slice(&spare_rows[..n_right]);
+        labels[n_left..].copy_from_slice(&spare_labels[..n_right]);
+        debug_assert_eq!(n_left, L::count(&cut.left), "what was counted is what was moved");
+        n_left
+    }
+}
+
+/// Calls `visit` for every bit that is set, ascending.
+#[inline]
+fn each_bin(touched: &[u64; 4], mut visit: impl FnMut(usize)) {
+    for (w, &word) in touched.iter().enumerate() {
+        let mut word = word;
+        while word != 0 {
+            visit(w << 6 | word.trailing_zeros() as usize);
+            word &= word - 1;
+        }
+    }
+}
+
+fn without_missing(touched: &[u64; 4]) -> [u64; 4] {
+    let mut known = *touched;
+    known[3] &= !(1 << 63);
+    known
+}
+
+/// The tree with thresholds in place of bins, and with exact values: leaves from their rows, inner nodes from below.
+fn finish(problem: &Problem, binned: &Binned, grown: &[Grown], rows: &[u32], times: &[u16]) -> Tree {
+    let k = problem.task.n_outputs();
+    let mut covers = vec![0.0; grown.len()];
+    let mut values = vec![0.0; grown.len() * k];
+    for (at, g) in grown.iter().enumerate().rev() {
+        let (cover, out) = (&mut covers[at..], &mut values[at * k..]);
+        if g.left > 0 {
+            let left = g.left as usize - at;
+            let (a, b) = (cover[left], cover[left + 1]);
+            cover[0] = a + b;
+            for o in 0..k {
+                out[o] = a / (a + b) * out[left * k + o] + b / (a + b) * out[(left + 1) * k + o];
+            }
+            continue;
+        }
+        let leaf = &rows[g.start as usize..g.end as usize];
+        let weight = |i: usize| f64::from(times[i]) * problem.weight_at(i);
+        cover[0] = leaf.iter().map(|&i| weight(i as usize)).sum();
+        if k == 1 {
+            // less the first label, so that equal labels give themselves
+            let first = problem.y[leaf[0] as usize];
+            let sum: f64 = leaf.iter().map(|&i| weight(i as usize) * (problem.y[i as usize] - first)).sum();
+            out[0] = (first + sum / cover[0]) * problem.y_unit;
+        } else {
+            for &i in leaf {
+                out[problem.y[i as usize] as usize] += weight(i as usize);
+            }
+            out[..k].iter_mut().for_each(|o| *o /= cover[0]);
+        }
+    }
+    let nodes = grown.iter().zip(&covers).map(|(g, cover)| {
+        let mut node = Node { split: None, left: 0, right: 0, cover: problem.cover(*cover), gain: 0.0 };
+        if g.left > 0 {
+            let thresholds = &binned.cuts[g.column as usize].thresholds;
+            // above all thresholds: everything that is known goes left
+            let threshold = thresholds.get(usize::from(g.bin)).copied().unwrap_or(f64::MAX);
+            node.split = Some(problem.question(g.column as usize, threshold, g.missing_left));
+            (node.left, node.right) = (g.left, g.left + 1);
+            node.gain = (g.gain * problem.y_unit * problem.y_unit * problem.weight_unit).min(f64::MAX);
+        }
+        node
+    });
+    Tree { nodes: nodes.collect(), values, first_output: 0, n_outputs: k as u32 }
+}

@@ -28,6 +28,7 @@ pub mod scaler;
 pub mod silhouette;
 pub mod svm;
 pub mod tabular;
+pub mod value;
 
 pub use baseline::{HistoricalRate, RepeatLastWindow, RfmScore, Zero};
 pub use hierarchical::{Dendrogram, Hierarchical, Linkage};

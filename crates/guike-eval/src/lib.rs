@@ -7,6 +7,7 @@
 //! * [`metrics`], [`curves`] and [`distribution`] hold the definitions; [`Scores`] collects them for one forecast.
 //! * [`bootstrap`] gives intervals and paired comparisons; [`selection`] picks among candidates with them.
 //! * [`anchors`] plans the earlier cutoffs on which candidates are compared and learners are trained.
+//! * [`stacking`] weighs forecasts against each other.
 //! * [`conformal`] corrects intervals and [`level`] corrects totals, both from what inner anchors showed.
 //!
 //! This crate knows no concrete model and does no input or output.
@@ -21,6 +22,7 @@ pub mod metrics;
 mod order;
 mod scores;
 pub mod selection;
+pub mod stacking;
 
 pub use anchors::{Anchor, AnchorConfig, AnchorPlan};
 pub use bootstrap::{Bootstrap, Interval, Metric};

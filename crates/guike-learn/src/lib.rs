@@ -31,9 +31,11 @@ pub mod tabular;
 pub mod value;
 
 pub use baseline::{HistoricalRate, RepeatLastWindow, RfmScore, Zero};
+pub use forest::{DecisionTree, ExtraTrees, RandomForest, TreesModel};
 pub use hierarchical::{Dendrogram, Hierarchical, Linkage};
 pub use jenks::{Breaks, jenks};
 pub use kmeans::{KMeans, KMeansFit};
+pub use neighbours::{KNearestNeighbours, NeighboursModel};
 pub use points::Points;
 pub use scaler::{ColumnScale, Scaler, Scaling};
 pub use silhouette::{silhouette, simplified_silhouette};

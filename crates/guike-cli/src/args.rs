@@ -138,6 +138,18 @@ pub(crate) enum Command {
         #[command(flatten)]
         output: Output,
     },
+    /// Learn from a table with a column to predict: compare learners, choose by evidence, explain, save the model.
+    #[command(after_help = "Examples:\n  guike train customers.csv --target value\n  \
+        guike train churn.csv.gz --target churn --positive Yes --cost-fn 5 --drop total_charges --out churn-model\n  \
+        guike train houses.parquet --target price --model boosting")]
+    Train(Box<crate::table_args::Train>),
+    /// Predict new rows with a model of `guike train`.
+    #[command(after_help = "Examples:\n  guike predict guike-model/model.json new.csv > predictions.csv\n  \
+        guike predict guike-model new.csv --out predictions.csv")]
+    Predict(crate::table_args::Predict),
+    /// Make data whose truth is known.
+    #[command(subcommand)]
+    Simulate(crate::table_args::Simulate),
     /// List the models Guike can learn.
     #[command(after_help = "Example:\n  guike models --format json")]
     Models {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::args::{Args, Command, DataFlags, ForecastFlags, Format, Lang};
 use crate::progress::Bar;
 use crate::show::{self, Rows};
+use crate::table_commands;
 
 /// Settings file that is read when it is there.
 const CONFIG_FILE: &str = "guike.toml";
@@ -83,6 +84,9 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
             let (columns, rows) = table?;
             Rows { columns, rows }.print(format);
         }
+        Command::Train(flags) => table_commands::train(&flags, language_of(flags.language.lang), &bar, quiet)?,
+        Command::Predict(flags) => table_commands::predict(&flags, &bar, quiet)?,
+        Command::Simulate(what) => table_commands::simulate(&what, quiet)?,
         Command::Models { output } => list_models(output.format),
         Command::Config { config } => {
             let flags = DataFlags { config, ..DataFlags::default() };

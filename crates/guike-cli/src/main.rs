@@ -7,6 +7,8 @@ mod args;
 mod commands;
 mod progress;
 mod show;
+mod table_args;
+mod table_commands;
 
 use std::process::ExitCode;
 

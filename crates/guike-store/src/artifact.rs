@@ -4,7 +4,7 @@
 //! of `model`, so that re-indenting the file keeps it valid and changing a digit does not.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use guike_core::Artifact;
 use serde::de::DeserializeOwned;
@@ -29,16 +29,29 @@ fn checksum(model: &Value) -> String {
     format!("xxh3-{:032x}", xxh3_128(model.to_string().as_bytes()))
 }
 
+/// Above this many bytes a file is for programs: it is written without line breaks.
+const READABLE: usize = 1 << 20;
+
 /// Writes `name` into a staging folder.
 ///
 /// # Errors
 /// [`StoreError::Io`], [`StoreError::Encode`].
 pub fn write_artifact(staged: &Staged, name: &str, artifact: &Artifact) -> Result<(), StoreError> {
+    write_sealed(staged, name, artifact)
+}
+
+/// Writes any model under a format number and a checksum.
+///
+/// # Errors
+/// [`StoreError::Io`], [`StoreError::Encode`].
+pub fn write_sealed(staged: &Staged, name: &str, model: &impl Serialize) -> Result<(), StoreError> {
     let path = staged.path(name)?;
     let encode = |e: serde_json::Error| StoreError::Encode { path: path.clone(), reason: e.to_string() };
-    let model = serde_json::to_value(artifact).map_err(encode)?;
+    let model = serde_json::to_value(model).map_err(encode)?;
     let envelope = Envelope { guike_model: ARTIFACT_FORMAT, checksum: checksum(&model), model };
-    let text = serde_json::to_string_pretty(&envelope).map_err(encode)?;
+    let compact = serde_json::to_string(&envelope).map_err(encode)?;
+    let text =
+        if compact.len() > READABLE { compact } else { serde_json::to_string_pretty(&envelope).map_err(encode)? };
     staged.write(name, text + "\n")
 }
 
@@ -47,6 +60,14 @@ pub fn write_artifact(staged: &Staged, name: &str, artifact: &Artifact) -> Resul
 /// # Errors
 /// [`StoreError::Corrupt`] when it is not JSON, not ours, or fails its checksum; [`StoreError::Newer`] for a later format.
 pub fn read_artifact(path: &Path) -> Result<Artifact, StoreError> {
+    read_sealed(path)
+}
+
+/// Reads and verifies what [`write_sealed`] wrote.
+///
+/// # Errors
+/// As [`read_artifact`], and [`StoreError::Corrupt`] when it is another kind of model than `T`.
+pub fn read_sealed<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
     let corrupt = |reason: String| StoreError::Corrupt { path: path.to_owned(), reason };
     let bytes = fs::read(path).map_err(io("read", path))?;
     let whole: Value = serde_json::from_slice(&bytes).map_err(|e| corrupt(format!("it is not valid JSON ({e})")))?;
@@ -65,6 +86,11 @@ pub fn read_artifact(path: &Path) -> Result<Artifact, StoreError> {
         return Err(corrupt(format!("its checksum is {found} where the file says {}", envelope.checksum)));
     }
     serde_json::from_value(envelope.model).map_err(|e| corrupt(e.to_string()))
+}
+
+/// The file `name` in a folder, or the path itself where it is no folder.
+pub fn file_of(path: &Path, name: &str) -> PathBuf {
+    if path.is_dir() { path.join(name) } else { path.to_owned() }
 }
 
 /// Reads a JSON file of ours that carries no checksum of its own.

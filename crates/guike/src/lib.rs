@@ -18,6 +18,7 @@ pub mod report;
 mod run;
 mod settings;
 mod steps;
+pub mod table;
 mod tier;
 
 pub use demo::demo;

@@ -17,6 +17,7 @@ mod page;
 mod quality;
 mod sure;
 mod tiers;
+pub mod training;
 pub mod view;
 mod who;
 mod words;

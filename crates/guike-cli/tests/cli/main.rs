@@ -8,4 +8,5 @@ mod documents;
 mod interrupt;
 mod results;
 mod support;
+mod tables;
 mod usage;

@@ -1,0 +1,164 @@
+//! Flags of the commands on tables: train, predict, tune, explain, simulate.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::args::{Language, Output, Threads};
+
+/// `guike train`.
+#[derive(Debug, Args)]
+pub(crate) struct Train {
+    /// The table: CSV (also gzip or zstd), Parquet, JSON Lines or XLSX, one row per case.
+    pub(crate) table: PathBuf,
+    /// Column to predict.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) target: String,
+    /// Folder for the results; appears only when everything is complete.
+    #[arg(long, default_value = "guike-model")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) learn: Learn,
+    #[command(flatten)]
+    pub(crate) read: Read,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
+    #[command(flatten)]
+    pub(crate) language: Language,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// What to learn and how.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Learning")]
+pub(crate) struct Learn {
+    /// `auto`, or one learner's name (see `guike models`).
+    #[arg(long, default_value = "auto")]
+    pub(crate) model: String,
+    /// What the target is; default found out from its cells.
+    #[arg(long, value_enum)]
+    pub(crate) task: Option<Task>,
+    /// Of two classes, the one asked about; default by its name, else the rarer one.
+    #[arg(long, value_name = "CLASS")]
+    pub(crate) positive: Option<String>,
+    /// Folds of the cross-validation.
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    pub(crate) folds: usize,
+    /// Share of the rows kept apart for the final figures; 0 keeps none.
+    #[arg(long, default_value_t = 0.2, value_name = "SHARE")]
+    pub(crate) test: f64,
+    /// What a false alarm costs; with --cost-fn it sets the threshold.
+    #[arg(long, default_value_t = 1.0, value_name = "COST")]
+    pub(crate) cost_fp: f64,
+    /// What a missed case costs.
+    #[arg(long, default_value_t = 1.0, value_name = "COST")]
+    pub(crate) cost_fn: f64,
+    /// How much to try.
+    #[arg(long, value_enum, default_value_t = Budget::Standard)]
+    pub(crate) budget: Budget,
+    /// How numbers are put on one scale, for learners that need it.
+    #[arg(long, value_enum, default_value_t = Scaling::Standard)]
+    pub(crate) scaling: Scaling,
+    /// Columns not to learn from; repeat or separate by commas.
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub(crate) drop: Vec<String>,
+    /// Columns to learn from although they look like ids.
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub(crate) keep: Vec<String>,
+    /// Columns of numbers that are codes of groups.
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub(crate) category: Vec<String>,
+    /// Column of dates: the test rows are then the newest, and every fold learns only from older rows.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) cutoff_column: Option<String>,
+    /// Root of all randomness.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+/// How to read the table; everything is guessed where it is not given.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Reading the table")]
+pub(crate) struct Read {
+    /// Text encoding: utf-8, gbk, latin-1 …
+    #[arg(long)]
+    pub(crate) encoding: Option<String>,
+    /// Delimiter: one character, `tab` or `space`.
+    #[arg(long, value_name = "CHARACTER")]
+    pub(crate) delimiter: Option<String>,
+    /// Worksheet of a workbook.
+    #[arg(long)]
+    pub(crate) sheet: Option<String>,
+    /// How dates are written, where the file leaves it open: ymd, dmy, mdy …
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) date_format: Option<String>,
+}
+
+/// `guike predict`.
+#[derive(Debug, Args)]
+pub(crate) struct Predict {
+    /// The model.json of an earlier `guike train`, or its folder.
+    pub(crate) model: PathBuf,
+    /// The rows to predict, with the columns the model was trained on.
+    pub(crate) table: PathBuf,
+    /// The CSV file to write; default standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) read: Read,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
+    /// How to print, without --out.
+    #[arg(long, value_enum, default_value_t = crate::args::Format::Csv)]
+    pub(crate) format: crate::args::Format,
+}
+
+/// `guike simulate`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Simulate {
+    /// A table of customers with age, income, purchase frequency, amount and category, and whether they are of high value.
+    #[command(after_help = "Example:\n  guike simulate customers --n 1000 --out customers.csv")]
+    Customers {
+        /// Number of customers.
+        #[arg(long, default_value_t = 1_000)]
+        n: usize,
+        /// What makes a customer one of high value.
+        #[arg(long, value_enum, default_value_t = Label::Drawn)]
+        label: Label,
+        /// Root of all randomness.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// The CSV file to write; default standard output.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Task {
+    Regression,
+    Classification,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Budget {
+    Fast,
+    Standard,
+    Thorough,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Scaling {
+    Standard,
+    MinMax,
+    Robust,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Label {
+    /// Chance, by a logistic function of the other columns.
+    Drawn,
+    /// The amount above its median: a leak, to see whether it is noticed.
+    Amount,
+}

@@ -1,0 +1,159 @@
+//! The commands on tables: flags to settings, one call of the façade, and what to print.
+
+use guike::table::{Budget, Label, Predictions, ScalingChoice, TableSettings, TaskChoice, TrainSummary};
+use guike::{Error, Language};
+use guike_core::Seed;
+use serde_json::{Value, json};
+
+use crate::args::Format;
+use crate::progress::Bar;
+use crate::show::{self, Rows};
+use crate::table_args::{self as args, Predict, Read, Simulate, Train};
+
+/// `guike train`.
+pub(crate) fn train(flags: &Train, language: Language, bar: &Bar, quiet: bool) -> Result<(), Error> {
+    let settings = settings(flags)?;
+    let summary = guike::in_pool(flags.threads.threads, || {
+        guike::table::train(&flags.table, &flags.out, &settings, language, bar)
+    });
+    bar.finish();
+    let summary = summary?;
+    standings(&summary).print(flags.output.format);
+    if !quiet {
+        tell(&summary);
+    }
+    Ok(())
+}
+
+/// `guike predict`.
+pub(crate) fn predict(flags: &Predict, bar: &Bar, quiet: bool) -> Result<(), Error> {
+    let read = options(&flags.read)?;
+    let predictions =
+        guike::in_pool(flags.threads.threads, || guike::table::predict(&flags.model, &flags.table, &read, bar));
+    bar.finish();
+    let predictions = predictions?;
+    if !quiet {
+        predictions.notes.iter().for_each(|n| show::message(&format!("note: {n}")));
+    }
+    match &flags.out {
+        Some(out) => {
+            predictions.write_csv(out)?;
+            if !quiet {
+                show::message(&format!("wrote {} predictions to {}", predictions.n_rows(), out.display()));
+            }
+        }
+        None => print_predictions(&predictions, flags.format),
+    }
+    Ok(())
+}
+
+fn print_predictions(predictions: &Predictions, format: Format) {
+    let (columns, rows) = predictions.cells();
+    Rows { columns, rows }.print(format);
+}
+
+/// `guike simulate`.
+pub(crate) fn simulate(what: &Simulate, quiet: bool) -> Result<(), Error> {
+    let Simulate::Customers { n, label, seed, out } = what;
+    let label = match label {
+        args::Label::Drawn => Label::Drawn,
+        args::Label::Amount => Label::Amount,
+    };
+    let table = guike::table::simulate_customers(*n, label, Seed(*seed))?;
+    match out {
+        Some(out) => {
+            guike::table::write_table_csv(&table, out)?;
+            if !quiet {
+                show::message(&format!("wrote {n} customers to {}", out.display()));
+            }
+        }
+        None => {
+            let (columns, rows) = guike::table::table_cells(&table);
+            Rows { columns, rows }.print(Format::Csv);
+        }
+    }
+    Ok(())
+}
+
+fn settings(flags: &Train) -> Result<TableSettings, Error> {
+    let learn = &flags.learn;
+    let settings = TableSettings {
+        target: flags.target.clone(),
+        task: learn.task.map(|t| match t {
+            args::Task::Regression => TaskChoice::Regression,
+            args::Task::Classification => TaskChoice::Classification,
+        }),
+        positive: learn.positive.clone(),
+        model: learn.model.clone(),
+        folds: learn.folds,
+        test: learn.test,
+        cost_fp: learn.cost_fp,
+        cost_fn: learn.cost_fn,
+        budget: match learn.budget {
+            args::Budget::Fast => Budget::Fast,
+            args::Budget::Standard => Budget::Standard,
+            args::Budget::Thorough => Budget::Thorough,
+        },
+        seed: Seed(learn.seed),
+        drop: learn.drop.clone(),
+        keep: learn.keep.clone(),
+        categories: learn.category.clone(),
+        time: learn.cutoff_column.clone(),
+        scaling: match learn.scaling {
+            args::Scaling::Standard => ScalingChoice::Standard,
+            args::Scaling::MinMax => ScalingChoice::MinMax,
+            args::Scaling::Robust => ScalingChoice::Robust,
+        },
+        read: options(&flags.read)?,
+    };
+    settings.validate()?;
+    Ok(settings)
+}
+
+fn options(read: &Read) -> Result<guike::table::ReadOptions, Error> {
+    Ok(guike::table::ReadOptions {
+        encoding: read.encoding.clone(),
+        delimiter: read.delimiter.clone(),
+        sheet: read.sheet.clone(),
+        date_format: read.date_format.as_deref().map(guike::date_format).transpose()?,
+        ..guike::table::ReadOptions::default()
+    })
+}
+
+/// The candidates side by side.
+fn standings(summary: &TrainSummary) -> Rows {
+    let metrics = &summary.metrics;
+    let mut columns = vec!["model".to_owned()];
+    columns.extend(metrics.iter().map(|m| (*m).to_owned()));
+    columns.extend(["extra_loss", "extra_lo", "extra_hi", "note"].map(str::to_owned));
+    let rows = summary
+        .candidates
+        .iter()
+        .map(|c| {
+            let mut row: Vec<Value> = vec![json!(c.name)];
+            row.extend(metrics.iter().map(|m| json!(c.scores.get(*m))));
+            row.extend([json!(c.extra.map(|e| e.mid)), json!(c.extra.map(|e| e.lo)), json!(c.extra.map(|e| e.hi))]);
+            row.push(json!(match (&c.failure, c.chosen) {
+                (Some(why), _) => why.clone(),
+                (None, true) => "chosen".to_owned(),
+                (None, false) => String::new(),
+            }));
+            row
+        })
+        .collect();
+    Rows { columns, rows }
+}
+
+fn tell(s: &TrainSummary) {
+    for warning in &s.warnings {
+        show::message(&format!("warning: {warning}"));
+    }
+    for note in &s.notes {
+        show::message(&format!("note: {note}"));
+    }
+    show::message(&format!("chosen: {} — {}", s.chosen, s.why));
+    if let Some(test) = &s.test {
+        show::message(&format!("on {} rows that took no part: {test}", s.test_rows));
+    }
+    show::message(&format!("open {}", s.out.join("report.html").display()));
+}

@@ -1,0 +1,122 @@
+//! Which candidate to use: the simplest of those that the evidence cannot tell from the best.
+//!
+//! All candidates are judged on the same out-of-fold rows, so their losses are compared row by row. A candidate counts as
+//! good as the best when its mean extra loss is within one standard error of 0 (Breiman et al. 1984, section 3.4.3) and
+//! below a margin of the best one's loss; the margin matters on small tables, where one standard error forgives much.
+//! The standard error is over rows: it knows nothing of how another draw of the training rows would have come out.
+
+use serde::Serialize;
+
+/// Most extra loss that simplicity may cost, as a share of the best candidate's loss.
+const MARGIN: f64 = 0.02;
+
+/// A candidate's out-of-fold losses.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Contender<'a> {
+    /// Loss per row, lower is better; all contenders on the same rows.
+    pub(super) losses: &'a [f64],
+    /// Of two that do not differ, the lower is preferred.
+    pub(super) complexity: u32,
+}
+
+/// A mean with its 95 % interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Estimate {
+    /// The mean.
+    pub mid: f64,
+    /// Lower end.
+    pub lo: f64,
+    /// Upper end.
+    pub hi: f64,
+}
+
+/// What was chosen.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Choice {
+    /// The contender with the lowest mean loss.
+    pub(super) best: usize,
+    /// The one to use.
+    pub(super) chosen: usize,
+    /// Each contender's mean extra loss over the best one's.
+    pub(super) extra: Vec<Estimate>,
+}
+
+/// Chooses among contenders; `None` when there is none with finite losses.
+pub(super) fn choose(contenders: &[Contender<'_>]) -> Option<Choice> {
+    let means: Vec<f64> = contenders.iter().map(|c| mean(c.losses)).collect();
+    let usable = |i: &usize| means[*i].is_finite();
+    let best = (0..means.len()).filter(usable).min_by(|&a, &b| means[a].total_cmp(&means[b]))?;
+    let with_error: Vec<(f64, f64)> = contenders
+        .iter()
+        .map(|c| {
+            let extra: Vec<f64> = c.losses.iter().zip(contenders[best].losses).map(|(a, b)| a - b).collect();
+            (mean(&extra), standard_error(&extra))
+        })
+        .collect();
+    let as_good = |i: &usize| {
+        let (extra, error) = with_error[*i];
+        *i == best || (extra <= error && extra <= MARGIN * means[best].abs())
+    };
+    let order = |&i: &usize| (contenders[i].complexity, i);
+    let chosen = (0..means.len())
+        .filter(usable)
+        .filter(as_good)
+        .min_by(|a, b| {
+            order(a).0.cmp(&order(b).0).then(means[*a].total_cmp(&means[*b])).then(order(a).1.cmp(&order(b).1))
+        })
+        .unwrap_or(best);
+    let extra = with_error.iter().map(|&(m, e)| Estimate { mid: m, lo: m - 1.96 * e, hi: m + 1.96 * e }).collect();
+    Some(Choice { best, chosen, extra })
+}
+
+/// The mean with its 95 % interval.
+pub(super) fn estimate(v: &[f64]) -> Estimate {
+    let (m, e) = (mean(v), standard_error(v));
+    Estimate { mid: m, lo: m - 1.96 * e, hi: m + 1.96 * e }
+}
+
+fn mean(v: &[f64]) -> f64 {
+    v.iter().sum::<f64>() / v.len() as f64
+}
+
+fn standard_error(v: &[f64]) -> f64 {
+    let m = mean(v);
+    let squares: f64 = v.iter().map(|x| (x - m).powi(2)).sum();
+    (squares / (v.len() as f64 - 1.0).max(1.0) / v.len() as f64).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn losses(base: f64, wobble: f64) -> Vec<f64> {
+        (0..400).map(|i| base + if i % 2 == 0 { wobble } else { -wobble }).collect()
+    }
+
+    fn chosen(list: &[(Vec<f64>, u32)]) -> Option<usize> {
+        let contenders: Vec<_> = list.iter().map(|(l, c)| Contender { losses: l, complexity: *c }).collect();
+        choose(&contenders).map(|c| c.chosen)
+    }
+
+    #[test]
+    fn the_simpler_of_two_that_do_not_differ_is_chosen() {
+        assert_eq!(chosen(&[(losses(0.5, 0.0), 9), (losses(0.502, 0.3), 1)]), Some(1));
+    }
+
+    #[test]
+    fn a_clear_winner_wins_however_complex() {
+        assert_eq!(chosen(&[(losses(0.4, 0.1), 9), (losses(0.5, 0.1), 1)]), Some(0));
+    }
+
+    #[test]
+    fn simplicity_may_cost_no_more_than_the_margin() {
+        // the difference is within its standard error and still above 2 %
+        assert_eq!(chosen(&[(losses(0.5, 0.0), 9), (losses(0.515, 1.0), 1)]), Some(0));
+    }
+
+    #[test]
+    fn a_contender_without_a_loss_is_never_chosen() {
+        assert_eq!(chosen(&[(vec![f64::NAN; 400], 1), (losses(0.5, 0.1), 2)]), Some(1));
+        assert_eq!(chosen(&[(vec![f64::NAN; 400], 1)]), None);
+    }
+}

@@ -1,10 +1,10 @@
 //! The one table of everything that learns from tables: what `guike models` lists, what `guike train` tries, and how a model
 //! is read back.
 
-use guike_learn::boosting::{Boosted, GradientBoosting};
-use guike_learn::forest::{DecisionTree, ExtraTrees, RandomForest, TreesModel};
+use guike_learn::boosting::{Boosted, GradientBoosting, Shape};
+use guike_learn::forest::{DecisionTree, ExtraTrees, Features, RandomForest, TreesModel};
 use guike_learn::neighbours::{KNearestNeighbours, NeighboursModel};
-use guike_learn::{TabularLearner, TabularModel, Wants};
+use guike_learn::{TabularLearner, TabularModel, Task, Wants};
 use serde_json::Value;
 
 use super::settings::{Budget, TableSettings};
@@ -25,8 +25,8 @@ pub struct Entry {
     pub tried_from: Option<Budget>,
     /// With more rows than this `auto` leaves it out, because it would take longest.
     pub most_rows: usize,
-    /// The learner as these settings want it.
-    pub make: fn(&TableSettings) -> Box<dyn TabularLearner>,
+    /// The learner as these settings want it, for this many rows.
+    pub make: fn(&TableSettings, usize) -> Box<dyn TabularLearner>,
     /// Reads its model back.
     pub load: fn(&Value) -> Result<Box<dyn TabularModel>, String>,
 }
@@ -38,37 +38,41 @@ impl std::fmt::Debug for Entry {
 }
 
 impl Entry {
-    /// The learner as these settings want it.
-    pub fn learner(&self, settings: &TableSettings) -> Box<dyn TabularLearner> {
-        (self.make)(settings)
+    /// The learner as these settings want it, for this many rows.
+    pub fn learner(&self, settings: &TableSettings, n_rows: usize) -> Box<dyn TabularLearner> {
+        (self.make)(settings, n_rows)
+    }
+
+    /// Whether it can learn this.
+    pub fn can(&self, task: Task) -> bool {
+        self.learner(&TableSettings::default(), 1_000).can(task)
     }
 
     /// What preparation it wants.
-    pub fn wants(&self, settings: &TableSettings) -> Wants {
-        self.learner(settings).wants()
+    pub fn wants(&self) -> Wants {
+        self.learner(&TableSettings::default(), 1_000).wants()
     }
 
     /// Whether `auto` tries it on a table of this size.
     pub fn is_tried(&self, budget: Budget, n_rows: usize) -> bool {
-        self.tried_from.is_some_and(|from| budget as u8 >= from as u8) && n_rows <= self.most_rows
+        self.tried_from.is_some_and(|from| budget >= from) && n_rows <= self.most_rows
     }
-}
-
-fn larger(s: &TableSettings, standard: usize, thorough: usize) -> usize {
-    if s.budget == Budget::Thorough { thorough } else { standard }
 }
 
 /// Every learner on tables.
 pub static ALL: &[Entry] = &[
     Entry {
         name: "decision-tree",
-        idea: "one question after the other, pruned to the leaves that hold",
-        idea_zh: "逐个提问，剪枝到站得住脚的叶子",
+        idea: "one question after the other, with few and large leaves",
+        idea_zh: "逐个提问，叶子少而大",
         source: "Breiman, Friedman, Olshen & Stone (1984)",
         complexity: 2,
         tried_from: Some(Budget::Standard),
         most_rows: 1_000_000,
-        make: |_| Box::new(DecisionTree { max_leaves: Some(32), min_samples_leaf: 20, ..DecisionTree::default() }),
+        make: |_, n| {
+            let min_samples_leaf = leaf_rows(n).max(20).min(n / 10).max(1);
+            Box::new(DecisionTree { max_leaves: Some(32), min_samples_leaf, ..DecisionTree::default() })
+        },
         load: load_trees,
     },
     Entry {
@@ -79,7 +83,7 @@ pub static ALL: &[Entry] = &[
         complexity: 4,
         tried_from: Some(Budget::Standard),
         most_rows: 50_000,
-        make: |_| Box::new(KNearestNeighbours { k: 25, ..KNearestNeighbours::default() }),
+        make: |_, n| Box::new(KNearestNeighbours { k: (n / 20).clamp(1, 50), ..KNearestNeighbours::default() }),
         load: |v| Ok(Box::new(NeighboursModel::load(v)?)),
     },
     Entry {
@@ -90,8 +94,13 @@ pub static ALL: &[Entry] = &[
         complexity: 6,
         tried_from: Some(Budget::Standard),
         most_rows: 1_000_000,
-        make: |s| {
-            Box::new(RandomForest { trees: larger(s, 300, 1000), min_samples_leaf: 3, ..RandomForest::default() })
+        make: |s, n| {
+            Box::new(RandomForest {
+                trees: larger(s, 300, 1_000),
+                min_samples_leaf: leaf_rows(n),
+                features: Features::Share(0.3),
+                ..RandomForest::default()
+            })
         },
         load: load_trees,
     },
@@ -100,10 +109,17 @@ pub static ALL: &[Entry] = &[
         idea: "as a forest, with cuts drawn by chance",
         idea_zh: "类似随机森林，切分点随机抽取",
         source: "Geurts, Ernst & Wehenkel (2006)",
-        complexity: 6,
+        complexity: 7,
         tried_from: Some(Budget::Thorough),
         most_rows: 1_000_000,
-        make: |s| Box::new(ExtraTrees { trees: larger(s, 300, 1000), min_samples_leaf: 3, ..ExtraTrees::default() }),
+        make: |s, n| {
+            Box::new(ExtraTrees {
+                trees: larger(s, 300, 1_000),
+                min_samples_leaf: leaf_rows(n),
+                features: Features::Share(0.3),
+                ..ExtraTrees::default()
+            })
+        },
         load: load_trees,
     },
     Entry {
@@ -114,24 +130,62 @@ pub static ALL: &[Entry] = &[
         complexity: 8,
         tried_from: Some(Budget::Fast),
         most_rows: usize::MAX,
-        make: |s| {
-            Box::new(GradientBoosting {
-                rounds: larger(s, 1_000, 4_000) as u32,
-                learning_rate: if s.budget == Budget::Thorough { 0.02 } else { 0.05 },
-                max_leaves: 15,
-                l2: 1.0,
-                column_fraction: 0.8,
-                row_fraction: 0.8,
-                early_stopping: 50,
-                ..GradientBoosting::default()
-            })
+        make: |s, n| Box::new(boosting(s, n)),
+        load: load_boosted,
+    },
+    Entry {
+        name: "symmetric-boosting",
+        idea: "boosting with trees that ask the same question on a whole level",
+        idea_zh: "每层只问同一个问题的提升树",
+        source: "Prokhorenkova et al. (2018)",
+        complexity: 9,
+        tried_from: Some(Budget::Standard),
+        most_rows: 20_000,
+        make: |s, n| {
+            let shape = Shape::Symmetric;
+            Box::new(GradientBoosting { shape, max_leaves: 64, min_leaf_rows: 1, row_fraction: 0.8, ..boosting(s, n) })
         },
-        load: |v| Ok(Box::new(Boosted::load(v)?)),
+        load: load_boosted,
     },
 ];
 
 fn load_trees(v: &Value) -> Result<Box<dyn TabularModel>, String> {
     Ok(Box::new(TreesModel::load(v)?))
+}
+
+fn load_boosted(v: &Value) -> Result<Box<dyn TabularModel>, String> {
+    Ok(Box::new(Boosted::load(v)?))
+}
+
+fn larger(s: &TableSettings, standard: usize, thorough: usize) -> usize {
+    if s.budget == Budget::Thorough { thorough } else { standard }
+}
+
+/// Rows in a leaf of a forest: one in two hundred, so that noise is averaged away where there are many. On six public
+/// tables of 640 to 41,000 rows, leaves of 3 are best below 2,000 rows and leaves of 30 to 100 above 5,000, by up to 0.05 in
+/// AUC on the noisiest one.
+fn leaf_rows(n_rows: usize) -> usize {
+    (n_rows / 200).clamp(3, 100)
+}
+
+/// Boosting as it did best on the same six tables: small trees that see half of the columns, small steps.
+fn boosting(s: &TableSettings, n_rows: usize) -> GradientBoosting {
+    let large = n_rows > 100_000;
+    GradientBoosting {
+        rounds: larger(s, 2_000, 5_000) as u32,
+        learning_rate: match s.budget {
+            Budget::Thorough => 0.015,
+            _ if large => 0.05,
+            _ => 0.03,
+        },
+        max_leaves: if large { 31 } else { 8 },
+        l2: 3.0,
+        column_fraction: 0.5,
+        row_fraction: 0.7,
+        early_stopping: 50,
+        aside_fraction: 0.1,
+        ..GradientBoosting::default()
+    }
 }
 
 /// The learner of this name.

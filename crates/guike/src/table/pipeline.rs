@@ -46,7 +46,7 @@ impl Prepared {
         let y: Vec<f64> = train.iter().map(|&i| target.y[i]).collect();
         let kinds = self.preparation.kinds();
         let examples = Examples { x: &self.x, kinds: &kinds, y: &y, weight: None, task: target.outcome.task() };
-        (entry.make)(settings).fit(&examples, &FitContext { seed: cx.seed.derive(entry.name), ..*cx })
+        entry.learner(settings, train.len()).fit(&examples, &FitContext { seed: cx.seed.derive(entry.name), ..*cx })
     }
 
     /// The learner fitted on the prepared rows.
@@ -92,7 +92,7 @@ impl<'a> Shared<'a> {
 
     /// What the learner, fitted on the fold's training rows, predicts for its test rows.
     pub(super) fn fit_and_predict(&mut self, entry: &Entry, cx: &FitContext<'_>) -> Result<Vec<f64>, FitError> {
-        let wants = (entry.make)(self.settings).wants();
+        let wants = entry.wants();
         if !self.ready.iter().any(|r| r.0 == wants) {
             let prepared = Prepared::fit(self.data, &self.fold.train, wants, self.settings);
             let test = self.test.get_or_insert_with(|| rows::select(self.data, &self.fold.test));

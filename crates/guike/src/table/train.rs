@@ -217,7 +217,7 @@ fn candidates(outcome: &Outcome, settings: &TableSettings, n_rows: usize) -> Res
     if settings.model != AUTO {
         let entry = learners::named(&settings.model)
             .ok_or_else(|| Error::Internal(format!("settings let the model `{}` pass", settings.model)))?;
-        if !entry.learner(settings).can(task) {
+        if !entry.can(task) {
             let rule = match outcome {
                 Outcome::Regression => {
                     "it tells classes apart and cannot predict a number; `guike models` says what each can"
@@ -234,7 +234,7 @@ fn candidates(outcome: &Outcome, settings: &TableSettings, n_rows: usize) -> Res
         }
         return Ok(vec![entry]);
     }
-    Ok(learners::ALL.iter().filter(|e| e.is_tried(settings.budget, n_rows) && e.learner(settings).can(task)).collect())
+    Ok(learners::ALL.iter().filter(|e| e.is_tried(settings.budget, n_rows) && e.can(task)).collect())
 }
 
 /// Out-of-fold predictions of one candidate.
@@ -373,7 +373,7 @@ impl Work<'_> {
 
     /// The learner fitted on these rows.
     pub(super) fn fit(&self, entry: &'static Entry, train: &[usize]) -> Result<Fitted, Error> {
-        let prepared = Prepared::fit(self.data, train, entry.wants(self.settings), self.settings);
+        let prepared = Prepared::fit(self.data, train, entry.wants(), self.settings);
         Ok(prepared.learn(entry, self.target, train, self.settings, &self.cx)?)
     }
 }

@@ -265,11 +265,14 @@ fn list_features(format: Format) {
 }
 
 fn list_models(format: Format) {
-    let rows = guike::describe_learners()
+    let from_logs = guike::describe_learners()
         .into_iter()
-        .map(|l| vec![json!(l.name), json!(l.parameters), json!(l.idea), json!(l.source)])
-        .collect();
-    Rows { columns: names(&["name", "parameters", "idea", "source"]), rows }.print(format);
+        .map(|l| vec![json!(l.name), json!("order log"), json!(l.parameters), json!(l.idea), json!(l.source)]);
+    let from_tables = guike::table::learners::ALL
+        .iter()
+        .map(|l| vec![json!(l.name), json!("table"), Value::Null, json!(l.idea), json!(l.source)]);
+    let rows = from_logs.chain(from_tables).collect();
+    Rows { columns: names(&["name", "learns_from", "parameters", "idea", "source"]), rows }.print(format);
 }
 
 fn print_standings(selection: &guike::Selection, format: Format, quiet: bool) {

@@ -81,6 +81,8 @@ fn plain(v: &Value) -> String {
     match v {
         Value::Null => String::new(),
         Value::String(s) => s.clone(),
+        // as files write numbers: 1 and not 1.0
+        Value::Number(n) if n.is_f64() => n.as_f64().map_or_else(String::new, |x| x.to_string()),
         other => other.to_string(),
     }
 }

@@ -2,6 +2,8 @@
 
 use guike_explain::Lang;
 
+use super::training::{Shown, TrainingView, Tried, render_training};
+use super::view::Bilingual;
 use super::{render, sample};
 
 /// The first thing that is wrong with the nesting of elements, if any.
@@ -107,4 +109,73 @@ fn every_chart_has_words() {
 #[test]
 fn the_same_view_gives_the_same_bytes() {
     assert_eq!(render(&sample::shop(Lang::En)).expect("renders"), render(&sample::shop(Lang::En)).expect("renders"));
+}
+
+/// A page about a model on a table, with names that try to be markup.
+fn training(shown: Shown) -> TrainingView {
+    let tried = |name: &str, loss: f64, failure: Option<&str>| Tried {
+        name: name.to_owned(),
+        idea: Bilingual::new("an idea", "一个思路"),
+        loss: guike_explain::Interval { mid: loss, lo: loss - 0.01, hi: loss + 0.02 },
+        yardstick: name == "no-model",
+        more: vec![0.8],
+        failure: failure.map(str::to_owned),
+    };
+    TrainingView {
+        lang: Lang::En,
+        source: "<i>t</i>.csv".to_owned(),
+        version: "0.1.0".to_owned(),
+        target: "va**lue".to_owned(),
+        n_rows: 100,
+        n_inputs: 3,
+        chosen: "boosting".to_owned(),
+        why: Bilingual::new("Why.", "原因。"),
+        warnings: vec![Bilingual::new("A leak.", "泄漏。")],
+        notes: vec![Bilingual::same("a note")],
+        candidates: vec![
+            tried("boosting", 0.4, None),
+            tried("no-model", 0.6, None),
+            tried("x", f64::NAN, Some("too few <rows>")),
+        ],
+        loss: Bilingual::new("log loss", "对数损失"),
+        more: vec![Bilingual::same("AUC")],
+        tested: true,
+        n_tested: 20,
+        figures: vec![(Bilingual::same("AUC"), Bilingual::new("meaning", "含义"), "0.8".to_owned()); 5],
+        shown,
+        importance: vec![guike_explain::importance::Importance {
+            name: "age".to_owned(),
+            weight: guike_explain::Interval { mid: 0.1, lo: 0.05, hi: 0.15 },
+        }],
+        importance_is: Bilingual::new("It is.", "它是。"),
+        pictures: Vec::new(),
+        columns: vec![("age".to_owned(), Bilingual::new("numbers", "数值"))],
+        config: "target = \"value\"".to_owned(),
+        steps: vec![Bilingual::new("A step.", "一步。")],
+    }
+}
+
+#[test]
+fn the_page_about_a_training_is_whole_for_every_kind_of_target() {
+    let score: Vec<f64> = (0..20).map(|i| f64::from(i) / 20.0).collect();
+    let binary = Shown::Binary {
+        positive: "yes & <no>".to_owned(),
+        negative: "no".to_owned(),
+        happened: score.iter().map(|s| *s > 0.6).collect(),
+        score: score.clone(),
+        threshold: 0.5,
+    };
+    let classes = Shown::Classes { names: vec!["a".to_owned(), "b".to_owned()], counts: vec![vec![3, 1], vec![0, 4]] };
+    let numbers = Shown::Numbers { predicted: score.clone(), actual: score };
+    for shown in [binary, classes, numbers] {
+        let html = render_training(&training(shown)).expect("renders");
+        assert_eq!(nesting_flaw(&html), None);
+        assert!(!html.contains("NaN") && !html.contains("<i>t</i>") && !html.contains("<no>"));
+        for outside in ["http://", "https://", "src=\"", "@import", "url("] {
+            assert!(!html.replace("http://www.w3.org/2000/svg", "").contains(outside), "{outside}");
+        }
+        let levels: Vec<u32> =
+            html.match_indices("<h").filter_map(|(i, _)| html[i + 2..].chars().next()?.to_digit(10)).collect();
+        assert!(levels.windows(2).all(|w| w[1] <= w[0] + 1), "{levels:?}");
+    }
 }

@@ -45,7 +45,7 @@ pub(super) fn view(
             Shown::Classes { names: classes.clone(), counts: judged.confusion.clone() }
         }
     };
-    let more: Vec<&str> = keys(outcome).iter().copied().take(4).collect();
+    let more: Vec<&str> = keys(outcome).iter().copied().filter(|k| *k != "log_loss").take(4).collect();
     let best = f.candidates.iter().filter_map(|c| c.loss).fold(f64::INFINITY, f64::min);
     let candidates = f
         .candidates

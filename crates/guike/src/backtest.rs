@@ -5,16 +5,40 @@
 
 use guike_core::{
     Cases, Cutoff, EventLog, FitContext, FitError, Forecasts, Horizon, Labelled, Labels, Learner, Note, Progress,
-    RfmTable, Seed, TrainingSet,
+    RfmTable, Seed, Table, TrainingSet,
 };
 use guike_eval::anchors::{evaluation_anchors, training_anchors};
+use guike_eval::stacking::{StackingAnchor, StackingConfig, stack};
 use guike_eval::{Anchor, AnchorConfig, AnchorPlan};
-use guike_features::{labels, rfm};
+use guike_features::{FeatureSet, LogShape, feature_table, labels, rfm};
+use guike_learn::value::HeadsConfig;
 use rayon::prelude::*;
 
 use crate::combination;
 use crate::error::Error;
 use crate::learners;
+use crate::value::{self, Learned};
+
+/// What to prepare for learners.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View<'a> {
+    /// Summaries only.
+    Summaries,
+    /// Summaries, and every feature that the log offers at the cutoff and at all training anchors.
+    Features,
+    /// Summaries, and certain features at the cutoff, without training anchors: for a model that is fitted.
+    Named {
+        /// Names of the features and attributes.
+        names: &'a [String],
+        /// Length of the label window that the model was trained on.
+        window: Horizon,
+    },
+}
+
+/// Most labelled rows, all training anchors together: more rows make learned forecasts slower and hardly better.
+const MAX_ROWS: usize = 40_000;
+/// Most training anchors of learners that read features.
+const MAX_TRAINING: u32 = 4;
 
 /// The past as of one cutoff, and the labelled pasts before it: what a learner may see.
 #[derive(Debug)]
@@ -25,33 +49,75 @@ pub struct Known {
     pub horizon: Horizon,
     /// Summaries of all buyers.
     pub rfm: RfmTable,
+    /// One row per buyer, where features are wanted.
+    features: Option<Table>,
     /// Earlier anchors with labels, newest first.
-    training: Vec<(Cutoff, Horizon, RfmTable, Labels)>,
+    training: Vec<Trained>,
+}
+
+/// One training anchor.
+#[derive(Debug)]
+struct Trained {
+    cutoff: Cutoff,
+    horizon: Horizon,
+    rfm: RfmTable,
+    features: Option<Table>,
+    labels: Labels,
 }
 
 impl Known {
-    /// Everything known at `cutoff`.
-    pub fn at(log: &EventLog, cutoff: Cutoff, horizon: Horizon) -> Known {
-        let rfm = rfm(&log.before(cutoff), horizon.days());
-        let config = AnchorConfig { max_training: 1, ..AnchorConfig::default() };
+    /// Everything known at `cutoff`; `seed` draws customers where a shop has more than learners need.
+    ///
+    /// # Errors
+    /// [`Error::NoAnswer`] when a named feature cannot be computed from this log.
+    pub fn at(log: &EventLog, cutoff: Cutoff, horizon: Horizon, view: View<'_>, seed: Seed) -> Result<Known, Error> {
+        let past = log.before(cutoff);
+        let rfm = rfm(&past, horizon.days());
+        let config = AnchorConfig {
+            max_training: if view == View::Features { MAX_TRAINING } else { 1 },
+            ..AnchorConfig::default()
+        };
         let anchors = match log.purchase_span() {
-            Some((first, _)) if first <= cutoff.last_day() => training_anchors(first, cutoff, horizon, &config).anchors,
+            Some((first, _)) if first <= cutoff.last_day() && !matches!(view, View::Named { .. }) => {
+                training_anchors(first, cutoff, horizon, &config).anchors
+            }
             _ => Vec::new(),
         };
+        // tables that are compared hold what the earliest of them can hold
+        let set = match (view, anchors.last()) {
+            (View::Features, Some(oldest)) => {
+                Some(FeatureSet::all(&LogShape::of(&log.before(oldest.cutoff)), oldest.horizon))
+            }
+            (View::Named { names, window }, _) => {
+                // attributes are columns of the log's customers, not of the catalogue
+                let own = |n: &&String| past.attributes().is_none_or(|a| a.column(n).is_none());
+                let names: Vec<&str> = names.iter().filter(own).map(String::as_str).collect();
+                let set = FeatureSet::named(&names, &LogShape::of(&past), window);
+                Some(set.map_err(|e| Error::NoAnswer(format!("the model cannot read this log: {e}")))?)
+            }
+            _ => None,
+        };
+        let features = set.as_ref().map(|set| feature_table(&past, &rfm.customer_idx, set));
+        let most = MAX_ROWS / anchors.len().max(1);
         let training = anchors
             .iter()
             .map(|a| {
-                let past = guike_features::rfm(&log.before(a.cutoff), a.horizon.days());
-                let labels = labels(&log.after(a.cutoff, a.horizon), &past.customer_idx);
-                (a.cutoff, a.horizon, past, labels)
+                let past = log.before(a.cutoff);
+                let mut rfm = guike_features::rfm(&past, a.horizon.days());
+                if set.is_some() && rfm.len() > most {
+                    rfm = rfm.take(&drawn(&rfm.customer_idx, most, seed));
+                }
+                let labels = labels(&log.after(a.cutoff, a.horizon), &rfm.customer_idx);
+                let features = set.as_ref().map(|set| feature_table(&past, &rfm.customer_idx, set));
+                Trained { cutoff: a.cutoff, horizon: a.horizon, rfm, features, labels }
             })
             .collect();
-        Known { cutoff, horizon, rfm, training }
+        Ok(Known { cutoff, horizon, rfm, features, training })
     }
 
     /// The customers to forecast.
     pub fn cases(&self) -> Cases<'_> {
-        Cases { cutoff: self.cutoff, horizon: self.horizon, rfm: &self.rfm, features: None }
+        Cases { cutoff: self.cutoff, horizon: self.horizon, rfm: &self.rfm, features: self.features.as_ref() }
     }
 
     /// Calls `use_it` with the training set.
@@ -59,13 +125,20 @@ impl Known {
         let anchors: Vec<Labelled<'_>> = self
             .training
             .iter()
-            .map(|(cutoff, horizon, rfm, labels)| Labelled {
-                cases: Cases { cutoff: *cutoff, horizon: *horizon, rfm, features: None },
-                labels,
+            .map(|t| Labelled {
+                cases: Cases { cutoff: t.cutoff, horizon: t.horizon, rfm: &t.rfm, features: t.features.as_ref() },
+                labels: &t.labels,
             })
             .collect();
         use_it(&TrainingSet { now: self.cases(), anchors: &anchors })
     }
+}
+
+/// Rows of about `most` customers, the same customers at every anchor: those whose seeded number is small.
+fn drawn(customer_idx: &[u32], most: usize, seed: Seed) -> Vec<usize> {
+    let seed = seed.derive("rows");
+    let limit = (u64::MAX as f64 * most as f64 / customer_idx.len() as f64) as u64;
+    (0..customer_idx.len()).filter(|&i| seed.at(u64::from(customer_idx[i])).0 <= limit).collect()
 }
 
 /// One anchor of the backtest.
@@ -99,8 +172,10 @@ pub struct Backtest {
     pub plan: AnchorPlan,
     /// The anchors, newest first.
     pub anchors: Vec<BacktestAnchor>,
-    /// The candidates, in the order of the catalogue; the average last.
+    /// The candidates, in the order of the catalogue; then the average, the learners and the blend.
     pub candidates: Vec<CandidateForecasts>,
+    /// Weights of the blend, in the order of [`value::members`]; `None` where it could not be judged.
+    pub weights: Option<Vec<f64>>,
 }
 
 impl Backtest {
@@ -110,7 +185,7 @@ impl Backtest {
     }
 }
 
-/// Runs every learner at every anchor inside the history.
+/// Runs every learner at every anchor inside the history; with `heads`, those that read features too.
 ///
 /// # Errors
 /// [`Error::Interrupted`] on request. A learner that fails is not an error: its candidate says why.
@@ -119,6 +194,7 @@ pub fn backtest(
     cutoff: Cutoff,
     horizon: Horizon,
     learners: &[Box<dyn Learner>],
+    heads: Option<&HeadsConfig>,
     seed: Seed,
     progress: &dyn Progress,
 ) -> Result<Backtest, Error> {
@@ -130,12 +206,14 @@ pub fn backtest(
         .anchors
         .par_iter()
         .map(|&anchor| {
-            let known = Known::at(log, anchor.cutoff, anchor.horizon);
+            let view = if heads.is_some() { View::Features } else { View::Summaries };
+            let known = Known::at(log, anchor.cutoff, anchor.horizon, view, seed)?;
             let labels = labels(&log.after(anchor.cutoff, anchor.horizon), &known.rfm.customer_idx);
-            BacktestAnchor { anchor, known, labels }
+            Ok(BacktestAnchor { anchor, known, labels })
         })
-        .collect();
-    progress.stage("testing candidates", (anchors.len() * learners.len()) as u64);
+        .collect::<Result<_, Error>>()?;
+    let n_learned = if heads.is_some() { value::members().len() } else { 0 };
+    progress.stage("testing candidates", (anchors.len() * (learners.len() + n_learned)) as u64);
     let jobs: Vec<(usize, usize)> = (0..learners.len()).flat_map(|l| (0..anchors.len()).map(move |a| (l, a))).collect();
     let mut results: Vec<Outcome> = jobs
         .into_par_iter()
@@ -152,7 +230,80 @@ pub fn backtest(
         candidates.push(gather(learner.as_ref(), std::mem::replace(&mut results, rest)));
     }
     candidates.extend(combine(&candidates, anchors.len()));
-    Ok(Backtest { plan, anchors, candidates })
+    let mut weights = None;
+    if let Some(config) = heads {
+        let learned = learned(&anchors, config, seed, progress)?;
+        weights = learned.1;
+        candidates.extend(learned.0);
+    }
+    Ok(Backtest { plan, anchors, candidates, weights })
+}
+
+/// Forecasts of every learner that reads features, those of their blend, and the blend's weights.
+///
+/// The blend at an anchor uses weights that were found at the other anchors, so that it is judged on what it has not seen;
+/// the weights that are returned use all.
+fn learned(
+    anchors: &[BacktestAnchor],
+    config: &HeadsConfig,
+    seed: Seed,
+    progress: &dyn Progress,
+) -> Result<(Vec<CandidateForecasts>, Option<Vec<f64>>), Error> {
+    let members = value::members();
+    let at_anchors: Vec<Result<(Learned, Vec<Forecasts>), String>> = anchors
+        .par_iter()
+        .map(|a| {
+            let cx = FitContext { seed: seed.derive(value::BLEND), progress };
+            let fitted = match a.known.with_training(|t| Learned::fit(t, config, &cx)) {
+                Ok((learned, _)) => learned,
+                Err(FitError::Cancelled(_)) => return Err(Error::Interrupted),
+                Err(e) => return Ok(Err(e.to_string())),
+            };
+            let forecasts = fitted.by_member(&a.known.cases());
+            progress.advance(members.len() as u64);
+            Ok(forecasts.map(|f| (fitted, f)).map_err(|e| e.to_string()))
+        })
+        .collect::<Result<_, Error>>()?;
+    let judged: Result<Vec<(Learned, Vec<Forecasts>)>, String> = at_anchors.into_iter().collect();
+    let candidate =
+        |name, forecasts| CandidateForecasts { name, complexity: value::COMPLEXITY, forecasts, notes: Vec::new() };
+    let judged = match judged {
+        Ok(j) if !j.is_empty() => j,
+        Ok(_) => return Ok((Vec::new(), None)),
+        Err(why) => return Ok((vec![candidate(value::BLEND, Err(why))], None)),
+    };
+    let evidence: Vec<StackingAnchor<'_>> = anchors
+        .iter()
+        .zip(&judged)
+        .map(|(a, (_, forecasts))| StackingAnchor {
+            members: forecasts.iter().map(|f| f.expected_spend.as_slice()).collect(),
+            actual: &a.labels.spend,
+            weight: a.anchor.weight,
+        })
+        .collect();
+    let (start, how) = (value::starting_weights(), StackingConfig::default());
+    let mut blends = Vec::with_capacity(anchors.len());
+    for (i, (a, (fitted, _))) in anchors.iter().zip(&judged).enumerate() {
+        let mut others = evidence.clone();
+        others.remove(i);
+        let weights = stack(&others, &start, &how);
+        blends.push(fitted.blended(&a.known.cases(), &weights).map_err(|e| Error::Internal(e.to_string()))?);
+    }
+    let weights = stack(&evidence, &start, &how);
+    let mut by_member: Vec<Vec<Forecasts>> = members.iter().map(|_| Vec::with_capacity(anchors.len())).collect();
+    for (_, forecasts) in judged {
+        by_member.iter_mut().zip(forecasts).for_each(|(m, f)| m.push(f));
+    }
+    // the first member is the average, which is there already
+    let mut candidates: Vec<CandidateForecasts> =
+        members.iter().zip(by_member).skip(1).map(|(&name, f)| candidate(name, Ok(f))).collect();
+    candidates.push(candidate(value::BLEND, Ok(blends)));
+    for f in candidates.iter().filter_map(|c| c.forecasts.as_ref().ok()).flatten() {
+        if let Some(flaw) = f.flaw() {
+            return Err(Error::Internal(format!("a learner broke a promise: {flaw}")));
+        }
+    }
+    Ok((candidates, Some(weights)))
 }
 
 type Outcome = Result<(Forecasts, Vec<Note>), String>;

@@ -3,7 +3,7 @@
 //! The one idea: whatever is corrected is learned at inner anchors only, and travels with the model as a [`Calibration`],
 //! so that a saved model forecasts the same as the run that made it.
 
-use guike_core::{Cases, FitContext, Forecasts, Labels, Model, Note, Progress, Seed};
+use guike_core::{Cases, FitContext, Forecasts, Labels, Learner, Model, Note, Progress, Seed};
 use guike_eval::level::AnchorTotal;
 use guike_eval::selection::{AnchorTruth, Candidate, SelectionConfig};
 use guike_eval::{Conformal, ConformalConfig, Level, LevelConfig, Prediction, Selection, select};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::backtest::{Backtest, Known};
 use crate::combination;
 use crate::error::Error;
-use crate::learners;
+use crate::value;
 
 /// Corrections learned at inner anchors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -89,7 +89,9 @@ pub fn choose(backtest: &Backtest, seed: Seed) -> Result<Option<Selection>, Erro
         .collect();
     let mut config = SelectionConfig::default();
     config.bootstrap.seed = seed.derive("selection");
-    config.default_candidate = Some(combination::NAME.to_owned());
+    // the blend where there is one: shrunk weights rarely lose against the best single candidate of a few noisy windows
+    let default = if backtest.weights.is_some() { value::BLEND } else { combination::NAME };
+    config.default_candidate = Some(default.to_owned());
     let selection = select(&truths, &candidates, &config).map_err(|e| Error::NoAnswer(e.to_string()))?;
     Ok(Some(selection))
 }
@@ -149,18 +151,17 @@ pub struct Final {
     pub notes: Vec<Note>,
 }
 
-/// Fits the named learner on everything known at the cutoff.
+/// Fits the learner on everything known at the cutoff.
 ///
 /// # Errors
 /// [`Error::Fit`] when it cannot be learned from this log.
 pub fn fit_final(
-    name: &str,
+    learner: &dyn Learner,
     known: &Known,
     calibration: Calibration,
     seed: Seed,
     progress: &dyn Progress,
 ) -> Result<Final, Error> {
-    let learner = learners::named(name).ok_or_else(|| Error::Internal(format!("there is no learner `{name}`")))?;
     let cx = FitContext { seed: seed.derive(learner.name()), progress };
     let fitted = known.with_training(|t| learner.fit(t, &cx))?;
     Ok(Final { model: fitted.model, calibration, notes: fitted.notes })

@@ -2,9 +2,11 @@
 
 use guike_core::{Artifact, ForecastError, Inputs, Learner, Model};
 use guike_learn::baseline::{Baseline, HistoricalRate, RepeatLastWindow, RfmScore, Zero};
+use guike_learn::value::HeadsConfig;
 use serde::Serialize;
 
 use crate::combination::{self, Average, Combination};
+use crate::value::{self, Blend, BlendLearner};
 
 /// Probability models whose forecasts make up the average: those with drop-out and a spend model, both ways of fitting the
 /// spend. NBD has no drop-out and would bias the average upwards; the Erlang variants repeat their exponential ones.
@@ -55,12 +57,31 @@ pub fn named(name: &str) -> Option<Box<dyn Learner>> {
         let members = all().into_iter().filter(|l| is_member_of_average(l.name())).collect();
         return Some(Box::new(Combination { members }));
     }
+    let members = value::members();
+    if let Some(k) = members.iter().position(|&m| m == name) {
+        let weights = (0..members.len()).map(|j| f64::from(u8::from(j == k))).collect();
+        return Some(Box::new(BlendLearner { name: members[k], weights, config: HeadsConfig::default() }));
+    }
+    if name == value::BLEND {
+        return Some(blend(value::starting_weights(), HeadsConfig::default()));
+    }
     all().into_iter().find(|l| l.name() == name)
+}
+
+/// The blend with these weights.
+pub fn blend(weights: Vec<f64>, config: HeadsConfig) -> Box<dyn Learner> {
+    Box::new(BlendLearner { name: value::BLEND, weights, config })
+}
+
+/// Whether this model is learned from features.
+pub fn reads_features(name: &str) -> bool {
+    name == value::BLEND || value::members()[1..].contains(&name)
 }
 
 /// Every name that `--model` accepts besides `auto`.
 pub fn names() -> Vec<&'static str> {
-    all().iter().map(|l| l.name()).chain([combination::NAME]).collect()
+    let learned = value::members().into_iter().skip(1).chain([value::BLEND]);
+    all().iter().map(|l| l.name()).chain([combination::NAME]).chain(learned).collect()
 }
 
 /// Whether this learner's forecasts go into the average.
@@ -70,9 +91,7 @@ pub(crate) fn is_member_of_average(name: &str) -> bool {
 
 /// What to tell people about every learner.
 pub fn describe() -> Vec<LearnerInfo> {
-    let mut list: Vec<LearnerInfo> = all().iter().map(|l| info(l.as_ref())).collect();
-    list.extend(named(combination::NAME).map(|l| info(l.as_ref())));
-    list
+    names().into_iter().filter_map(named).map(|l| info(l.as_ref())).collect()
 }
 
 fn info(learner: &dyn Learner) -> LearnerInfo {
@@ -99,6 +118,16 @@ fn words(name: &str) -> (&'static str, &'static str) {
             "the plain average of BG/NBD, MBG/NBD and Pareto/NBD with both spend models",
             "Bates & Granger (1969); Clemen (1989)",
         ),
+        "boosting" => {
+            ("boosted trees on features of earlier anchors, Tweedie deviance", "Friedman (2001); Jørgensen (1987)")
+        }
+        "boosting-on-prior" => ("boosted trees that correct the average", "Friedman (2001)"),
+        "two-stage" => ("P(active) times the spend of the active, both by boosted trees", "Vanderveld et al. (2016)"),
+        "extra-trees" => ("a forest of extremely randomised trees on features", "Geurts, Ernst & Wehenkel (2006)"),
+        value::BLEND => (
+            "the weighted mean of the average and the learners, weights found out of time",
+            "Timmermann (2006); Breiman (1996)",
+        ),
         _ => ("", ""),
     }
 }
@@ -111,6 +140,9 @@ pub fn load(artifact: &Artifact) -> Result<Box<dyn Model>, ForecastError> {
     let name = artifact.card.name.as_str();
     if name == combination::NAME {
         return Ok(Box::new(Average::load(artifact, load)?));
+    }
+    if reads_features(name) {
+        return Ok(Box::new(Blend::load(artifact, load)?));
     }
     if baselines().iter().any(|l| l.name() == name) {
         return Ok(Box::new(Baseline::load(artifact)?));

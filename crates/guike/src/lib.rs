@@ -20,6 +20,7 @@ mod settings;
 mod steps;
 pub mod table;
 mod tier;
+pub mod value;
 
 pub use demo::demo;
 pub use error::{Error, ErrorKind};
@@ -31,7 +32,7 @@ pub use output::names as file_names;
 pub use run::{
     DailyTotals, Findings, Holdout, Language, RunSummary, Total, candidates, cutoff_and_horizon, find_out, run,
 };
-pub use settings::{AUTO, ForecastSettings, LevelRule, Settings, date_format};
+pub use settings::{AUTO, Budget, ForecastSettings, LevelRule, Settings, date_format};
 pub use steps::{
     CatalogueEntry, FeatureRequest, Profile, catalogue, evaluate, features_to, forecast_with, import_to, in_pool,
     profile,

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use guike_core::{Cases, Cutoff, EventLog, Forecasts, Horizon, Learner, Progress, RfmTable};
 use guike_data::{Imported, QualityReport, import, read_customers};
 use guike_eval::{Scores, Selection};
+use guike_learn::value::HeadsConfig;
 use guike_store::Staged;
 use serde::Serialize;
 
-use crate::backtest::{Backtest, Known, backtest};
+use crate::backtest::{Backtest, Known, View, backtest};
 use crate::combination;
 use crate::error::Error;
 use crate::forecast::{Final, calibrate, choose, fit_final};
@@ -16,6 +17,7 @@ use crate::learners;
 use crate::output;
 use crate::settings::{AUTO, LevelRule, Settings};
 use crate::tier::{PreviousTiers, Tiers, tier};
+use crate::value;
 
 /// Tried in this order when there is no backtest to choose by, or the chosen model cannot be fitted to everything.
 const FALLBACKS: [&str; 3] = [combination::NAME, "historical-rate", "zero"];
@@ -179,7 +181,7 @@ pub(crate) fn read(log: &Path, settings: &Settings, progress: &dyn Progress) -> 
 pub fn candidates(settings: &Settings) -> Result<Vec<Box<dyn Learner>>, Error> {
     let name = settings.forecast.model.as_str();
     let mut list = learners::all();
-    if name == AUTO || name == combination::NAME {
+    if name == AUTO || name == combination::NAME || learners::reads_features(name) {
         return Ok(list);
     }
     // baselines stay beside a named model: a report without them says little
@@ -189,6 +191,17 @@ pub fn candidates(settings: &Settings) -> Result<Vec<Box<dyn Learner>>, Error> {
         Ok(list)
     } else {
         Err(Error::Internal(format!("there is no learner `{name}`")))
+    }
+}
+
+/// How the learners that read features learn; `None` where they are not wanted.
+pub(crate) fn heads(settings: &Settings) -> Option<HeadsConfig> {
+    let name = settings.forecast.model.as_str();
+    match settings.forecast.budget.heads() {
+        // a model that was named is fitted whatever the budget
+        None if learners::reads_features(name) => Some(HeadsConfig::default()),
+        heads if name == AUTO || learners::reads_features(name) => heads,
+        _ => None,
     }
 }
 
@@ -262,12 +275,14 @@ pub fn find_out(
     enough_to_learn(&log, cutoff)?;
     let mut notes = Vec::new();
     let learners = candidates(settings)?;
-    let backtest = backtest(&log, cutoff, horizon, &learners, seed, progress)?;
+    let heads = heads(settings);
+    let backtest = backtest(&log, cutoff, horizon, &learners, heads.as_ref(), seed, progress)?;
     notes.extend(backtest.plan.notes.iter().cloned());
     let selection = choose(&backtest, seed)?;
     let (wanted, mut why) = decide(settings, selection.as_ref());
     progress.stage("forecasting", 0);
-    let known = Known::at(&log, cutoff, horizon);
+    let view = if learners::reads_features(&wanted) { View::Features } else { View::Summaries };
+    let known = Known::at(&log, cutoff, horizon, view, seed)?;
     let daily = daily_totals(&log, cutoff);
     let (chosen, fitted) = fit_or_fall_back(&wanted, &backtest, &known, settings, &mut notes, progress)?;
     if chosen != wanted {
@@ -344,7 +359,8 @@ fn fit_or_fall_back(
     for name in names {
         let at_anchors = backtest.candidate(name).and_then(|c| c.forecasts.as_deref().ok()).unwrap_or(&[]);
         let calibration = calibrate(backtest, at_anchors, level)?;
-        match fit_final(name, known, calibration, settings.forecast.seed, progress) {
+        let learner = final_learner(name, backtest, settings)?;
+        match fit_final(learner.as_ref(), known, calibration, settings.forecast.seed, progress) {
             Ok(fitted) => return Ok((name.to_owned(), fitted)),
             Err(Error::Interrupted) => return Err(Error::Interrupted),
             Err(e) => {
@@ -354,6 +370,15 @@ fn fit_or_fall_back(
         }
     }
     Err(first_error.unwrap_or_else(|| Error::Internal("no model was tried".to_owned())))
+}
+
+/// The learner of this name, the blend with the weights that the backtest found.
+fn final_learner(name: &str, backtest: &Backtest, settings: &Settings) -> Result<Box<dyn Learner>, Error> {
+    if name == value::BLEND {
+        let weights = backtest.weights.clone().unwrap_or_else(value::starting_weights);
+        return Ok(learners::blend(weights, heads(settings).unwrap_or_default()));
+    }
+    learners::named(name).ok_or_else(|| Error::Internal(format!("there is no learner `{name}`")))
 }
 
 /// Totals per day from the first purchase day to the cutoff.

@@ -6,6 +6,7 @@ use guike_core::{Day, Horizon, Seed};
 use guike_data::ImportOptions;
 use guike_data::dates::DateFormat;
 use guike_decide::TierPlan;
+use guike_learn::value::HeadsConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -40,8 +41,40 @@ pub struct ForecastSettings {
     pub model: String,
     /// Correct the total by what the backtest showed: `auto` keeps a correction only when it helps there.
     pub level: LevelRule,
+    /// How much work to spend on learning.
+    pub budget: Budget,
     /// Root of all randomness.
     pub seed: Seed,
+}
+
+/// How much work to spend on learning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Budget {
+    /// Probability models and baselines only.
+    Fast,
+    /// Learners that read features too.
+    #[default]
+    Standard,
+    /// Larger forests and smaller boosting steps.
+    Thorough,
+}
+
+impl Budget {
+    /// How the learners learn; `None` where there are none.
+    pub fn heads(self) -> Option<HeadsConfig> {
+        match self {
+            Budget::Fast => None,
+            Budget::Standard => Some(HeadsConfig::default()),
+            Budget::Thorough => Some(HeadsConfig {
+                max_rounds: 1_000,
+                learning_rate: 0.02,
+                forest_trees: 400,
+                forest_rows: 20_000,
+                ..HeadsConfig::default()
+            }),
+        }
+    }
 }
 
 /// Whether to correct the level of all forecasts.
@@ -57,7 +90,14 @@ pub enum LevelRule {
 
 impl Default for ForecastSettings {
     fn default() -> ForecastSettings {
-        ForecastSettings { horizon: None, cutoff: None, model: AUTO.to_owned(), level: LevelRule::Auto, seed: Seed(1) }
+        ForecastSettings {
+            horizon: None,
+            cutoff: None,
+            model: AUTO.to_owned(),
+            level: LevelRule::Auto,
+            budget: Budget::Standard,
+            seed: Seed(1),
+        }
     }
 }
 

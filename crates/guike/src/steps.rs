@@ -10,13 +10,14 @@ use guike_store::{OutColumn, OutData, read_artifact, read_json, write_parquet};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::backtest::{Known, backtest};
+use crate::backtest::{Known, View, backtest};
 use crate::error::Error;
 use crate::forecast::{Calibration, Final, choose};
 use crate::learners;
 use crate::output;
-use crate::run::{candidates, cutoff_and_horizon, enough_to_learn, read};
+use crate::run::{candidates, cutoff_and_horizon, enough_to_learn, heads, read};
 use crate::settings::Settings;
+use crate::value::features_of;
 
 /// Runs `job` with this many threads; results are the same at any number.
 ///
@@ -202,8 +203,9 @@ pub fn evaluate(log: &Path, settings: &Settings, progress: &dyn Progress) -> Res
     let Imported { log, .. } = read(log, settings, progress)?;
     let (cutoff, horizon) = cutoff_and_horizon(&log, settings)?;
     enough_to_learn(&log, cutoff)?;
-    let tested = backtest(&log, cutoff, horizon, &candidates(settings)?, settings.forecast.seed, progress)?;
-    choose(&tested, settings.forecast.seed)?.ok_or_else(|| Error::NoAnswer(tested.plan.notes.join("; ")))
+    let (candidates, heads, seed) = (candidates(settings)?, heads(settings), settings.forecast.seed);
+    let tested = backtest(&log, cutoff, horizon, &candidates, heads.as_ref(), seed, progress)?;
+    choose(&tested, seed)?.ok_or_else(|| Error::NoAnswer(tested.plan.notes.join("; ")))
 }
 
 /// Forecasts a log with the model of an earlier run; gives column names and rows.
@@ -227,7 +229,8 @@ pub fn forecast_with(
     settings.forecast.horizon = horizon.or(Some(model.card().horizon));
     let Imported { log, .. } = read(log, &settings, progress)?;
     let (cutoff, horizon) = cutoff_and_horizon(&log, &settings)?;
-    let known = Known::at(&log, cutoff, horizon);
+    let view = features_of(model.card()).unwrap_or(View::Summaries);
+    let known = Known::at(&log, cutoff, horizon, view, settings.forecast.seed)?;
     let forecasts = Final { model, calibration, notes: Vec::new() }.forecast(&known.cases())?;
     let ids: Vec<String> = known.rfm.customer_idx.iter().map(|&c| log.customer_ids()[c as usize].clone()).collect();
     output::with_forecast_columns(&ids, &forecasts, None, |columns| {

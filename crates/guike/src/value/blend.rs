@@ -1,0 +1,364 @@
+//! The fitted learners on top of their prior, and the weighted mean of all as a model.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use guike_core::{
+    Artifact, Cases, FitContext, FitError, Fitted, ForecastError, Forecasts, Horizon, Inputs, Labelled, Learner,
+    Matrix, Model, ModelCard, Note, Quantiles, Target, TrainingSet,
+};
+use guike_learn::value::{Heads, HeadsConfig, SpendHead, ValueRows};
+use serde_json::json;
+
+use super::rows::{Schema, as_fit_error, prior_over};
+use super::{BLEND, COMPLEXITY, members};
+use crate::backtest::View;
+use crate::combination;
+use crate::learners;
+
+/// Fewest labelled rows, all anchors together: below, a tree has nothing to split.
+const MIN_ROWS: usize = 200;
+/// Fewest labelled rows with a purchase.
+const MIN_ACTIVE: usize = 50;
+/// The card's parameter that tells the length of the label window.
+const WINDOW: &str = "window_days";
+/// A customer's prior may grow or shrink by at most this factor from the window to the horizon.
+const MAX_CARRY: f64 = 50.0;
+
+/// Prior and learners, fitted at one cutoff.
+#[derive(Debug)]
+pub struct Learned {
+    prior: Box<dyn Model>,
+    schema: Schema,
+    heads: Heads,
+    /// What puts each spend head's total on the prior's.
+    spend_level: Vec<f64>,
+    /// What puts the orders head's total on the prior's.
+    orders_level: f64,
+}
+
+impl Learned {
+    /// Fits the prior, then all learners.
+    ///
+    /// # Errors
+    /// [`FitError::TooLittle`] when there is too little to learn from beyond the prior.
+    pub fn fit(
+        train: &TrainingSet<'_>,
+        config: &HeadsConfig,
+        cx: &FitContext<'_>,
+    ) -> Result<(Learned, Vec<Note>), FitError> {
+        let Some(newest) = train.anchors.first() else {
+            return Err(too_little("a history long enough for labelled anchors", "is none".to_owned()));
+        };
+        let prior_learner = learners::named(combination::NAME).expect("the average is in the table");
+        let Fitted { model: prior, notes } = prior_learner.fit(&TrainingSet { anchors: &[], ..*train }, cx)?;
+        let window = newest.cases.horizon;
+        let tables: Vec<&guike_core::Table> = std::iter::once(train.now.features)
+            .chain(train.anchors.iter().map(|a| a.cases.features))
+            .flatten()
+            .collect();
+        if tables.len() != train.anchors.len() + 1 {
+            return Err(too_little("feature tables", "are only summaries".to_owned()));
+        }
+        let schema = Schema::of(&tables, window);
+        let rows = labelled_rows(&schema, train.anchors, prior_learner.as_ref(), cx)?;
+        let active = rows.orders.iter().filter(|&&n| n > 0.0).count();
+        if rows.orders.len() < MIN_ROWS || active < MIN_ACTIVE {
+            return Err(too_little(
+                "200 labelled cases and 50 with a purchase",
+                format!("are {} with {active}", rows.orders.len()),
+            ));
+        }
+        let heads = Heads::fit(&rows, config, cx)?;
+        let mut learned =
+            Learned { prior, schema, heads, spend_level: vec![1.0; SpendHead::ALL.len()], orders_level: 1.0 };
+        learned.put_on_level(&train.now).map_err(|e| as_fit_error(BLEND, &e))?;
+        Ok((learned, notes))
+    }
+
+    fn put_on_level(&mut self, now: &Cases<'_>) -> Result<(), ForecastError> {
+        let raw = self.raw(now)?;
+        let total = |v: &[f64]| v.iter().sum::<f64>();
+        let factor = |wanted: f64, got: f64| if got > 0.0 && wanted > 0.0 { wanted / got } else { 1.0 };
+        self.spend_level = raw.spend.iter().map(|s| factor(total(&raw.prior.expected_spend), total(s))).collect();
+        self.orders_level = factor(total(&raw.prior.expected_orders), total(&raw.orders));
+        Ok(())
+    }
+
+    fn raw(&self, cases: &Cases<'_>) -> Result<Raw, ForecastError> {
+        let at_horizon = prior_over(self.prior.as_ref(), cases, cases.horizon)?;
+        let at_window = match cases.horizon == self.schema.window {
+            true => at_horizon.clone(),
+            false => prior_over(self.prior.as_ref(), cases, self.schema.window)?,
+        };
+        let x: Matrix = self.schema.rows(cases, &at_window)?;
+        let carry = |far: f64, near: f64| if near > 0.0 { (far / near).clamp(1.0 / MAX_CARRY, MAX_CARRY) } else { 1.0 };
+        let spend = (0..SpendHead::ALL.len())
+            .map(|k| {
+                let near = self.heads.spend(k, &x, &at_window.expected_spend);
+                let ahead = at_horizon.expected_spend.iter().zip(&at_window.expected_spend);
+                near.iter().zip(ahead).map(|(v, (&far, &near))| v * carry(far, near)).collect()
+            })
+            .collect();
+        let orders = self
+            .heads
+            .orders(&x, &at_window.expected_orders)
+            .iter()
+            .zip(at_horizon.expected_orders.iter().zip(&at_window.expected_orders))
+            .map(|(v, (&far, &near))| v * carry(far, near))
+            .collect();
+        // hazards carry over like rates: 1 − (1 − p)^r with r the prior's ratio of cumulated hazards
+        let hazard = |p: f64| -(-p.clamp(1e-9, 1.0 - 1e-9)).ln_1p();
+        let active = self
+            .heads
+            .active(&x)
+            .iter()
+            .zip(at_horizon.p_active.iter().zip(&at_window.p_active))
+            .map(|(&p, (&far, &near))| -(-hazard(p) * carry(hazard(far), hazard(near))).exp_m1())
+            .collect();
+        Ok(Raw { prior: at_horizon, spend, orders, active })
+    }
+
+    /// The forecasts of the prior and of every learner, in the order of [`members`].
+    ///
+    /// # Errors
+    /// As the prior, and [`ForecastError::Schema`] for cases without the features.
+    pub fn by_member(&self, cases: &Cases<'_>) -> Result<Vec<Forecasts>, ForecastError> {
+        let raw = self.raw(cases)?;
+        let n_members = members().len();
+        Ok((0..n_members)
+            .map(|k| {
+                let mut weights = vec![0.0; n_members];
+                weights[k] = 1.0;
+                self.mix(&raw, &weights)
+            })
+            .collect())
+    }
+
+    /// The weighted mean; `weights` in the order of [`members`].
+    ///
+    /// # Errors
+    /// As [`Learned::by_member`].
+    pub fn blended(&self, cases: &Cases<'_>, weights: &[f64]) -> Result<Forecasts, ForecastError> {
+        Ok(self.mix(&self.raw(cases)?, weights))
+    }
+
+    /// The weighted mean of spend; orders by the prior's weight against all learners'; P(active) is the mean of the prior's
+    /// and the classifiers', which rank customers better together than any of them alone.
+    fn mix(&self, raw: &Raw, weights: &[f64]) -> Forecasts {
+        let prior = &raw.prior;
+        let own = weights[0].clamp(0.0, 1.0);
+        if own >= 1.0 {
+            return prior.clone();
+        }
+        let n = prior.len();
+        let learned_spend: Vec<f64> = (0..n)
+            .map(|i| {
+                let sum: f64 = weights[1..]
+                    .iter()
+                    .zip(&raw.spend)
+                    .zip(&self.spend_level)
+                    .map(|((w, s), level)| w * s[i] * level)
+                    .sum();
+                sum / (1.0 - own)
+            })
+            .collect();
+        let mean = |a: f64, b: f64| own * a + (1.0 - own) * b;
+        let expected_spend: Vec<f64> =
+            prior.expected_spend.iter().zip(&learned_spend).map(|(&p, &l)| mean(p, l)).collect();
+        let expected_orders: Vec<f64> =
+            prior.expected_orders.iter().zip(&raw.orders).map(|(&p, &l)| mean(p, l * self.orders_level)).collect();
+        let p_active: Vec<f64> = prior.p_active.iter().zip(&raw.active).map(|(&p, &l)| (p + 2.0 * l) / 3.0).collect();
+        let next_order_days = (0..n)
+            .map(|i| {
+                let faster = expected_orders[i] / prior.expected_orders[i];
+                let factor = if faster.is_finite() { faster.clamp(0.1, 10.0) } else { 1.0 };
+                prior.next_order_days[i] / factor
+            })
+            .collect();
+        let spend = self.quantiles(prior, &learned_spend, &p_active, own);
+        Forecasts { horizon: prior.horizon, expected_orders, expected_spend, p_active, next_order_days, spend }
+    }
+
+    /// Quantiles level by level: the prior's, and those of "nothing with 1 − p, else log-normal about the learned mean".
+    fn quantiles(&self, prior: &Forecasts, learned: &[f64], p_active: &[f64], own: f64) -> Quantiles {
+        let levels = prior.spend.levels.clone();
+        let mut values = Vec::with_capacity(prior.spend.values.len());
+        for (i, (&mean, &p)) in learned.iter().zip(p_active).enumerate() {
+            for (&level, &theirs) in levels.iter().zip(prior.spend.row(i)) {
+                let ours = self.heads.spend_quantile(mean, p, level);
+                values.push(own * theirs + (1.0 - own) * ours);
+            }
+        }
+        Quantiles { levels, values }
+    }
+}
+
+/// What prior and learners say about the same cases over the horizon, before levels and weights.
+#[derive(Debug)]
+struct Raw {
+    prior: Forecasts,
+    /// By spend head.
+    spend: Vec<Vec<f64>>,
+    orders: Vec<f64>,
+    active: Vec<f64>,
+}
+
+fn too_little(needs: &str, found: String) -> FitError {
+    FitError::TooLittle { learner: BLEND, needs: needs.to_owned(), found }
+}
+
+/// The rows of all anchors, each with the prior as it would have been fitted there.
+fn labelled_rows(
+    schema: &Schema,
+    anchors: &[Labelled<'_>],
+    prior: &dyn Learner,
+    cx: &FitContext<'_>,
+) -> Result<ValueRows, FitError> {
+    let mut rows = ValueRows::new(schema.kinds());
+    for anchor in anchors {
+        cx.progress.check()?;
+        let there = prior.fit(&TrainingSet { now: anchor.cases, anchors: &[] }, cx)?.model;
+        let said = prior_over(there.as_ref(), &anchor.cases, schema.window).map_err(|e| as_fit_error(BLEND, &e))?;
+        let x = schema.rows(&anchor.cases, &said).map_err(|e| as_fit_error(BLEND, &e))?;
+        rows.push(&x, anchor.labels, &anchor.cases.rfm.customer_idx, &said.expected_orders, &said.expected_spend);
+    }
+    Ok(rows)
+}
+
+/// The weighted mean of the prior and the learners as a learner; a single learner is a weight of one.
+#[derive(Debug)]
+pub struct BlendLearner {
+    /// [`BLEND`], or the name of the only member with weight.
+    pub name: &'static str,
+    /// In the order of [`members`]; not negative, with sum 1.
+    pub weights: Vec<f64>,
+    /// How the learners learn.
+    pub config: HeadsConfig,
+}
+
+impl Learner for BlendLearner {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn needs(&self) -> Inputs {
+        Inputs::Features
+    }
+
+    fn targets(&self) -> &'static [Target] {
+        &[Target::Orders, Target::Spend, Target::Active]
+    }
+
+    fn complexity(&self) -> u32 {
+        COMPLEXITY
+    }
+
+    fn fit(&self, train: &TrainingSet<'_>, cx: &FitContext<'_>) -> Result<Fitted, FitError> {
+        let (learned, notes) = Learned::fit(train, &self.config, cx)?;
+        Ok(Fitted { model: Box::new(Blend::new(self.name, Arc::new(learned), self.weights.clone(), train, cx)), notes })
+    }
+}
+
+/// The fitted blend.
+#[derive(Debug)]
+pub struct Blend {
+    card: ModelCard,
+    learned: Arc<Learned>,
+    weights: Vec<f64>,
+}
+
+impl Blend {
+    fn new(
+        name: &str,
+        learned: Arc<Learned>,
+        weights: Vec<f64>,
+        train: &TrainingSet<'_>,
+        cx: &FitContext<'_>,
+    ) -> Blend {
+        let weight = |(m, &w): (&&str, &f64)| (format!("weight of {m}"), w);
+        let mut parameters: BTreeMap<String, f64> = members().iter().zip(&weights).map(weight).collect();
+        parameters.insert(WINDOW.to_owned(), f64::from(learned.schema.window.days()));
+        let card = ModelCard {
+            name: name.to_owned(),
+            format: 1,
+            cutoff: train.now.cutoff,
+            horizon: train.now.horizon,
+            n_customers: train.now.len(),
+            seed: cx.seed,
+            features: learned.schema.features(),
+            parameters,
+            log_likelihood: None,
+        };
+        Blend { card, learned, weights }
+    }
+
+    /// Reads a blend back; `load` reads the prior.
+    ///
+    /// # Errors
+    /// [`ForecastError::Artifact`] for a body that is not a blend's.
+    pub fn load(
+        artifact: &Artifact,
+        load: impl Fn(&Artifact) -> Result<Box<dyn Model>, ForecastError>,
+    ) -> Result<Blend, ForecastError> {
+        let bad = |what: &str, e: String| ForecastError::Artifact(format!("the blend's `{what}`: {e}"));
+        let part = |name: &str| artifact.body.get(name).ok_or_else(|| bad(name, "is missing".to_owned()));
+        fn read<T: serde::de::DeserializeOwned>(v: &serde_json::Value) -> Result<T, String> {
+            T::deserialize(v).map_err(|e| e.to_string())
+        }
+        let prior: Artifact = read(part("prior")?).map_err(|e| bad("prior", e))?;
+        let weights: Vec<f64> = read(part("weights")?).map_err(|e| bad("weights", e))?;
+        let spend_level: Vec<f64> = read(part("spend_level")?).map_err(|e| bad("spend_level", e))?;
+        if weights.len() != members().len() || spend_level.len() != SpendHead::ALL.len() {
+            return Err(bad(
+                "weights",
+                format!("there are {}, and this version has {} members", weights.len(), members().len()),
+            ));
+        }
+        let learned = Learned {
+            prior: load(&prior)?,
+            schema: read(part("schema")?).map_err(|e| bad("schema", e))?,
+            heads: Heads::load(part("heads")?).map_err(|e| bad("heads", e))?,
+            spend_level,
+            orders_level: read(part("orders_level")?).map_err(|e| bad("orders_level", e))?,
+        };
+        Ok(Blend { card: artifact.card.clone(), learned: Arc::new(learned), weights })
+    }
+}
+
+impl Model for Blend {
+    fn card(&self) -> &ModelCard {
+        &self.card
+    }
+
+    fn forecast(&self, cases: &Cases<'_>) -> Result<Forecasts, ForecastError> {
+        self.learned.blended(cases, &self.weights)
+    }
+
+    fn save(&self) -> Artifact {
+        let l = &self.learned;
+        let body = json!({
+            "weights": self.weights,
+            "prior": l.prior.save(),
+            "schema": l.schema,
+            "spend_level": l.spend_level,
+            "orders_level": l.orders_level,
+            "heads": l.heads.save(),
+        });
+        Artifact { card: self.card.clone(), body }
+    }
+}
+
+/// The features that a model reads and the window they were made for; `None` for a model that reads summaries.
+pub fn features_of(card: &ModelCard) -> Option<View<'_>> {
+    let window = Horizon::from_days(*card.parameters.get(WINDOW)? as u32)?;
+    (!card.features.is_empty()).then_some(View::Named { names: &card.features, window })
+}
+
+/// The weights of a blend in words, largest first.
+pub(crate) fn weights_in_words(weights: &[f64]) -> String {
+    let mut named: Vec<(&str, f64)> =
+        members().into_iter().zip(weights.iter().copied()).filter(|m| m.1 >= 0.005).collect();
+    named.sort_by(|a, b| b.1.total_cmp(&a.1));
+    named.iter().map(|(m, w)| format!("{m} {:.0} %", 100.0 * w)).collect::<Vec<_>>().join(", ")
+}

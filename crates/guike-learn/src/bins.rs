@@ -135,7 +135,10 @@ impl Bins {
     /// # Panics
     /// When `max_bins` is not in 2 ..= 255 or `kinds` has another length than the columns.
     pub fn fit(x: &Matrix, kinds: &[ColumnKind], max_bins: usize, seed: Seed) -> Bins {
-        assert!((2..=MAX_BINS).contains(&max_bins) && kinds.len() == x.n_columns(), "2 to 255 bins, one kind per column");
+        assert!(
+            (2..=MAX_BINS).contains(&max_bins) && kinds.len() == x.n_columns(),
+            "2 to 255 bins, one kind per column"
+        );
         let sample = (x.n_rows() > SAMPLE).then(|| sample_rows(x.n_rows(), SAMPLE, seed.derive("bins")));
         let columns = (0..x.n_columns())
             .into_par_iter()

@@ -172,7 +172,12 @@ impl GradientBoosting {
     ///
     /// # Errors
     /// [`FitError`] for settings or labels out of range, no rows, or a request to stop.
-    pub fn fit_with(&self, examples: &Examples<'_>, extra: Extra<'_>, cx: &FitContext<'_>) -> Result<Boosted, FitError> {
+    pub fn fit_with(
+        &self,
+        examples: &Examples<'_>,
+        extra: Extra<'_>,
+        cx: &FitContext<'_>,
+    ) -> Result<Boosted, FitError> {
         self.validate()?;
         let objective = self.objective_for(examples.task)?;
         check_labels(objective, examples)?;
@@ -190,7 +195,11 @@ fn check_labels(objective: Objective, examples: &Examples<'_>) -> Result<(), Fit
     let n = examples.x.n_rows();
     assert!(examples.y.len() == n && examples.weight.is_none_or(|w| w.len() == n), "one label and weight per row");
     if n == 0 {
-        return Err(FitError::TooLittle { learner: NAME, needs: "labelled rows".to_owned(), found: "are none".to_owned() });
+        return Err(FitError::TooLittle {
+            learner: NAME,
+            needs: "labelled rows".to_owned(),
+            found: "are none".to_owned(),
+        });
     }
     // beyond this the square of a label is no number
     if let Some(&y) = examples.y.iter().find(|y| !(y.abs() <= 1e150)) {
@@ -305,7 +314,8 @@ impl<'a> Booster<'a> {
         let s = self.settings;
         let width = self.bins.columns.len();
         // a column of one bin can never be asked about
-        let useful: Vec<usize> = (0..width).filter(|&j| self.bins.columns[j].len() > 1 || self.has_missing(j)).collect();
+        let useful: Vec<usize> =
+            (0..width).filter(|&j| self.bins.columns[j].len() > 1 || self.has_missing(j)).collect();
         let seed = cx.seed.derive("boosting");
         let mut best = (self.loss_aside(), 0);
         let mut losses = Vec::new();
@@ -401,7 +411,11 @@ impl<'a> Booster<'a> {
                 }
                 _ => {
                     let (g, h) = rows.iter().map(|&i| derivatives(i)).fold((0.0, 0.0), |a, d| (a.0 + d.0, a.1 + d.1));
-                    if h + self.settings.l2 > 0.0 { (-g / (h + self.settings.l2)).clamp(bounds.0, bounds.1) } else { 0.0 }
+                    if h + self.settings.l2 > 0.0 {
+                        (-g / (h + self.settings.l2)).clamp(bounds.0, bounds.1)
+                    } else {
+                        0.0
+                    }
                 }
             };
             values[*node] = self.settings.learning_rate * if value.is_finite() { value } else { 0.0 };

@@ -12,21 +12,14 @@
 pub mod baseline;
 pub mod bins;
 pub mod boosting;
-pub mod dbscan;
 pub mod forest;
 pub mod hierarchical;
 pub mod jenks;
 pub mod kmeans;
-mod linalg;
-pub mod linear;
-pub mod mixture;
 pub mod neighbours;
 mod points;
-pub mod prepare;
-pub mod probability;
 pub mod scaler;
 pub mod silhouette;
-pub mod svm;
 pub mod tabular;
 pub mod value;
 

@@ -121,7 +121,8 @@ impl ValueRows {
         let n = x.n_rows();
         assert!(
             x.n_columns() == self.kinds.len()
-                && [labels.orders.len(), labels.spend.len(), customer.len(), prior_orders.len(), prior_spend.len()] == [n; 5],
+                && [labels.orders.len(), labels.spend.len(), customer.len(), prior_orders.len(), prior_spend.len()]
+                    == [n; 5],
             "labelled rows have one label and one prior each"
         );
         for (j, column) in self.columns.iter_mut().enumerate() {
@@ -185,7 +186,14 @@ impl Heads {
         let orders_offset = offsets(&rows.prior_orders);
         let tweedie = |power| Objective::Tweedie { power };
         let jobs = [
-            Job { name: "boosting", objective: tweedie(1.5), y: &rows.spend, offset: None, rows: None, task: Task::Regression },
+            Job {
+                name: "boosting",
+                objective: tweedie(1.5),
+                y: &rows.spend,
+                offset: None,
+                rows: None,
+                task: Task::Regression,
+            },
             Job {
                 name: "boosting-on-prior",
                 objective: tweedie(1.5),
@@ -242,8 +250,12 @@ impl Heads {
 
     fn measure_spread(&self, x: &Matrix, rows: &ValueRows, paying: &[usize]) -> f64 {
         let expected = self.given_active.predict(&x.select_rows(paying));
-        let logs: Vec<f64> =
-            paying.iter().zip(&expected).map(|(&i, e)| (rows.spend[i] / e.max(1e-9)).ln()).filter(|l| l.is_finite()).collect();
+        let logs: Vec<f64> = paying
+            .iter()
+            .zip(&expected)
+            .map(|(&i, e)| (rows.spend[i] / e.max(1e-9)).ln())
+            .filter(|l| l.is_finite())
+            .collect();
         let n = logs.len().max(2) as f64;
         let mean = logs.iter().sum::<f64>() / n;
         (logs.iter().map(|l| (l - mean) * (l - mean)).sum::<f64>() / (n - 1.0)).sqrt().clamp(0.05, 3.0)
@@ -456,8 +468,10 @@ mod tests {
         let mut rng = Seed(3).rng();
         let x: Vec<f64> = (0..n).map(|_| rng.random()).collect();
         let noise: Vec<f64> = (0..n).map(|_| rng.random()).collect();
-        let spend: Vec<f64> =
-            x.iter().map(|&v| if rng.random::<f64>() < 0.2 + 0.6 * v { 20.0 + 100.0 * v * rng.random::<f64>() } else { 0.0 }).collect();
+        let spend: Vec<f64> = x
+            .iter()
+            .map(|&v| if rng.random::<f64>() < 0.2 + 0.6 * v { 20.0 + 100.0 * v * rng.random::<f64>() } else { 0.0 })
+            .collect();
         let labels = Labels { orders: spend.iter().map(|s| f64::from(u8::from(*s > 0.0))).collect(), spend };
         let matrix = Matrix::from_columns(n, &[x, noise]);
         let mut rows = ValueRows::new(vec![ColumnKind::Number; 2]);

@@ -70,7 +70,11 @@ pub fn train(
 pub fn simulate_customers(n: usize, label: Label, seed: Seed) -> Result<Table, Error> {
     match guike_sim::CustomersTable::simulate(n, label, seed) {
         Ok(simulated) => Ok(simulated.table),
-        Err(e) => Err(Error::Config { what: format!("--{}", e.name), value: e.value.to_string(), rule: format!("it must be {}", e.rule) }),
+        Err(e) => Err(Error::Config {
+            what: format!("--{}", e.name),
+            value: e.value.to_string(),
+            rule: format!("it must be {}", e.rule),
+        }),
     }
 }
 

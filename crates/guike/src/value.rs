@@ -17,7 +17,6 @@
 mod blend;
 mod rows;
 
-pub(crate) use blend::weights_in_words;
 pub use blend::{Blend, BlendLearner, Learned, features_of};
 
 use guike_learn::value::SpendHead;

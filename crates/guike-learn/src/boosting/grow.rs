@@ -365,8 +365,7 @@ impl Grower<'_> {
                 .each_cut(n, |gain, bin, missing_left, _| gains[2 * bin + usize::from(missing_left)] += gain.max(0.0));
         }
         let (at, &gain) = gains.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0)))?;
-        (gain > self.limits.min_gain)
-            .then(|| number_candidate(column, borders, at / 2, at % 2 == 1, gain, (0.0, 0.0)))
+        (gain > self.limits.min_gain).then(|| number_candidate(column, borders, at / 2, at % 2 == 1, gain, (0.0, 0.0)))
     }
 }
 

@@ -354,11 +354,3 @@ pub fn features_of(card: &ModelCard) -> Option<View<'_>> {
     let window = Horizon::from_days(*card.parameters.get(WINDOW)? as u32)?;
     (!card.features.is_empty()).then_some(View::Named { names: &card.features, window })
 }
-
-/// The weights of a blend in words, largest first.
-pub(crate) fn weights_in_words(weights: &[f64]) -> String {
-    let mut named: Vec<(&str, f64)> =
-        members().into_iter().zip(weights.iter().copied()).filter(|m| m.1 >= 0.005).collect();
-    named.sort_by(|a, b| b.1.total_cmp(&a.1));
-    named.iter().map(|(m, w)| format!("{m} {:.0} %", 100.0 * w)).collect::<Vec<_>>().join(", ")
-}

@@ -1,1 +1,0 @@
-//! Density-based clustering.

@@ -1,1 +1,0 @@
-//! Linear models: least squares, generalised linear models and logistic regression.

@@ -1,1 +1,0 @@
-//! Preparation of table columns: fitted, saved and applied alike.

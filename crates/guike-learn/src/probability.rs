@@ -1,1 +1,0 @@
-//! Calibration of scores into probabilities.

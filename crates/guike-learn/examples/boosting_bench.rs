@@ -3,6 +3,8 @@
 //! `boosting_bench TRAIN TEST COLUMNS [ROUNDS]`: each file holds little-endian `f64`s, column after column, the 0/1 label
 //! last. Prints seconds and the AUC on the test rows.
 
+#![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a measuring tool, not the library")]
+
 use std::error::Error;
 use std::io::Write;
 use std::time::Instant;

@@ -202,7 +202,7 @@ fn check_labels(objective: Objective, examples: &Examples<'_>) -> Result<(), Fit
         });
     }
     // beyond this the square of a label is no number
-    if let Some(&y) = examples.y.iter().find(|y| !(y.abs() <= 1e150)) {
+    if let Some(&y) = examples.y.iter().find(|y| y.is_nan() || y.abs() > 1e150) {
         return Err(invalid("label", y, "labels are numbers of at most 1e150 in size"));
     }
     if let Some(&w) = examples.weight.and_then(|w| w.iter().find(|w| !(w.is_finite() && **w >= 0.0))) {

@@ -228,7 +228,7 @@ impl Heads {
                 task: Task::Classification { classes: 2 },
             },
         ];
-        let aside = |customer: u32| cx.seed.derive("aside").at(u64::from(customer)).0 % 4 == 0;
+        let aside = |customer: u32| cx.seed.derive("aside").at(u64::from(customer)).0.is_multiple_of(4);
         let aside: Vec<bool> = rows.customer.iter().map(|&c| aside(c)).collect();
         let fits: Vec<Result<Boosted, FitError>> =
             jobs.par_iter().map(|job| boost(job, &x, &rows.kinds, &aside, config, cx)).collect();

@@ -435,10 +435,11 @@ impl<'a> Search<'a> {
             if let Some((gain, values)) = self.gain(sums, self.limits.l2) {
                 cut(gain, bin, false, values);
             }
-            if any_missing && bin + 1 < n_bins {
-                if let Some((gain, values)) = self.gain(sums.plus(self.missing), self.limits.l2) {
-                    cut(gain, bin, true, values);
-                }
+            if any_missing
+                && bin + 1 < n_bins
+                && let Some((gain, values)) = self.gain(sums.plus(self.missing), self.limits.l2)
+            {
+                cut(gain, bin, true, values);
             }
         }
     }
@@ -458,10 +459,10 @@ impl<'a> Search<'a> {
             for k in 0..order.len().saturating_sub(1).min(MAX_SORTED_CATEGORIES) {
                 let (_, _, sums) = order[if from_end { order.len() - 1 - k } else { k }];
                 left = left.plus(sums);
-                if let Some((gain, values)) = self.gain(left, l2) {
-                    if top.is_none_or(|t| gain > t.0) {
-                        top = Some((gain, k + 1, from_end, values));
-                    }
+                if let Some((gain, values)) = self.gain(left, l2)
+                    && top.is_none_or(|t| gain > t.0)
+                {
+                    top = Some((gain, k + 1, from_end, values));
                 }
             }
         }

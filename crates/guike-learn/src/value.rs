@@ -228,8 +228,13 @@ impl Heads {
                 task: Task::Classification { classes: 2 },
             },
         ];
-        let aside = |customer: u32| cx.seed.derive("aside").at(u64::from(customer)).0.is_multiple_of(4);
-        let aside: Vec<bool> = rows.customer.iter().map(|&c| aside(c)).collect();
+        // by rank among the customers here: an index would change with customers who come after the cutoff
+        let mut known = rows.customer.clone();
+        known.sort_unstable();
+        known.dedup();
+        let seed = cx.seed.derive("aside");
+        let rank = |customer: &u32| known.binary_search(customer).expect("every customer is known") as u64;
+        let aside: Vec<bool> = rows.customer.iter().map(|c| seed.at(rank(c)).0.is_multiple_of(4)).collect();
         let fits: Vec<Result<Boosted, FitError>> =
             jobs.par_iter().map(|job| boost(job, &x, &rows.kinds, &aside, config, cx)).collect();
         let mut boosted = Vec::with_capacity(fits.len());

@@ -99,13 +99,14 @@ impl Known {
         };
         let features = set.as_ref().map(|set| feature_table(&past, &rfm.customer_idx, set));
         let most = MAX_ROWS / anchors.len().max(1);
+        let buyers = rfm.customer_idx.clone();
         let training = anchors
             .iter()
             .map(|a| {
                 let past = log.before(a.cutoff);
                 let mut rfm = guike_features::rfm(&past, a.horizon.days());
                 if set.is_some() && rfm.len() > most {
-                    rfm = rfm.take(&drawn(&rfm.customer_idx, most, seed));
+                    rfm = rfm.take(&drawn(&rfm.customer_idx, &buyers, most, seed));
                 }
                 let labels = labels(&log.after(a.cutoff, a.horizon), &rfm.customer_idx);
                 let features = set.as_ref().map(|set| feature_table(&past, &rfm.customer_idx, set));
@@ -134,11 +135,13 @@ impl Known {
     }
 }
 
-/// Rows of about `most` customers, the same customers at every anchor: those whose seeded number is small.
-fn drawn(customer_idx: &[u32], most: usize, seed: Seed) -> Vec<usize> {
+/// Rows of about `most` customers, the same customers at every anchor: those whose rank among all `buyers` has a small
+/// seeded number. An index in the log would change with customers who come after the cutoff.
+fn drawn(customer_idx: &[u32], buyers: &[u32], most: usize, seed: Seed) -> Vec<usize> {
     let seed = seed.derive("rows");
     let limit = (u64::MAX as f64 * most as f64 / customer_idx.len() as f64) as u64;
-    (0..customer_idx.len()).filter(|&i| seed.at(u64::from(customer_idx[i])).0 <= limit).collect()
+    let rank = |c: u32| buyers.partition_point(|&b| b < c) as u64;
+    (0..customer_idx.len()).filter(|&i| seed.at(rank(customer_idx[i])).0 <= limit).collect()
 }
 
 /// One anchor of the backtest.

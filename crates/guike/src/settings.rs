@@ -52,9 +52,9 @@ pub struct ForecastSettings {
 #[serde(rename_all = "snake_case")]
 pub enum Budget {
     /// Probability models and baselines only.
-    Fast,
-    /// Learners that read features too.
     #[default]
+    Fast,
+    /// Learners that read features too, and their blend with the probability models.
     Standard,
     /// Larger forests and smaller boosting steps.
     Thorough,
@@ -95,7 +95,7 @@ impl Default for ForecastSettings {
             cutoff: None,
             model: AUTO.to_owned(),
             level: LevelRule::Auto,
-            budget: Budget::Standard,
+            budget: Budget::Fast,
             seed: Seed(1),
         }
     }

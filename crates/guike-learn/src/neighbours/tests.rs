@@ -1,3 +1,5 @@
+//! Neighbours against brute force and scikit-learn.
+
 use guike_core::{FitContext, FitError, Matrix, Quiet, Seed};
 
 use super::{KNearestNeighbours, NeighboursModel, Vote};

@@ -51,14 +51,14 @@ fn what_happens_after_the_cutoff_changes_no_forecast() {
     let log = sample(tmp.path());
     let whole = import(&log, &ImportOptions::default(), &Quiet).expect("read").log;
     let short = tmp.path().join("short.csv");
-    let mut text = String::from("customer_id,date,dollar_value\n");
+    let mut text = String::from("customer_id,date,number_of_cds,dollar_value\n");
     for c in 0..whole.n_customers() {
         let e = whole.customer(c);
         for row in 0..e.len() {
             let day = Day(e.day(row));
             if day <= "1997-09-30".parse().expect("a day") {
                 let amount = guike_core::Money(e.amount[row]).units();
-                text += &format!("{},{day},{amount}\n", whole.customer_ids()[c]);
+                text += &format!("{},{day},{},{amount}\n", whole.customer_ids()[c], e.quantity[row]);
             }
         }
     }

@@ -226,6 +226,9 @@ pub(crate) struct ForecastFlags {
     /// `auto`, or one model's name (see `guike models`).
     #[arg(long)]
     pub(crate) model: Option<String>,
+    /// How much to try: probability models only, learners on features too (the default), or larger ones.
+    #[arg(long, value_enum)]
+    pub(crate) budget: Option<Budget>,
     /// Number of tiers, 2–10.
     #[arg(long, value_name = "N")]
     pub(crate) tiers: Option<usize>,
@@ -234,6 +237,23 @@ pub(crate) struct ForecastFlags {
     pub(crate) seed: Option<u64>,
     #[command(flatten)]
     pub(crate) threads: Threads,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Budget {
+    Fast,
+    Standard,
+    Thorough,
+}
+
+impl From<Budget> for guike::Budget {
+    fn from(budget: Budget) -> guike::Budget {
+        match budget {
+            Budget::Fast => guike::Budget::Fast,
+            Budget::Standard => guike::Budget::Standard,
+            Budget::Thorough => guike::Budget::Thorough,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Default, ClapArgs)]

@@ -141,6 +141,9 @@ fn settings(data: &DataFlags, forecast: Option<&ForecastFlags>) -> Result<Settin
         to.horizon = f.horizon.or(to.horizon);
         to.cutoff = f.cutoff.or(to.cutoff);
         to.seed = f.seed.map_or(to.seed, guike_core::Seed);
+        if let Some(budget) = f.budget {
+            to.budget = budget.into();
+        }
         if let Some(model) = &f.model {
             to.model.clone_from(model);
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::args::{Language, Output, Threads};
+use crate::args::{Budget, Language, Output, Threads};
 
 /// `guike train`.
 #[derive(Debug, Args)]
@@ -139,13 +139,6 @@ pub(crate) enum Simulate {
 pub(crate) enum Task {
     Regression,
     Classification,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum Budget {
-    Fast,
-    Standard,
-    Thorough,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

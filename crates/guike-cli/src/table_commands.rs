@@ -1,6 +1,6 @@
 //! The commands on tables: flags to settings, one call of the façade, and what to print.
 
-use guike::table::{Budget, Label, Predictions, ScalingChoice, TableSettings, TaskChoice, TrainSummary};
+use guike::table::{Label, Predictions, ScalingChoice, TableSettings, TaskChoice, TrainSummary};
 use guike::{Error, Language};
 use guike_core::Seed;
 use serde_json::{Value, json};
@@ -89,11 +89,7 @@ fn settings(flags: &Train) -> Result<TableSettings, Error> {
         test: learn.test,
         cost_fp: learn.cost_fp,
         cost_fn: learn.cost_fn,
-        budget: match learn.budget {
-            args::Budget::Fast => Budget::Fast,
-            args::Budget::Standard => Budget::Standard,
-            args::Budget::Thorough => Budget::Thorough,
-        },
+        budget: learn.budget.into(),
         seed: Seed(learn.seed),
         drop: learn.drop.clone(),
         keep: learn.keep.clone(),

@@ -47,16 +47,17 @@ pub struct ForecastSettings {
     pub seed: Seed,
 }
 
-/// How much work to spend on learning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// How much work to spend on learning, from order logs and from tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Budget {
-    /// Probability models and baselines only.
-    #[default]
+    /// On logs probability models and baselines only; on tables boosting only.
     Fast,
-    /// Learners that read features too, and their blend with the probability models.
+    /// On logs learners that read features too, blended with the probability models; on tables every learner that is not
+    /// there for comparison only.
+    #[default]
     Standard,
-    /// Larger forests and smaller boosting steps.
+    /// The same with larger ensembles and smaller steps.
     Thorough,
 }
 
@@ -95,7 +96,7 @@ impl Default for ForecastSettings {
             cutoff: None,
             model: AUTO.to_owned(),
             level: LevelRule::Auto,
-            budget: Budget::Fast,
+            budget: Budget::default(),
             seed: Seed(1),
         }
     }

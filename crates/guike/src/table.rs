@@ -39,7 +39,7 @@ pub use guike_sim::Label;
 pub use output::{CandidateLine, TrainSummary, names as file_names};
 pub use predict::{Predictions, predict};
 pub use rows::table_cells;
-pub use settings::{Budget, ScalingChoice, TableSettings, TaskChoice};
+pub use settings::{ScalingChoice, TableSettings, TaskChoice};
 pub use target::Outcome;
 
 /// Learns to predict a column of the table at `table` and writes model, figures, predictions and page into the folder `out`,

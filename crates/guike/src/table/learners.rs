@@ -7,7 +7,8 @@ use guike_learn::neighbours::{KNearestNeighbours, NeighboursModel};
 use guike_learn::{TabularLearner, TabularModel, Task, Wants};
 use serde_json::Value;
 
-use super::settings::{Budget, TableSettings};
+use super::settings::TableSettings;
+use crate::settings::Budget;
 
 /// A learner on tables.
 pub struct Entry {

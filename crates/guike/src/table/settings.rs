@@ -5,7 +5,7 @@ use guike_data::ReadOptions;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::settings::AUTO;
+use crate::settings::{AUTO, Budget};
 
 use super::learners;
 
@@ -55,19 +55,6 @@ pub enum TaskChoice {
     Regression,
     /// One of two or more classes.
     Classification,
-}
-
-/// How much to try.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Budget {
-    /// Linear models and boosting, small ensembles.
-    Fast,
-    /// Every learner.
-    #[default]
-    Standard,
-    /// Every learner, larger ensembles.
-    Thorough,
 }
 
 /// How numbers are put on one scale.

@@ -6,6 +6,7 @@ use guike_decide::RfmGroup;
 use crate::combination;
 use crate::learners;
 use crate::report::view::Bilingual;
+use crate::value;
 
 /// A reason why rows were dropped.
 pub(super) fn reason(r: Reason) -> Bilingual {
@@ -137,6 +138,11 @@ pub(super) fn model(name: &str) -> Bilingual {
         "historical-rate" => Some(("historical rate", "历史平均速率")),
         "rfm-score" => Some(("RFM score", "RFM 评分")),
         n if n == combination::NAME => Some(("average of models", "模型平均")),
+        n if n == value::BLEND => Some(("blend of models and learners", "模型与学习器的加权平均")),
+        "boosting" => Some(("boosted trees", "提升树")),
+        "boosting-on-prior" => Some(("boosted trees that correct the average", "修正模型平均的提升树")),
+        "two-stage" => Some(("chance of buying × spend of buyers", "购买概率 × 购买者消费")),
+        "extra-trees" => Some(("extremely randomised trees", "极端随机树")),
         _ => None,
     };
     if let Some((en, zh)) = plain {
@@ -173,6 +179,11 @@ pub(super) fn idea(name: &str) -> Bilingual {
         "bg-cnbd-k" => "同 BG/NBD，购买间隔更有规律",
         "mbg-cnbd-k" => "同 MBG/NBD，购买间隔更有规律",
         combination::NAME => "BG/NBD、MBG/NBD、Pareto/NBD 与两种金额模型的简单平均",
+        value::BLEND => "模型平均与各学习器的加权平均，权重由更早截止日的表现得出",
+        "boosting" => "在更早截止日的特征上学习的提升树，Tweedie 偏差",
+        "boosting-on-prior" => "只学习对模型平均的修正的提升树",
+        "two-stage" => "购买概率乘以购买者的消费，两者都由提升树学习",
+        "extra-trees" => "在特征上生长的极端随机树",
         _ => "",
     };
     Bilingual::new(en, zh)

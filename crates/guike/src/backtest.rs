@@ -17,7 +17,7 @@ use rayon::prelude::*;
 use crate::combination;
 use crate::error::Error;
 use crate::learners;
-use crate::value::{self, Learned};
+use crate::value::{self, Learned, Said};
 
 /// What to prepare for learners.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -253,21 +253,21 @@ fn learned(
     progress: &dyn Progress,
 ) -> Result<(Vec<CandidateForecasts>, Option<Vec<f64>>), Error> {
     let members = value::members();
-    let at_anchors: Vec<Result<(Learned, Vec<Forecasts>), String>> = anchors
+    let at_anchors: Vec<Result<(Learned, Said, Vec<Forecasts>), String>> = anchors
         .par_iter()
         .map(|a| {
             let cx = FitContext { seed: seed.derive(value::BLEND), progress };
-            let fitted = match a.known.with_training(|t| Learned::fit(t, config, &cx)) {
-                Ok((learned, _)) => learned,
+            let (fitted, said) = match a.known.with_training(|t| Learned::fit(t, config, &cx)) {
+                Ok((learned, said, _)) => (learned, said),
                 Err(FitError::Cancelled(_)) => return Err(Error::Interrupted),
                 Err(e) => return Ok(Err(e.to_string())),
             };
-            let forecasts = fitted.by_member(&a.known.cases());
+            let forecasts = fitted.by_member(&said);
             progress.advance(members.len() as u64);
-            Ok(forecasts.map(|f| (fitted, f)).map_err(|e| e.to_string()))
+            Ok(Ok((fitted, said, forecasts)))
         })
         .collect::<Result<_, Error>>()?;
-    let judged: Result<Vec<(Learned, Vec<Forecasts>)>, String> = at_anchors.into_iter().collect();
+    let judged: Result<Vec<(Learned, Said, Vec<Forecasts>)>, String> = at_anchors.into_iter().collect();
     let candidate =
         |name, forecasts| CandidateForecasts { name, complexity: value::COMPLEXITY, forecasts, notes: Vec::new() };
     let judged = match judged {
@@ -278,7 +278,7 @@ fn learned(
     let evidence: Vec<StackingAnchor<'_>> = anchors
         .iter()
         .zip(&judged)
-        .map(|(a, (_, forecasts))| StackingAnchor {
+        .map(|(a, (_, _, forecasts))| StackingAnchor {
             members: forecasts.iter().map(|f| f.expected_spend.as_slice()).collect(),
             actual: &a.labels.spend,
             weight: a.anchor.weight,
@@ -286,15 +286,14 @@ fn learned(
         .collect();
     let (start, how) = (value::starting_weights(), StackingConfig::default());
     let mut blends = Vec::with_capacity(anchors.len());
-    for (i, (a, (fitted, _))) in anchors.iter().zip(&judged).enumerate() {
+    for (i, (fitted, said, _)) in judged.iter().enumerate() {
         let mut others = evidence.clone();
         others.remove(i);
-        let weights = stack(&others, &start, &how);
-        blends.push(fitted.blended(&a.known.cases(), &weights).map_err(|e| Error::Internal(e.to_string()))?);
+        blends.push(fitted.blended(said, &stack(&others, &start, &how)));
     }
     let weights = stack(&evidence, &start, &how);
     let mut by_member: Vec<Vec<Forecasts>> = members.iter().map(|_| Vec::with_capacity(anchors.len())).collect();
-    for (_, forecasts) in judged {
+    for (_, _, forecasts) in judged {
         by_member.iter_mut().zip(forecasts).for_each(|(m, f)| m.push(f));
     }
     // the first member is the average, which is there already

@@ -17,7 +17,7 @@
 mod blend;
 mod rows;
 
-pub use blend::{Blend, BlendLearner, Learned, features_of};
+pub use blend::{Blend, BlendLearner, Learned, Said, features_of};
 
 use guike_learn::value::SpendHead;
 

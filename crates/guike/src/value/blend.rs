@@ -8,6 +8,7 @@ use guike_core::{
     Matrix, Model, ModelCard, Note, Quantiles, Target, TrainingSet,
 };
 use guike_learn::value::{Heads, HeadsConfig, SpendHead, ValueRows};
+use rayon::prelude::*;
 use serde_json::json;
 
 use super::rows::{Schema, as_fit_error, prior_over};
@@ -38,7 +39,7 @@ pub struct Learned {
 }
 
 impl Learned {
-    /// Fits the prior, then all learners.
+    /// Fits the prior, then all learners; and what they say about the cases of now, which setting the level needed.
     ///
     /// # Errors
     /// [`FitError::TooLittle`] when there is too little to learn from beyond the prior.
@@ -46,7 +47,7 @@ impl Learned {
         train: &TrainingSet<'_>,
         config: &HeadsConfig,
         cx: &FitContext<'_>,
-    ) -> Result<(Learned, Vec<Note>), FitError> {
+    ) -> Result<(Learned, Said, Vec<Note>), FitError> {
         let Some(newest) = train.anchors.first() else {
             return Err(too_little("a history long enough for labelled anchors", "is none".to_owned()));
         };
@@ -72,20 +73,23 @@ impl Learned {
         let heads = Heads::fit(&rows, config, cx)?;
         let mut learned =
             Learned { prior, schema, heads, spend_level: vec![1.0; SpendHead::ALL.len()], orders_level: 1.0 };
-        learned.put_on_level(&train.now).map_err(|e| as_fit_error(BLEND, &e))?;
-        Ok((learned, notes))
+        let said = learned.say(&train.now).map_err(|e| as_fit_error(BLEND, &e))?;
+        learned.put_on_level(&said);
+        Ok((learned, said, notes))
     }
 
-    fn put_on_level(&mut self, now: &Cases<'_>) -> Result<(), ForecastError> {
-        let raw = self.raw(now)?;
+    fn put_on_level(&mut self, said: &Said) {
         let total = |v: &[f64]| v.iter().sum::<f64>();
         let factor = |wanted: f64, got: f64| if got > 0.0 && wanted > 0.0 { wanted / got } else { 1.0 };
-        self.spend_level = raw.spend.iter().map(|s| factor(total(&raw.prior.expected_spend), total(s))).collect();
-        self.orders_level = factor(total(&raw.prior.expected_orders), total(&raw.orders));
-        Ok(())
+        self.spend_level = said.spend.iter().map(|s| factor(total(&said.prior.expected_spend), total(s))).collect();
+        self.orders_level = factor(total(&said.prior.expected_orders), total(&said.orders));
     }
 
-    fn raw(&self, cases: &Cases<'_>) -> Result<Raw, ForecastError> {
+    /// What prior and learners say about these cases.
+    ///
+    /// # Errors
+    /// As the prior, and [`ForecastError::Schema`] for cases without the features.
+    pub fn say(&self, cases: &Cases<'_>) -> Result<Said, ForecastError> {
         let at_horizon = prior_over(self.prior.as_ref(), cases, cases.horizon)?;
         let at_window = match cases.horizon == self.schema.window {
             true => at_horizon.clone(),
@@ -116,37 +120,28 @@ impl Learned {
             .zip(at_horizon.p_active.iter().zip(&at_window.p_active))
             .map(|(&p, (&far, &near))| -(-hazard(p) * carry(hazard(far), hazard(near))).exp_m1())
             .collect();
-        Ok(Raw { prior: at_horizon, spend, orders, active })
+        Ok(Said { prior: at_horizon, spend, orders, active })
     }
 
     /// The forecasts of the prior and of every learner, in the order of [`members`].
-    ///
-    /// # Errors
-    /// As the prior, and [`ForecastError::Schema`] for cases without the features.
-    pub fn by_member(&self, cases: &Cases<'_>) -> Result<Vec<Forecasts>, ForecastError> {
-        let raw = self.raw(cases)?;
+    pub fn by_member(&self, said: &Said) -> Vec<Forecasts> {
         let n_members = members().len();
-        Ok((0..n_members)
+        (0..n_members)
+            .into_par_iter()
             .map(|k| {
                 let mut weights = vec![0.0; n_members];
                 weights[k] = 1.0;
-                self.mix(&raw, &weights)
+                self.blended(said, &weights)
             })
-            .collect())
+            .collect()
     }
 
     /// The weighted mean; `weights` in the order of [`members`].
     ///
-    /// # Errors
-    /// As [`Learned::by_member`].
-    pub fn blended(&self, cases: &Cases<'_>, weights: &[f64]) -> Result<Forecasts, ForecastError> {
-        Ok(self.mix(&self.raw(cases)?, weights))
-    }
-
     /// The weighted mean of spend; orders by the prior's weight against all learners'; P(active) is the mean of the prior's
     /// and the classifiers', which rank customers better together than any of them alone.
-    fn mix(&self, raw: &Raw, weights: &[f64]) -> Forecasts {
-        let prior = &raw.prior;
+    pub fn blended(&self, said: &Said, weights: &[f64]) -> Forecasts {
+        let prior = &said.prior;
         let own = weights[0].clamp(0.0, 1.0);
         if own >= 1.0 {
             return prior.clone();
@@ -156,7 +151,7 @@ impl Learned {
             .map(|i| {
                 let sum: f64 = weights[1..]
                     .iter()
-                    .zip(&raw.spend)
+                    .zip(&said.spend)
                     .zip(&self.spend_level)
                     .map(|((w, s), level)| w * s[i] * level)
                     .sum();
@@ -167,8 +162,8 @@ impl Learned {
         let expected_spend: Vec<f64> =
             prior.expected_spend.iter().zip(&learned_spend).map(|(&p, &l)| mean(p, l)).collect();
         let expected_orders: Vec<f64> =
-            prior.expected_orders.iter().zip(&raw.orders).map(|(&p, &l)| mean(p, l * self.orders_level)).collect();
-        let p_active: Vec<f64> = prior.p_active.iter().zip(&raw.active).map(|(&p, &l)| (p + 2.0 * l) / 3.0).collect();
+            prior.expected_orders.iter().zip(&said.orders).map(|(&p, &l)| mean(p, l * self.orders_level)).collect();
+        let p_active: Vec<f64> = prior.p_active.iter().zip(&said.active).map(|(&p, &l)| (p + 2.0 * l) / 3.0).collect();
         let next_order_days = (0..n)
             .map(|i| {
                 let faster = expected_orders[i] / prior.expected_orders[i];
@@ -196,7 +191,7 @@ impl Learned {
 
 /// What prior and learners say about the same cases over the horizon, before levels and weights.
 #[derive(Debug)]
-struct Raw {
+pub struct Said {
     prior: Forecasts,
     /// By spend head.
     spend: Vec<Vec<f64>>,
@@ -255,7 +250,7 @@ impl Learner for BlendLearner {
     }
 
     fn fit(&self, train: &TrainingSet<'_>, cx: &FitContext<'_>) -> Result<Fitted, FitError> {
-        let (learned, notes) = Learned::fit(train, &self.config, cx)?;
+        let (learned, _, notes) = Learned::fit(train, &self.config, cx)?;
         Ok(Fitted { model: Box::new(Blend::new(self.name, Arc::new(learned), self.weights.clone(), train, cx)), notes })
     }
 }
@@ -332,7 +327,7 @@ impl Model for Blend {
     }
 
     fn forecast(&self, cases: &Cases<'_>) -> Result<Forecasts, ForecastError> {
-        self.learned.blended(cases, &self.weights)
+        Ok(self.learned.blended(&self.learned.say(cases)?, &self.weights))
     }
 
     fn save(&self) -> Artifact {

@@ -77,7 +77,7 @@ pub struct HeadsConfig {
 
 impl Default for HeadsConfig {
     fn default() -> HeadsConfig {
-        HeadsConfig { max_rounds: 300, learning_rate: 0.05, max_leaves: 15, forest_trees: 100, forest_rows: 8_000 }
+        HeadsConfig { max_rounds: 200, learning_rate: 0.08, max_leaves: 15, forest_trees: 60, forest_rows: 8_000 }
     }
 }
 
@@ -377,7 +377,7 @@ fn boost(
         l2: 5.0,
         column_fraction: 0.5,
         row_fraction: 0.8,
-        early_stopping: 25,
+        early_stopping: 15,
         // a shop has a few thousand customers: 63 steps tell as much as 255 and cost a quarter
         max_bins: 63,
         ..GradientBoosting::default()

@@ -36,7 +36,7 @@ pub enum View<'a> {
 }
 
 /// Most labelled rows, all training anchors together: more rows make learned forecasts slower and hardly better.
-const MAX_ROWS: usize = 40_000;
+const MAX_ROWS: usize = 20_000;
 /// Most training anchors of learners that read features.
 const MAX_TRAINING: u32 = 4;
 

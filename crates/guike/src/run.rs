@@ -295,7 +295,7 @@ pub fn find_out(
     notes.extend(fitted.notes.iter().map(|n| n.0.clone()));
     let forecasts = fitted.forecast(&known.cases())?;
     let total = total(&forecasts, &fitted);
-    let holdout = holdout(&log, cutoff, horizon, &known, &fitted)?;
+    let holdout = holdout(&log, &known, &forecasts, &fitted)?;
     progress.stage("tiering", 0);
     let tiers = tier(&log, cutoff, horizon, &known.rfm, &forecasts, previous, settings)?;
     notes.extend(tiers.tiering.notes.iter().cloned());
@@ -429,22 +429,25 @@ fn total(forecasts: &Forecasts, fitted: &Final) -> Total {
 
 fn holdout(
     log: &EventLog,
-    cutoff: Cutoff,
-    horizon: Horizon,
     known: &Known,
+    at_horizon: &Forecasts,
     fitted: &Final,
 ) -> Result<Option<Holdout>, Error> {
+    let (cutoff, horizon) = (known.cutoff, known.horizon);
     let last = log.all().time.iter().max().map_or(cutoff.last_day(), |&t| guike_core::Timestamp(t).day());
     let days = (last.0 - cutoff.last_day().0).clamp(0, horizon.days() as i32) as u32;
     let Some(window) = Horizon::from_days(days).filter(|_| days >= MIN_HOLDOUT_DAYS.min(horizon.days())) else {
         return Ok(None);
     };
-    let forecasts = fitted.forecast(&Cases { horizon: window, ..known.cases() })?;
+    let shorter = match window == horizon {
+        true => None,
+        false => Some(fitted.forecast(&Cases { horizon: window, ..known.cases() })?),
+    };
     let labels = guike_features::labels(&log.after(cutoff, window), &known.rfm.customer_idx);
     if labels.spend.iter().all(|&s| s == 0.0) {
         return Ok(None);
     }
-    let scores = Scores::of_forecasts(&(&labels).into(), &forecasts);
+    let scores = Scores::of_forecasts(&(&labels).into(), shorter.as_ref().unwrap_or(at_horizon));
     Ok(Some(Holdout { days, scores }))
 }
 

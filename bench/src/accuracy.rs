@@ -1,7 +1,8 @@
 //! `guike run` on five public logs, scored on what happened after the cutoff, against predictions that the peers made.
 //!
 //! The splits and the scores are those of `clv/split.py` and `clv/score.py` in the shared folder, so that nothing of ours
-//! judges us. Guike reads each raw log and is told the cutoff and the horizon, nothing else.
+//! judges us. Guike reads each raw log and is told the cutoff and the horizon, and where the table of customers lies that
+//! the log comes with.
 
 use std::path::Path;
 
@@ -11,21 +12,26 @@ use crate::record::{Accuracy, Case, Contender, Record};
 use crate::usage::measured;
 use crate::{Setting, peers};
 
-/// A public log as its owner publishes it, and the flags that a person could not spare.
+/// A public log as its owner publishes it.
 struct Log {
     /// Name of the split.
     name: &'static str,
     /// Raw file below `data`.
     raw: &'static str,
-    flags: &'static [&'static str],
+    /// Raw table of the customers' attributes below `data`, where the owner publishes one.
+    customers: Option<&'static str>,
 }
 
 const LOGS: [Log; 5] = [
-    Log { name: "cdnow", raw: "cdnow/cdnow_master.csv.gz", flags: &[] },
-    Log { name: "cdnow_sample", raw: "cdnow/cdnow_sample.csv.gz", flags: &[] },
-    Log { name: "online_retail", raw: "online_retail/online_retail.csv.gz", flags: &[] },
-    Log { name: "online_retail_ii", raw: "online_retail_ii/online_retail_ii.parquet", flags: &[] },
-    Log { name: "dunnhumby", raw: "complete_journey/transactions.parquet", flags: &[] },
+    Log { name: "cdnow", raw: "cdnow/cdnow_master.csv.gz", customers: None },
+    Log { name: "cdnow_sample", raw: "cdnow/cdnow_sample.csv.gz", customers: None },
+    Log { name: "online_retail", raw: "online_retail/online_retail.csv.gz", customers: None },
+    Log { name: "online_retail_ii", raw: "online_retail_ii/online_retail_ii.parquet", customers: None },
+    Log {
+        name: "dunnhumby",
+        raw: "complete_journey/transactions.parquet",
+        customers: Some("complete_journey/demographics.csv.gz"),
+    },
 ];
 
 /// Peers whose names begin so are probability models of buying and dying.
@@ -43,8 +49,9 @@ pub(crate) fn run(setting: &Setting) -> Result<Record, String> {
     let mut record = Record::begin(
         &setting.root,
         "accuracy",
-        "Each raw log is given to `guike run` with `--cutoff` and `--horizon` of the split and nothing else; what \
-         happened after the cutoff scores it and the peers' predictions alike.\n\
+        "Each raw log is given to `guike run` with `--cutoff` and `--horizon` of the split, Complete Journey with its \
+         households' demographics by `--customers` (the peers learn from them too), and nothing else; what happened after the cutoff scores it and the peers' \
+         predictions alike.\n\
          The difference in Gini to the best probability model and to the best peer is a paired bootstrap over customers \
          (300 draws, seed 1).\n\
          `x_` marks combinations of peers that no package offers.",
@@ -60,7 +67,7 @@ pub(crate) fn run(setting: &Setting) -> Result<Record, String> {
         let folder = splits.join(log.name);
         let out = setting.scratch.join(format!("accuracy-{}", log.name));
         let raw = setting.public("data")?.join(log.raw);
-        let contender = forecast(setting, &guike, &raw, &folder, &out, log.flags)?;
+        let contender = forecast(setting, &guike, &raw, &folder, &out, log.customers)?;
         record.cases.push(Case {
             work: "`guike run`".to_owned(),
             data: log.name.to_owned(),
@@ -101,7 +108,7 @@ fn forecast(
     raw: &Path,
     split: &Path,
     out: &Path,
-    flags: &[&str],
+    customers: Option<&str>,
 ) -> Result<Contender, String> {
     let meta = split.join("meta.json");
     let text = std::fs::read_to_string(&meta).map_err(|e| format!("{}: {e}", meta.display()))?;
@@ -114,7 +121,9 @@ fn forecast(
     for word in ["--quiet", "--out", &out.display().to_string(), "--cutoff", cutoff, "--horizon", &horizon] {
         command.push(word.to_owned());
     }
-    command.extend(flags.iter().map(|f| (*f).to_owned()));
+    if let Some(customers) = customers {
+        command.extend(["--customers".to_owned(), setting.public("data")?.join(customers).display().to_string()]);
+    }
     let rounds = setting.rounds.unwrap_or(1);
     let costs = (0..rounds).map(|_| Ok(measured(&command, &setting.scratch)?.0)).collect::<Result<Vec<_>, String>>()?;
     Ok(Contender {

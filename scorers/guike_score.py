@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+"""Scores a table with a `model.json` of `guike train`, without Guike: standard library only.
+
+    python3 guike_score.py model.json new.csv > predictions.csv
+
+The reference for other languages: docs/model-json.md says in words what each step here does. Reads comma-separated UTF-8
+with plain numbers (`1234.5`) and dates as days since 1970-01-01 or `YYYY-MM-DD`; Guike itself reads far more.
+"""
+
+import csv
+import datetime
+import json
+import math
+import sys
+
+MISSING = {"", "NA", "N/A", "NAN", "NULL", "NONE", "NIL", "\\N", "-", "--", "#N/A", "<NA>"}
+FARTHEST = 1e9
+EDGE = 1e-6
+
+
+def is_missing(cell):
+    return cell is None or cell.strip() == "" or cell.upper() in MISSING
+
+
+def cell_value(cell, kind):
+    """A cell as number, category name, or None for missing."""
+    if is_missing(cell):
+        return None
+    if kind == "category":
+        return cell.strip()
+    try:
+        return float(cell)
+    except ValueError:
+        if kind == "number":
+            return None
+    try:
+        return float((datetime.date.fromisoformat(cell.strip()[:10]) - datetime.date(1970, 1, 1)).days)
+    except ValueError:
+        return None
+
+
+def prepare(row, steps):
+    """One row, a dict of cell values, as the numbers that the learner reads; NaN is missing."""
+    out = []
+    for step in steps:
+        value, kind = row[step["column"]], step["as"]
+        if kind == "number":
+            out.append(math.nan if value is None else value)
+        elif kind == "code":
+            levels = step["levels"]
+            if value is None:
+                out.append(math.nan)
+            else:
+                out.append(float(levels.index(value) if value in levels else len(levels)))
+        elif kind == "scaled":
+            filled = step["fill"] if value is None else value
+            out.append(max(-FARTHEST, min(FARTHEST, (filled - step["centre"]) / step["scale"])))
+            if step["indicator"]:
+                out.append(1.0 if value is None else 0.0)
+        elif kind == "one_hot":
+            levels = step["levels"]
+            places = [0.0] * (len(levels) + step["other"] + step["missing"])
+            if value is None:
+                if step["missing"]:
+                    places[-1] = 1.0
+            elif value in levels:
+                places[levels.index(value)] = 1.0
+            elif step["other"]:
+                places[len(levels)] = 1.0
+            out.extend(places)
+        else:
+            raise ValueError(f"the preparation `{kind}` is newer than this scorer")
+    return out
+
+
+def tree_sums(x, trees):
+    """The base values plus, for every tree, the values of the leaf that the row reaches."""
+    sums = list(trees["base"])
+    for tree in trees["trees"]:
+        left, column, threshold = tree["left"], tree["column"], tree["threshold"]
+        codes, at = tree.get("codes", {}), 0
+        while left[at]:
+            value = x[column[at]]
+            if math.isnan(value):
+                goes_left = tree["missing_left"][at] == 1
+            elif str(at) in codes:
+                goes_left = int(value) in codes[str(at)]
+            else:
+                goes_left = value <= threshold[at]
+            at = left[at] if goes_left else left[at] + 1
+        k, first = tree["n_outputs"], tree["first_output"]
+        for j in range(k):
+            sums[first + j] += tree["value"][at * k + j]
+    return sums
+
+
+def softmax(sums):
+    top = max(sums)
+    e = [math.exp(s - top) for s in sums]
+    return [v / sum(e) for v in e]
+
+
+def linked(sums, link):
+    if link == "identity":
+        return sums
+    if link == "log":
+        return [math.exp(s) for s in sums]
+    if link == "logit":
+        p = 1.0 / (1.0 + math.exp(-sums[0])) if sums[0] >= 0 else math.exp(sums[0]) / (1.0 + math.exp(sums[0]))
+        return [1.0 - p, p]
+    if link == "softmax":
+        return softmax(sums)
+    raise ValueError(f"the link `{link}` is newer than this scorer")
+
+
+def neighbours(x, model):
+    """The mean label, or the share of each class, of the k nearest training rows."""
+    p, rows, labels = model["n_columns"], model["rows"], model["labels"]
+    weights = model.get("weights") or [1.0] * len(labels)
+    squared = lambda i: sum((a - b) ** 2 for a, b in zip(x, rows[i * p : (i + 1) * p]))
+    near = sorted((squared(i), i) for i in range(len(labels)))[: model["k"]]
+    first = near[0][0]
+    if model["vote"] == "uniform":
+        votes = [1.0 for _ in near]
+    elif first == 0.0:
+        votes = [1.0 if d == 0.0 else 0.0 for d, _ in near]
+    else:
+        votes = [math.sqrt(first / d) for d, _ in near]
+    votes = [v * weights[i] for v, (_, i) in zip(votes, near)]
+    if sum(votes) == 0.0:
+        votes = [1.0 for _ in near]
+    if model["task"] == "regression":
+        return [sum(v * labels[i] for v, (_, i) in zip(votes, near)) / sum(votes)]
+    shares = [0.0] * model["task"]["classification"]["classes"]
+    for v, (_, i) in zip(votes, near):
+        shares[int(labels[i])] += v / sum(votes)
+    return shares
+
+
+def predict(x, model):
+    """The learner's prediction of one prepared row: one number, or one probability per class."""
+    if "trees" in model:
+        return linked(tree_sums(x, model["trees"]), model.get("link", "identity"))
+    if model["kind"] == "k-nearest-neighbours":
+        return neighbours(x, model)
+    raise ValueError(f"the learner `{model['kind']}` is newer than this scorer")
+
+
+def calibrated(p, calibrator):
+    slope, shifts = calibrator["slope"], calibrator["shifts"]
+    if len(p) < 2 or (slope == 1.0 and not shifts):
+        return p
+    shifts = shifts or [0.0] * len(p)
+    return softmax([slope * math.log(min(max(v, EDGE), 1.0 - EDGE)) + b for v, b in zip(p, shifts)])
+
+
+def called(p, model):
+    """The predicted value or class."""
+    outcome = model["outcome"]
+    if outcome["task"] == "regression":
+        return p[0]
+    positive, classes = outcome.get("positive"), outcome["classes"]
+    if positive is not None:
+        return classes[positive if p[positive] >= model["threshold"] else 1 - positive]
+    return classes[max(range(len(p)), key=lambda c: p[c])]
+
+
+def score(model, cells):
+    """The calibrated prediction of one row, a dict of texts by column name."""
+    row = {c["name"]: cell_value(cells[c["name"]], c["kind"]) for c in model["columns"]}
+    return calibrated(predict(prepare(row, model["preparation"]), model["model"]), model["calibrator"])
+
+
+def main(model_path, table_path):
+    with open(model_path, encoding="utf-8") as file:
+        model = json.load(file)["model"]
+    with open(table_path, encoding="utf-8-sig", newline="") as file:
+        rows = csv.DictReader(file)
+        lacking = [c["name"] for c in model["columns"] if c["name"] not in (rows.fieldnames or [])]
+        if lacking:
+            sys.exit(f"the table lacks columns that the model was trained on: {', '.join(lacking)}")
+        out = csv.writer(sys.stdout, lineterminator="\n")
+        classes = model["outcome"].get("classes", [])
+        out.writerow(["predicted"] + [f"p_{c}" for c in classes])
+        for cells in rows:
+            p = score(model, cells)
+            out.writerow([called(p, model)] + ([repr(v) for v in p] if classes else []))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: guike_score.py MODEL.json TABLE.csv")
+    main(*sys.argv[1:])

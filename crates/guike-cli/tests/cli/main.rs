@@ -7,6 +7,7 @@ mod bad_input;
 mod documents;
 mod interrupt;
 mod results;
+mod scorer;
 mod support;
 mod tables;
 mod usage;

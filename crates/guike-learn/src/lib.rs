@@ -1,9 +1,10 @@
-//! Classical learners: the baselines every forecast must beat, and clustering.
+//! Classical learners: the baselines every forecast must beat, learners on tables, and clustering.
 //!
 //! The one idea: simple methods, done exactly and deterministically, with published definitions and golden values from the
 //! field's standard implementations.
 //!
 //! * [`baseline`]: zero, repeat the last window, historical rate, RFM score.
+//! * [`linear`]: least squares, generalised linear models and logistic regression, as [`tabular`] learners.
 //! * [`kmeans`], [`hierarchical`], [`mod@jenks`]: clustering of points ([`Points`]) and of one column; [`mod@silhouette`] says how
 //!   well clusters are apart, [`scaler`] puts columns on one scale first.
 //!
@@ -16,6 +17,8 @@ pub mod forest;
 pub mod hierarchical;
 pub mod jenks;
 pub mod kmeans;
+mod linalg;
+pub mod linear;
 pub mod neighbours;
 mod points;
 pub mod scaler;
@@ -28,6 +31,7 @@ pub use forest::{DecisionTree, ExtraTrees, RandomForest, TreesModel};
 pub use hierarchical::{Dendrogram, Hierarchical, Linkage};
 pub use jenks::{Breaks, jenks};
 pub use kmeans::{KMeans, KMeansFit};
+pub use linear::{GeneralisedLinear, LinearModel, LinearRegression, LogisticRegression};
 pub use neighbours::{KNearestNeighbours, NeighboursModel};
 pub use points::Points;
 pub use scaler::{ColumnScale, Scaler, Scaling};

@@ -1,0 +1,67 @@
+//! Linear models: least squares, generalised linear models and logistic regression.
+//!
+//! The one idea: every model here is a sum of weighted columns, fitted on columns that are centred and scaled inside (so
+//! that money and ages do not spoil the arithmetic) and handed back in the units that came in. Penalties mean what
+//! scikit-learn's mean: on the coefficients in those units, never on the intercept; a weight counts like that many copies
+//! of its row.
+//!
+//! * [`LinearRegression`]: ordinary, ridge, lasso and elastic net.
+//! * [`GeneralisedLinear`]: Poisson, gamma and Tweedie with log link.
+//! * [`LogisticRegression`]: two or more classes, also by plain gradient descent as in textbooks.
+//!
+//! All give a [`LinearModel`]. No standard errors or p-values here, and no choice of penalties on folds.
+
+mod coordinate;
+mod descent;
+mod design;
+mod generalised;
+mod least_squares;
+mod logistic;
+mod losses;
+mod model;
+mod multinomial;
+mod newton;
+mod quasi_newton;
+mod single;
+#[cfg(test)]
+mod tests;
+
+pub use generalised::{Family, GeneralisedLinear};
+pub use least_squares::LinearRegression;
+pub use logistic::{LogisticRegression, Solver};
+pub use model::LinearModel;
+
+use guike_core::{FitContext, FitError};
+
+use newton::Objective;
+
+/// Most parameters whose second derivatives are worth having: beyond, a Newton step costs more than many of L-BFGS.
+const NEWTON_MAX: usize = 400;
+
+/// The minimum of a smooth objective by whatever method suits the number of its parameters, from zero.
+fn minimise(
+    learner: &'static str,
+    objective: &dyn Objective,
+    n_parameters: usize,
+    n_rows: usize,
+    cx: &FitContext<'_>,
+) -> Result<Vec<f64>, FitError> {
+    let start = vec![0.0; n_parameters];
+    if n_parameters <= NEWTON_MAX {
+        newton::newton(learner, objective, start, cx)
+    } else {
+        quasi_newton::quasi_newton(learner, objective, start, n_rows, cx)
+    }
+}
+
+/// A penalty is a finite number of at least 0.
+fn check_penalty(learner: &'static str, penalty: f64) -> Result<(), FitError> {
+    if penalty.is_finite() && penalty >= 0.0 {
+        return Ok(());
+    }
+    Err(invalid(learner, "penalty", penalty, "a finite number of at least 0 is needed"))
+}
+
+fn invalid(learner: &'static str, what: &str, value: f64, rule: &str) -> FitError {
+    FitError::Invalid { learner, what: what.to_owned(), value: value.to_string(), rule: rule.to_owned() }
+}

@@ -1,0 +1,127 @@
+//! L-BFGS: curvature from the last few steps, for tables with too many columns for second derivatives.
+
+use std::collections::VecDeque;
+
+use guike_core::{FitContext, FitError};
+
+use super::newton::{Evaluation, Objective, check_separation, check_start, stuck, too_many};
+use crate::linalg::{add_scaled, dot};
+
+/// Steps remembered; more gained nothing on tables of 30 to 2,000 columns.
+const MEMORY: usize = 10;
+/// Largest derivative left, per mean row and per row of the table.
+const GRADIENT: f64 = 1e-9;
+const SUFFICIENT: f64 = 1e-4;
+/// Share of the slope that may be left after a step (weak Wolfe condition).
+const CURVATURE: f64 = 0.9;
+const TRIALS: usize = 60;
+/// Most steps; a hundred is usual.
+const ITERATIONS: usize = 10_000;
+/// Where rounding error ends the search, a gradient this many times too long is taken.
+const SLACK: f64 = 1e3;
+
+/// One remembered step.
+struct Pair {
+    step: Vec<f64>,
+    change: Vec<f64>,
+    product: f64,
+}
+
+/// Minimises a smooth objective; `n_rows` gives the scale of the derivatives.
+///
+/// # Errors
+/// [`FitError::NotConverged`] after many iterations, or when the classes are separated and there is no penalty.
+///
+/// # Source
+/// Nocedal & Wright (2006), algorithm 7.4; Lewis & Overton (2013) for the line search.
+pub(super) fn quasi_newton(
+    learner: &'static str,
+    objective: &dyn Objective,
+    start: Vec<f64>,
+    n_rows: usize,
+    cx: &FitContext<'_>,
+) -> Result<Vec<f64>, FitError> {
+    let enough = GRADIENT * objective.unit() * n_rows as f64;
+    let mut theta = start;
+    let mut at = objective.evaluate(&theta, false);
+    let mut memory: VecDeque<Pair> = VecDeque::with_capacity(MEMORY);
+    for _ in 0..ITERATIONS {
+        cx.progress.check()?;
+        check_start(learner, &at)?;
+        check_separation(learner, objective, &at)?;
+        if at.gradient.iter().all(|g| g.abs() <= enough) {
+            return Ok(theta);
+        }
+        let direction = direction(&at.gradient, &memory, objective.unit() * n_rows as f64);
+        let Some((next, there)) = search(objective, &theta, &at, &direction) else {
+            if memory.is_empty() {
+                let close = at.gradient.iter().all(|g| g.abs() <= SLACK * enough);
+                return if close { Ok(theta) } else { Err(stuck(learner)) };
+            }
+            memory.clear();
+            continue;
+        };
+        let step: Vec<f64> = next.iter().zip(&theta).map(|(a, b)| a - b).collect();
+        let change: Vec<f64> = there.gradient.iter().zip(&at.gradient).map(|(a, b)| a - b).collect();
+        let product = dot(&step, &change);
+        if product > 1e-14 * dot(&change, &change).sqrt() * dot(&step, &step).sqrt() {
+            if memory.len() == MEMORY {
+                memory.pop_front();
+            }
+            memory.push_back(Pair { step, change, product });
+        }
+        (theta, at) = (next, there);
+    }
+    Err(too_many(learner, ITERATIONS))
+}
+
+/// Minus the approximate inverse of the second derivatives times the gradient. On scaled columns a row's curvature is of
+/// the order of its weight, hence the first guess.
+fn direction(gradient: &[f64], memory: &VecDeque<Pair>, weight: f64) -> Vec<f64> {
+    let mut d: Vec<f64> = gradient.iter().map(|g| -g).collect();
+    let mut shares = Vec::with_capacity(memory.len());
+    for pair in memory.iter().rev() {
+        let share = dot(&pair.step, &d) / pair.product;
+        add_scaled(&mut d, -share, &pair.change);
+        shares.push(share);
+    }
+    let scale = memory.back().map_or(1.0 / weight, |last| last.product / dot(&last.change, &last.change));
+    d.iter_mut().for_each(|d| *d *= scale);
+    for (pair, share) in memory.iter().zip(shares.into_iter().rev()) {
+        let other = dot(&pair.change, &d) / pair.product;
+        add_scaled(&mut d, share - other, &pair.step);
+    }
+    d
+}
+
+/// A step along a direction that lowers the value enough and has left the steep part behind.
+fn search(
+    objective: &dyn Objective,
+    theta: &[f64],
+    at: &Evaluation,
+    direction: &[f64],
+) -> Option<(Vec<f64>, Evaluation)> {
+    let slope = dot(&at.gradient, direction);
+    if slope >= 0.0 {
+        return None;
+    }
+    let rounding = 1e-14 * at.value.abs();
+    let (mut low, mut high, mut length) = (0.0, f64::INFINITY, 1.0);
+    let mut best = None;
+    for _ in 0..TRIALS {
+        let next: Vec<f64> = theta.iter().zip(direction).map(|(t, d)| t + length * d).collect();
+        let there = objective.evaluate(&next, false);
+        // NaN is no descent either
+        let lower = there.value <= at.value + SUFFICIENT * length * slope + rounding;
+        if !lower {
+            high = length;
+        } else if dot(&there.gradient, direction) < CURVATURE * slope {
+            low = length;
+            best = Some((next, there));
+        } else {
+            return Some((next, there));
+        }
+        length = if high.is_finite() { (low + high) / 2.0 } else { 2.0 * low };
+    }
+    best
+}

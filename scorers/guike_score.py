@@ -48,10 +48,8 @@ def prepare(row, steps):
             out.append(math.nan if value is None else value)
         elif kind == "code":
             levels = step["levels"]
-            if value is None:
-                out.append(math.nan)
-            else:
-                out.append(float(levels.index(value) if value in levels else len(levels)))
+            known = levels.index(value) if value in levels else len(levels)
+            out.append(math.nan if value is None else float(known))
         elif kind == "scaled":
             filled = step["fill"] if value is None else value
             out.append(max(-FARTHEST, min(FARTHEST, (filled - step["centre"]) / step["scale"])))
@@ -104,21 +102,27 @@ def linked(sums, link):
     if link == "identity":
         return sums
     if link == "log":
-        return [math.exp(s) for s in sums]
+        return [math.exp(min(s, 709.0)) for s in sums]
     if link == "logit":
-        p = 1.0 / (1.0 + math.exp(-sums[0])) if sums[0] >= 0 else math.exp(sums[0]) / (1.0 + math.exp(sums[0]))
-        return [1.0 - p, p]
+        return softmax([0.0, sums[0]])
     if link == "softmax":
         return softmax(sums)
     raise ValueError(f"the link `{link}` is newer than this scorer")
+
+
+def weighted_sums(x, model):
+    """One weighted sum of the columns per coefficient row."""
+    p = model["n_columns"]
+    rows = [model["coefficients"][k * p : k * p + p] for k in range(len(model["intercepts"]))]
+    return [b + sum(c * v for c, v in zip(row, x)) for row, b in zip(rows, model["intercepts"])]
 
 
 def neighbours(x, model):
     """The mean label, or the share of each class, of the k nearest training rows."""
     p, rows, labels = model["n_columns"], model["rows"], model["labels"]
     weights = model.get("weights") or [1.0] * len(labels)
-    squared = lambda i: sum((a - b) ** 2 for a, b in zip(x, rows[i * p : (i + 1) * p]))
-    near = sorted((squared(i), i) for i in range(len(labels)))[: model["k"]]
+    far = [sum((a - b) ** 2 for a, b in zip(x, rows[i * p : (i + 1) * p])) for i in range(len(labels))]
+    near = sorted(zip(far, range(len(labels))))[: model["k"]]
     first = near[0][0]
     if model["vote"] == "uniform":
         votes = [1.0 for _ in near]
@@ -141,6 +145,8 @@ def predict(x, model):
     """The learner's prediction of one prepared row: one number, or one probability per class."""
     if "trees" in model:
         return linked(tree_sums(x, model["trees"]), model.get("link", "identity"))
+    if "coefficients" in model:
+        return linked(weighted_sums(x, model), model["link"])
     if model["kind"] == "k-nearest-neighbours":
         return neighbours(x, model)
     raise ValueError(f"the learner `{model['kind']}` is newer than this scorer")

@@ -60,6 +60,12 @@ pub(crate) struct Learn {
     /// How numbers are put on one scale, for learners that need it.
     #[arg(long, value_enum, default_value_t = Scaling::Standard)]
     pub(crate) scaling: Scaling,
+    /// Length of a step of `--model logistic-gradient-descent`.
+    #[arg(long, default_value_t = 0.01, value_name = "RATE")]
+    pub(crate) learning_rate: f64,
+    /// Steps of `--model logistic-gradient-descent`.
+    #[arg(long, default_value_t = 1_000, value_name = "N")]
+    pub(crate) iterations: usize,
     /// Columns not to learn from; repeat or separate by commas.
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     pub(crate) drop: Vec<String>,

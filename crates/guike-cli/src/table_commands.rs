@@ -90,6 +90,8 @@ fn settings(flags: &Train) -> Result<TableSettings, Error> {
         cost_fp: learn.cost_fp,
         cost_fn: learn.cost_fn,
         budget: learn.budget.into(),
+        learning_rate: learn.learning_rate,
+        iterations: learn.iterations,
         seed: Seed(learn.seed),
         drop: learn.drop.clone(),
         keep: learn.keep.clone(),

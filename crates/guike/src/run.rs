@@ -427,12 +427,7 @@ fn total(forecasts: &Forecasts, fitted: &Final) -> Total {
     }
 }
 
-fn holdout(
-    log: &EventLog,
-    known: &Known,
-    at_horizon: &Forecasts,
-    fitted: &Final,
-) -> Result<Option<Holdout>, Error> {
+fn holdout(log: &EventLog, known: &Known, at_horizon: &Forecasts, fitted: &Final) -> Result<Option<Holdout>, Error> {
     let (cutoff, horizon) = (known.cutoff, known.horizon);
     let last = log.all().time.iter().max().map_or(cutoff.last_day(), |&t| guike_core::Timestamp(t).day());
     let days = (last.0 - cutoff.last_day().0).clamp(0, horizon.days() as i32) as u32;

@@ -3,6 +3,7 @@
 
 use guike_learn::boosting::{Boosted, GradientBoosting, Shape};
 use guike_learn::forest::{DecisionTree, ExtraTrees, Features, RandomForest, TreesModel};
+use guike_learn::linear::{Family, GeneralisedLinear, LinearModel, LinearRegression, LogisticRegression, Solver};
 use guike_learn::neighbours::{KNearestNeighbours, NeighboursModel};
 use guike_learn::{TabularLearner, TabularModel, Task, Wants};
 use serde_json::Value;
@@ -62,6 +63,65 @@ impl Entry {
 
 /// Every learner on tables.
 pub static ALL: &[Entry] = &[
+    Entry {
+        name: "linear-regression",
+        idea: "a weighted sum of the columns, slightly shrunk (ridge)",
+        idea_zh: "各列的加权和，略作收缩（岭回归）",
+        source: "Hoerl & Kennard (1970)",
+        complexity: 1,
+        tried_from: Some(Budget::Fast),
+        most_rows: usize::MAX,
+        // scikit-learn's Ridge(alpha=1) on the sum of squares
+        make: |_, n| Box::new(LinearRegression { penalty: 1.0 / n.max(1) as f64, l1_ratio: 0.0 }),
+        load: load_linear,
+    },
+    Entry {
+        name: "poisson-regression",
+        idea: "a count whose logarithm is a weighted sum of the columns",
+        idea_zh: "计数，其对数为各列的加权和",
+        source: "Nelder & Wedderburn (1972)",
+        complexity: 1,
+        tried_from: None,
+        most_rows: usize::MAX,
+        make: |_, _| Box::new(GeneralisedLinear::default()),
+        load: load_linear,
+    },
+    Entry {
+        name: "tweedie-regression",
+        idea: "an amount, often zero, whose logarithm is a weighted sum of the columns",
+        idea_zh: "常为零的金额，其对数为各列的加权和",
+        source: "Jørgensen (1987)",
+        complexity: 1,
+        tried_from: None,
+        most_rows: usize::MAX,
+        make: |_, _| Box::new(GeneralisedLinear { family: Family::Tweedie { power: 1.5 }, ..Default::default() }),
+        load: load_linear,
+    },
+    Entry {
+        name: "logistic-regression",
+        idea: "log-odds that are a weighted sum of the columns",
+        idea_zh: "对数几率为各列的加权和",
+        source: "Cox (1958)",
+        complexity: 1,
+        tried_from: Some(Budget::Fast),
+        most_rows: usize::MAX,
+        make: |_, _| Box::new(LogisticRegression::default()),
+        load: load_linear,
+    },
+    Entry {
+        name: "logistic-gradient-descent",
+        idea: "the same, by the textbook's steps of --learning-rate and --iterations",
+        idea_zh: "同上，按教科书的梯度下降求解，步长与次数由参数给出",
+        source: "Cauchy (1847); Cox (1958)",
+        complexity: 1,
+        tried_from: None,
+        most_rows: usize::MAX,
+        make: |s, _| {
+            let solver = Solver::GradientDescent { rate: s.learning_rate, iterations: s.iterations };
+            Box::new(LogisticRegression { penalty: 0.0, solver })
+        },
+        load: load_linear,
+    },
     Entry {
         name: "decision-tree",
         idea: "one question after the other, with few and large leaves",
@@ -149,6 +209,10 @@ pub static ALL: &[Entry] = &[
         load: load_boosted,
     },
 ];
+
+fn load_linear(v: &Value) -> Result<Box<dyn TabularModel>, String> {
+    Ok(Box::new(LinearModel::load(v)?))
+}
 
 fn load_trees(v: &Value) -> Result<Box<dyn TabularModel>, String> {
     Ok(Box::new(TreesModel::load(v)?))

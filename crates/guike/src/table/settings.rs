@@ -43,6 +43,10 @@ pub struct TableSettings {
     pub time: Option<String>,
     /// How to put numbers on one scale for the learners that need it.
     pub scaling: ScalingChoice,
+    /// Length of a step of gradient descent per unit of gradient, above 0.
+    pub learning_rate: f64,
+    /// Steps of gradient descent, 1 to 1,000,000.
+    pub iterations: usize,
     /// How to read the file.
     pub read: ReadOptions,
 }
@@ -88,6 +92,8 @@ impl Default for TableSettings {
             categories: Vec::new(),
             time: None,
             scaling: ScalingChoice::default(),
+            learning_rate: 0.01,
+            iterations: 1_000,
             read: ReadOptions::default(),
         }
     }
@@ -112,6 +118,12 @@ impl TableSettings {
             if !(cost > 0.0 && cost.is_finite()) {
                 return refuse(what, cost.to_string(), "give a number above 0");
             }
+        }
+        if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
+            return refuse("--learning-rate", self.learning_rate.to_string(), "give a number above 0");
+        }
+        if !(1..=1_000_000).contains(&self.iterations) {
+            return refuse("--iterations", self.iterations.to_string(), "give 1 to 1,000,000");
         }
         if self.model != AUTO && learners::named(&self.model).is_none() {
             let names = learners::names();

@@ -1,8 +1,9 @@
 //! The few dense factorisations that linear learners need.
 //!
-//! The one idea: sums over rows are taken in pieces whose borders depend on the shape of the data alone, and the pieces are
-//! added in order, so that a result has the same bits at any number of threads. Square matrices are slices, row-major.
-//! This is no general linear algebra: matrices are small (columns × columns), symmetric and positive definite.
+//! The one idea: sums over rows are taken in pieces whose borders depend on the shape of the data alone, and the pieces
+//! are added in order, so that a result has the same bits at any number of threads. Square matrices are slices,
+//! row-major. This is no general linear algebra: matrices are small (columns × columns), symmetric and positive
+//! definite.
 
 mod cholesky;
 mod gram;
@@ -24,8 +25,8 @@ const PIECES: usize = 64;
 /// Most numbers held in all pieces' sums together (32 MiB), so that wide tables do not fill memory.
 const HELD: usize = 1 << 22;
 
-/// Adds up `width` sums over rows: `work` gets the first row and the number of rows of a block, and the sums to add to, and
-/// a scratch value of its own piece.
+/// Adds up `width` sums over rows: `work` gets the first row and the number of rows of a block, and the sums to add to,
+/// and a scratch value of its own piece.
 ///
 /// The order of additions depends on `n_rows` and `width` only.
 pub(crate) fn sum_rows<S, I, F>(n_rows: usize, width: usize, scratch: I, work: F) -> Vec<f64>

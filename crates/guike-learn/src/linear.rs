@@ -1,9 +1,9 @@
 //! Linear models: least squares, generalised linear models and logistic regression.
 //!
-//! The one idea: every model here is a sum of weighted columns, fitted on columns that are centred and scaled inside (so
-//! that money and ages do not spoil the arithmetic) and handed back in the units that came in. Penalties mean what
-//! scikit-learn's mean: on the coefficients in those units, never on the intercept; a weight counts like that many copies
-//! of its row.
+//! The one idea: every model here is a sum of weighted columns, fitted on columns that are centred and scaled inside
+//! (so that money and ages do not spoil the arithmetic) and handed back in the units that came in. Penalties mean what
+//! scikit-learn's mean: on the coefficients in those units, never on the intercept; a weight counts like that many
+//! copies of its row.
 //!
 //! * [`LinearRegression`]: ordinary, ridge, lasso and elastic net.
 //! * [`GeneralisedLinear`]: Poisson, gamma and Tweedie with log link.

@@ -18,14 +18,15 @@ const FIRST_JITTER: f64 = 1e-12;
 const ATTEMPTS: i32 = 5;
 
 impl Cholesky {
-    /// The factor of a row-major n × n matrix, of which the lower triangle is read; `None` unless it is positive definite
-    /// beyond rounding error.
+    /// The factor of a row-major n × n matrix, of which the lower triangle is read; `None` unless it is positive
+    /// definite beyond rounding error.
     pub(crate) fn new(a: &[f64], n: usize) -> Option<Cholesky> {
         Cholesky::of(a.to_vec(), n, 0.0)
     }
 
-    /// The factor of the matrix, or of the matrix with a small multiple of the mean diagonal added to its diagonal where it
-    /// is not positive definite ([`Cholesky::jitter`] says how much); `None` when even 1e-4 of it does not help.
+    /// The factor of the matrix, or of the matrix with a small multiple of the mean diagonal added to its diagonal
+    /// where it is not positive definite ([`Cholesky::jitter`] says how much); `None` when even 1e-4 of it does not
+    /// help.
     pub(crate) fn with_jitter(a: &[f64], n: usize) -> Option<Cholesky> {
         if let Some(exact) = Cholesky::new(a, n) {
             return Some(exact);

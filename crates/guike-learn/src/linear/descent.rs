@@ -57,7 +57,8 @@ pub(super) fn gradient_descent(
         let loss = loss / design.total_weight + 0.5 * how.squared * penalty;
         if !loss.is_finite() {
             let cause = format!(
-                "the loss is not a finite number after {iteration} steps of gradient descent; lower `rate` or scale the columns"
+                "the loss is not a finite number after {iteration} steps of gradient descent; lower `rate` or scale \
+                 the columns"
             );
             return Err(FitError::NotConverged { learner, cause });
         }

@@ -35,8 +35,8 @@ impl<'a> Design<'a> {
     /// Checks rows, labels and weights, and measures the columns.
     ///
     /// # Errors
-    /// [`FitError`] for no rows, weights that are negative, not finite or all 0, and values that are not finite or beyond
-    /// ±1e100.
+    /// [`FitError`] for no rows, weights that are negative, not finite or all 0, and values that are not finite or
+    /// beyond ±1e100.
     pub(super) fn new(learner: &'static str, examples: &Examples<'a>) -> Result<Design<'a>, FitError> {
         let (x, y) = (examples.x, examples.y);
         let n = x.n_rows();

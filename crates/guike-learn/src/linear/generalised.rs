@@ -40,8 +40,8 @@ impl Family {
 
 /// A mean above 0 as exp(weighted sum of the columns), by penalised likelihood.
 ///
-/// Minimises 1/(2W) Σ wᵢ d(yᵢ, exp(a + xᵢb)) + penalty/2 Σ bⱼ² over intercept a and coefficients b, where W = Σ wᵢ and d is
-/// the unit deviance of the family: 2(y ln(y/μ) − y + μ) for Poisson, 2(ln(μ/y) + y/μ − 1) for gamma and
+/// Minimises 1/(2W) Σ wᵢ d(yᵢ, exp(a + xᵢb)) + penalty/2 Σ bⱼ² over intercept a and coefficients b, where W = Σ wᵢ and
+/// d is the unit deviance of the family: 2(y ln(y/μ) − y + μ) for Poisson, 2(ln(μ/y) + y/μ − 1) for gamma and
 /// 2(y^(2−p)/((1−p)(2−p)) − yμ^(1−p)/(1−p) + μ^(2−p)/(2−p)) for Tweedie of power p.
 ///
 /// Counterpart: scikit-learn's `PoissonRegressor`, `GammaRegressor` and `TweedieRegressor(link="log")` with
@@ -51,8 +51,8 @@ impl Family {
 /// Labels outside the family's range, and all labels 0, whose mean has no logarithm.
 ///
 /// # Source
-/// McCullagh & Nelder (1989), "Generalized Linear Models", table 2.1; Jørgensen (1987), "Exponential dispersion models",
-/// for Tweedie's family.
+/// McCullagh & Nelder (1989), "Generalized Linear Models", table 2.1; Jørgensen (1987), "Exponential dispersion
+/// models", for Tweedie's family.
 ///
 /// # Example
 /// ```
@@ -74,8 +74,9 @@ impl Family {
 pub struct GeneralisedLinear {
     /// How labels spread around their mean. The default Poisson needs no more than labels of at least 0.
     pub family: Family,
-    /// Strength of the penalty on squared coefficients beside the mean of half the deviance, ≥ 0. The default 0.001 hardly
-    /// shrinks a scaled column, but keeps the coefficient of one finite that goes with zeros only; scikit-learn's is 1.
+    /// Strength of the penalty on squared coefficients beside the mean of half the deviance, ≥ 0. The default 0.001
+    /// hardly shrinks a scaled column, but keeps the coefficient of one finite that goes with zeros only;
+    /// scikit-learn's is 1.
     pub penalty: f64,
 }
 
@@ -89,8 +90,8 @@ impl GeneralisedLinear {
     /// Learns; the concrete model.
     ///
     /// # Errors
-    /// [`FitError`] for no rows, impossible settings, labels, values or weights, coefficients without a finite value, or a
-    /// request to stop.
+    /// [`FitError`] for no rows, impossible settings, labels, values or weights, coefficients without a finite value,
+    /// or a request to stop.
     pub fn solve(&self, examples: &Examples<'_>, cx: &FitContext<'_>) -> Result<LinearModel, FitError> {
         cx.progress.check()?;
         let power = self.validate(examples.task)?;

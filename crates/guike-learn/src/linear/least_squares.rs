@@ -15,19 +15,19 @@ use crate::tabular::{Examples, Link, TabularLearner, TabularModel, Task, Wants};
 
 pub(super) const NAME: &str = "linear-regression";
 
-/// Times that a solution is corrected by what its residuals still hold; the first removes the rounding error of the cross
-/// products, the second what jitter on collinear columns took away.
+/// Times that a solution is corrected by what its residuals still hold; the first removes the rounding error of the
+/// cross products, the others what jitter on collinear columns took away.
 const CORRECTIONS: usize = 3;
 
 /// A number as a weighted sum of the columns, by least squares.
 ///
 /// Minimises 1/(2W) Σ wᵢ (yᵢ − a − xᵢb)² + penalty · (l1_ratio Σ|bⱼ| + (1 − l1_ratio)/2 Σ bⱼ²) over intercept a and
-/// coefficients b, where W = Σ wᵢ. The defaults are ordinary least squares; with a `penalty`, `l1_ratio` 0 is ridge, 1 the
-/// lasso, between them the elastic net. Where columns repeat each other and nothing is penalised, they share the
+/// coefficients b, where W = Σ wᵢ. The defaults are ordinary least squares; with a `penalty`, `l1_ratio` 0 is ridge, 1
+/// the lasso, between them the elastic net. Where columns repeat each other and nothing is penalised, they share the
 /// coefficient; a constant column gets 0.
 ///
-/// Counterpart: scikit-learn's `LinearRegression`, `ElasticNet(alpha=penalty, l1_ratio=l1_ratio)`, `Lasso(alpha=penalty)`
-/// and `Ridge(alpha=penalty * W)`, whose penalty stands beside a sum instead of a mean.
+/// Counterpart: scikit-learn's `LinearRegression`, `ElasticNet(alpha=penalty, l1_ratio=l1_ratio)`,
+/// `Lasso(alpha=penalty)` and `Ridge(alpha=penalty * W)`, whose penalty stands beside a sum instead of a mean.
 ///
 /// # Errors
 /// Values, labels and weights beyond 1e100 are refused rather than squared.

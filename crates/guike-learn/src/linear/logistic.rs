@@ -25,8 +25,8 @@ pub enum Solver {
     /// To rounding error: Newton's method for up to 400 parameters, L-BFGS beyond.
     #[default]
     Exact,
-    /// A fixed number of steps as textbooks take them: from zero, against the mean gradient of all rows, on the columns as
-    /// they are. It shows how learning goes, and may stop short of the minimum.
+    /// A fixed number of steps as textbooks take them: from zero, against the mean gradient of all rows, on the columns
+    /// as they are. It shows how learning goes, and may stop short of the minimum.
     GradientDescent {
         /// Length of a step per unit of gradient, above 0; 0.1 suits scaled columns.
         rate: f64,
@@ -44,8 +44,8 @@ pub enum Solver {
 /// Counterpart: scikit-learn's `LogisticRegression(C=1/penalty)`, and `C=np.inf` for penalty 0.
 ///
 /// # Errors
-/// Rows of fewer than two classes; without a penalty, classes that the columns separate, whose coefficients have no finite
-/// value.
+/// Rows of fewer than two classes; without a penalty, classes that the columns separate, whose coefficients have no
+/// finite value.
 ///
 /// # Source
 /// Hastie, Tibshirani & Friedman (2009), "The Elements of Statistical Learning", section 4.4, eq. 4.17 and 4.20.
@@ -70,8 +70,8 @@ pub enum Solver {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogisticRegression {
-    /// Strength of the penalty on squared coefficients beside the sum of losses, ≥ 0: one over scikit-learn's `C`, whose
-    /// default 1 it has.
+    /// Strength of the penalty on squared coefficients beside the sum of losses, ≥ 0: one over scikit-learn's `C`,
+    /// whose default 1 it has.
     pub penalty: f64,
     /// How the minimum is found.
     pub solver: Solver,

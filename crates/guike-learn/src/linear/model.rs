@@ -16,7 +16,8 @@ const KINDS: [&str; 3] = [least_squares::NAME, generalised::NAME, logistic::NAME
 
 /// A linear model of any kind, in the units of the columns.
 ///
-/// Predicting, NaN counts as 0, the mean of a scaled column, and numbers beyond ±1e100 as ±1e100; predictions are finite.
+/// Predicting, NaN counts as 0, the mean of a scaled column, and numbers beyond ±1e100 as ±1e100; predictions are
+/// finite.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LinearModel {
     kind: &'static str,

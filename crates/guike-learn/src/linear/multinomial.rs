@@ -1,7 +1,7 @@
 //! The objective of several classes: one sum per class, softmax, and a squared penalty.
 //!
-//! Parameters are class after class. Adding the same to every class changes nothing, so the objective is flat along those
-//! directions; starting from zero, the search keeps the classes' mean at zero.
+//! Parameters are class after class. Adding the same to every class changes nothing, so the objective is flat along
+//! those directions; starting from zero, the search keeps the classes' mean at zero.
 
 use super::design::Design;
 use super::newton::{Evaluation, Objective};

@@ -4,16 +4,16 @@ use guike_core::{FitContext, FitError};
 
 use crate::linalg::{Cholesky, dot};
 
-/// Left to gain, in units of a mean row's log-likelihood, at which the last step is taken: the parameters are then within
-/// 1e-5 standard errors, and the last step squares that.
+/// Left to gain, in units of a mean row's log-likelihood, at which the last step is taken: the parameters are then
+/// within 1e-5 standard errors, and the last step squares that.
 const GAIN: f64 = 1e-10;
 /// Armijo's share of the promised gain.
 const SUFFICIENT: f64 = 1e-4;
 const HALVINGS: usize = 60;
 /// Most steps; a dozen is usual.
 const ITERATIONS: usize = 200;
-/// A step this long (in standard deviations of a column) when there is nothing left to gain: the parameters are on their
-/// way to infinity.
+/// A step this long (in standard deviations of a column) when there is nothing left to gain: the parameters are on
+/// their way to infinity.
 const RUNAWAY: f64 = 1e-2;
 
 /// An objective at a point.
@@ -138,7 +138,8 @@ pub(super) fn check_separation(
 fn runaway(learner: &'static str, objective: &dyn Objective, step: &[f64]) -> FitError {
     let longest = (0..step.len()).max_by(|&a, &b| step[a].abs().total_cmp(&step[b].abs())).unwrap_or(0);
     let cause = format!(
-        "the coefficient of {} grows without end because some of its values go with one kind of label only; set a `penalty`",
+        "the coefficient of {} grows without end because some of its values go with one kind of label only; \
+         set a `penalty`",
         objective.parameter(longest)
     );
     FitError::NotConverged { learner, cause }

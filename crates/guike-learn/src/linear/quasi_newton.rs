@@ -75,8 +75,8 @@ pub(super) fn quasi_newton(
     Err(too_many(learner, ITERATIONS))
 }
 
-/// Minus the approximate inverse of the second derivatives times the gradient. On scaled columns a row's curvature is of
-/// the order of its weight, hence the first guess.
+/// Minus the approximate inverse of the second derivatives times the gradient. On scaled columns a row's curvature is
+/// of the order of its weight, hence the first guess.
 fn direction(gradient: &[f64], memory: &VecDeque<Pair>, weight: f64) -> Vec<f64> {
     let mut d: Vec<f64> = gradient.iter().map(|g| -g).collect();
     let mut shares = Vec::with_capacity(memory.len());
@@ -124,4 +124,42 @@ fn search(
         length = if high.is_finite() { (low + high) / 2.0 } else { 2.0 * low };
     }
     best
+}
+
+#[cfg(test)]
+mod tests {
+    use guike_core::{Matrix, Quiet, Seed};
+
+    use super::*;
+    use crate::linear::design::Design;
+    use crate::linear::losses::{Logistic, Loss, Tweedie};
+    use crate::linear::newton::newton;
+    use crate::linear::single::SingleSum;
+    use crate::tabular::{ColumnKind, Examples, Task};
+
+    fn meets_newton(loss: impl Loss) {
+        let noise = |i: usize, j: usize| ((i * (2 * j + 3) * 7919 + j * j * 104_729) % 1009) as f64 / 1009.0;
+        let columns: Vec<Vec<f64>> = (0..30).map(|j| (0..700).map(|i| noise(i, j) * 9.0).collect()).collect();
+        let y: Vec<f64> = (0..700).map(|i| f64::from(u8::from(noise(i, 1) + noise(i, 40) > 1.0))).collect();
+        let x = Matrix::from_columns(700, &columns);
+        let kinds = [ColumnKind::Number; 30];
+        let examples = Examples { x: &x, kinds: &kinds, y: &y, weight: None, task: Task::Regression };
+        let design = Design::new("test", &examples).expect("sound rows");
+        let squared = design.squared_penalty(0.2);
+        let objective = SingleSum { design: &design, loss, squared, unpenalised: false };
+        let cx = FitContext { seed: Seed(1), progress: &Quiet };
+        let exact = newton("test", &objective, vec![0.0; 31], &cx).expect("a minimum");
+        let other = quasi_newton("test", &objective, vec![0.0; 31], 700, &cx).expect("a minimum");
+        assert!(exact.iter().any(|t| t.abs() > 0.1));
+        for (a, b) in exact.iter().zip(&other) {
+            assert!((a - b).abs() < 1e-7, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn l_bfgs_ends_where_newton_ends() {
+        meets_newton(Logistic);
+        meets_newton(Tweedie { power: 1.0 });
+        meets_newton(Tweedie { power: 1.5 });
+    }
 }

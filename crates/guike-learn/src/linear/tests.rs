@@ -1,6 +1,8 @@
 //! Linear models against scikit-learn, against each other, and on data that is not kind.
 
+mod behaviour;
 mod golden;
+mod hostile;
 
 use guike_core::{FitContext, FitError, Matrix, Quiet, Seed};
 

@@ -51,7 +51,7 @@ pub struct ForecastSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Budget {
-    /// On logs probability models and baselines only; on tables boosting only.
+    /// On logs probability models and baselines only; on tables linear models and boosting.
     Fast,
     /// On logs learners that read features too, blended with the probability models; on tables every learner that is not
     /// there for comparison only.

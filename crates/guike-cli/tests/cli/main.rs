@@ -10,4 +10,5 @@ mod results;
 mod scorer;
 mod support;
 mod tables;
+mod tutorial;
 mod usage;

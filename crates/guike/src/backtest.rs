@@ -242,6 +242,9 @@ pub fn backtest(
     Ok(Backtest { plan, anchors, candidates, weights })
 }
 
+/// The learners fitted at an anchor, what they say there, and that as forecasts by member.
+type AtAnchor = (Learned, Said, Vec<Forecasts>);
+
 /// Forecasts of every learner that reads features, those of their blend, and the blend's weights.
 ///
 /// The blend at an anchor uses weights that were found at the other anchors, so that it is judged on what it has not seen;
@@ -253,7 +256,7 @@ fn learned(
     progress: &dyn Progress,
 ) -> Result<(Vec<CandidateForecasts>, Option<Vec<f64>>), Error> {
     let members = value::members();
-    let at_anchors: Vec<Result<(Learned, Said, Vec<Forecasts>), String>> = anchors
+    let at_anchors: Vec<Result<AtAnchor, String>> = anchors
         .par_iter()
         .map(|a| {
             let cx = FitContext { seed: seed.derive(value::BLEND), progress };
@@ -267,7 +270,7 @@ fn learned(
             Ok(Ok((fitted, said, forecasts)))
         })
         .collect::<Result<_, Error>>()?;
-    let judged: Result<Vec<(Learned, Said, Vec<Forecasts>)>, String> = at_anchors.into_iter().collect();
+    let judged: Result<Vec<AtAnchor>, String> = at_anchors.into_iter().collect();
     let candidate =
         |name, forecasts| CandidateForecasts { name, complexity: value::COMPLEXITY, forecasts, notes: Vec::new() };
     let judged = match judged {

@@ -14,6 +14,7 @@ const FOR_CLASSES: [&str; 2] = ["logistic-regression", "logistic-gradient-descen
 const FOR_NUMBERS: [&str; 3] = ["linear-regression", "poisson-regression", "tweedie-regression"];
 
 /// Python 3, where there is one.
+#[allow(clippy::print_stderr, reason = "a skipped test says why")]
 fn python() -> Option<&'static str> {
     let found = ["python3", "python"].into_iter().find(|p| {
         let mut version = Command::new(p);

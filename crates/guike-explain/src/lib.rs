@@ -1,12 +1,16 @@
-//! Pictures as SVG: every chart is a pure function from plain data to one small SVG text.
+//! Why a model says what it says, and pictures as SVG.
 //!
-//! The one idea: a chart knows no colour and no font. It writes marks with classes, and [`theme`] says once what the
-//! classes look like in light and in dark, so one picture serves both and needs no script. A page that shows many charts
-//! includes [`theme::chart_css`] and [`theme::variables`] once; a single file is made by [`theme::standalone`].
+//! The calculating half says how much each feature adds to a prediction ([`tree_shap`]): plain numbers as
+//! [`Attributions`], computed by pure functions.
+//!
+//! The drawing half turns plain data into one small SVG text. Its one idea: a chart knows no colour and no font. It writes
+//! marks with classes, and [`theme`] says once what the classes look like in light and in dark, so one picture serves both
+//! and needs no script. A page that shows many charts includes [`theme::chart_css`] and [`theme::variables`] once; a single
+//! file is made by [`theme::standalone`].
 //!
 //! Every chart carries `role="img"`, a `<title>` and a `<desc>` that says in a sentence what it shows with its key numbers,
 //! writes in the [`Lang`] it is given, survives any number (NaN and infinities are left out), and stays small however
-//! many customers it shows. This crate draws; it computes no model and reads no file.
+//! many customers it shows. This crate fits no model and reads no file.
 //!
 //! ```
 //! use guike_explain::{gain, Frame, Lang};
@@ -20,10 +24,12 @@ mod grid;
 mod plot;
 mod svg;
 
+pub mod attribution;
 pub mod calibration;
 pub mod candidates;
 pub mod cohort;
 pub mod confusion;
+pub mod error;
 pub mod gain;
 pub mod histogram;
 pub mod importance;
@@ -38,8 +44,11 @@ pub mod scatter;
 pub mod text;
 pub mod theme;
 pub mod totals;
+pub mod tree_shap;
 pub mod waterfall;
 
+pub use attribution::Attributions;
+pub use error::ExplainError;
 pub use plot::{Frame, Interval};
 pub use svg::escape;
 pub use text::{Lang, Measure};

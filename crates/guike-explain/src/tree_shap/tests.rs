@@ -1,0 +1,205 @@
+//! Attributions of trees against their definition: sums over every subset of the features.
+
+use guike_core::Matrix;
+use guike_core::Seed;
+use guike_core::tree::{Node, Split, Tree, Trees};
+use proptest::prelude::*;
+use rand::RngExt;
+
+use super::TreeShap;
+use crate::ExplainError;
+
+/// A random tree over `p` columns, with missing values, categories and columns that come again on a path.
+fn random_tree(rng: &mut impl RngExt, p: u32, depth: u32, n_outputs: u32) -> Tree {
+    let mut nodes = Vec::new();
+    grow(rng, &mut nodes, p, depth, 64.0);
+    let values = (0..nodes.len() * n_outputs as usize).map(|_| rng.random_range(-2.0..2.0)).collect();
+    Tree { nodes, values, first_output: 0, n_outputs }
+}
+
+fn grow(rng: &mut impl RngExt, nodes: &mut Vec<Node>, p: u32, depth: u32, cover: f64) -> u32 {
+    let at = nodes.len();
+    nodes.push(Node { split: None, left: 0, right: 0, cover, gain: 0.0 });
+    if depth > 0 && rng.random_bool(0.9) {
+        let (column, missing_left) = (rng.random_range(0..p), rng.random_bool(0.5));
+        let split = if column % 3 == 2 {
+            Split::Category { column, left: vec![rng.random_range(0..2), 3], missing_left }
+        } else {
+            Split::Number { column, threshold: rng.random_range(0.0..4.0), missing_left }
+        };
+        // one child in ten saw no training row at all
+        let share = if rng.random_bool(0.1) { 0.0 } else { rng.random_range(0.05..0.95) };
+        let left = grow(rng, nodes, p, depth - 1, cover * share);
+        let right = grow(rng, nodes, p, depth - 1, cover * (1.0 - share));
+        nodes[at] = Node { split: Some(split), left, right, cover, gain: 1.0 };
+    }
+    at as u32
+}
+
+fn random_rows(rng: &mut impl RngExt, n: usize, p: usize) -> Matrix {
+    let cells = (0..n * p).map(|_| if rng.random_bool(0.1) { f64::NAN } else { f64::from(rng.random_range(0..5)) });
+    Matrix::from_row_major(p, &cells.collect::<Vec<_>>())
+}
+
+/// What a tree expects when only the columns of `known` are: algorithm 1 of Lundberg et al. (2020).
+fn expects(tree: &Tree, at: usize, row: &[f64], known: u32) -> Vec<f64> {
+    let node = &tree.nodes[at];
+    let Some(split) = &node.split else { return tree.value(at).to_vec() };
+    let (left, right) = (node.left as usize, node.right as usize);
+    if known >> split.column() & 1 == 1 {
+        return expects(tree, if split.goes_left(row[split.column()]) { left } else { right }, row, known);
+    }
+    let (l, r) = (tree.nodes[left].cover, tree.nodes[right].cover);
+    let share = if l + r > 0.0 { l / (l + r) } else { 0.5 };
+    let (a, b) = (expects(tree, left, row, known), expects(tree, right, row, known));
+    a.iter().zip(&b).map(|(a, b)| share * a + (1.0 - share) * b).collect()
+}
+
+/// Shapley values by their definition; features × outputs.
+fn by_subsets(trees: &Trees, row: &[f64]) -> Vec<Vec<f64>> {
+    let (p, k) = (row.len(), trees.base.len());
+    let game: Vec<Vec<f64>> = (0..1_u32 << p)
+        .map(|known| {
+            let mut sum = vec![0.0; k];
+            for tree in &trees.trees {
+                let from = tree.first_output as usize;
+                for (s, v) in sum[from..].iter_mut().zip(expects(tree, 0, row, known)) {
+                    *s += v;
+                }
+            }
+            sum
+        })
+        .collect();
+    let factorial = |n: usize| (1..=n).map(|i| i as f64).product::<f64>();
+    (0..p)
+        .map(|j| {
+            (0..k)
+                .map(|output| {
+                    (0..1_usize << p)
+                        .filter(|s| s >> j & 1 == 0)
+                        .map(|s| {
+                            let size = s.count_ones() as usize;
+                            let weight = factorial(size) * factorial(p - size - 1) / factorial(p);
+                            weight * (game[s | 1 << j][output] - game[s][output])
+                        })
+                        .sum()
+                })
+                .collect()
+        })
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    #[test]
+    fn they_are_the_shapley_values_of_the_definition(seed in 0_u64..1_000_000, p in 1_u32..8, depth in 0_u32..9, k in 1_u32..4) {
+        let rng = &mut Seed(seed).rng();
+        let trees = (0..3).map(|_| random_tree(rng, p, depth, k)).collect();
+        let trees = Trees { base: vec![0.5; k as usize], trees };
+        let x = random_rows(rng, 5, p as usize);
+        let explained = TreeShap::new(&trees).unwrap().attribute(&x).unwrap();
+        for r in 0..x.n_rows() {
+            let row: Vec<f64> = (0..p as usize).map(|j| x.column(j)[r]).collect();
+            let exact = by_subsets(&trees, &row);
+            for output in 0..k as usize {
+                for (j, v) in explained.of(r, output).iter().enumerate() {
+                    prop_assert!((v - exact[j][output]).abs() < 1e-10, "row {r}, column {j}: {v}, not {}", exact[j][output]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn they_add_up_to_the_prediction_however_deep(seed in 0_u64..1_000_000, p in 1_u32..150, depth in 1_u32..14) {
+        let rng = &mut Seed(seed).rng();
+        let one = Trees { base: vec![3.0, -1.0], trees: vec![Tree { first_output: 1, ..random_tree(rng, p, depth, 1) }] };
+        let x = random_rows(rng, 70, p as usize);
+        let explained = TreeShap::new(&one).unwrap().attribute(&x).unwrap();
+        for r in 0..x.n_rows() {
+            let said = one.predict_row(|j| x.column(j)[r]);
+            for (output, said) in said.iter().enumerate() {
+                prop_assert!((explained.prediction(r, output) - said).abs() < 1e-9);
+            }
+        }
+    }
+}
+
+/// A chain that asks about a new column at every node: the longest path a tree can have.
+#[test]
+fn a_path_of_three_hundred_columns_stays_exact() {
+    let n = 300_u32;
+    let mut nodes = Vec::new();
+    for column in 0..n {
+        let split = Split::Number { column, threshold: 0.5, missing_left: false };
+        let cover = f64::from(2 * (n - column));
+        nodes.push(Node { split: Some(split), left: 2 * column + 1, right: 2 * column + 2, cover, gain: 1.0 });
+        nodes.push(Node { split: None, left: 0, right: 0, cover: 2.0, gain: 0.0 });
+    }
+    nodes.push(Node { split: None, left: 0, right: 0, cover: 2.0, gain: 0.0 });
+    let values = (0..nodes.len()).map(|i| (i % 7) as f64).collect();
+    let trees = Trees { base: vec![0.0], trees: vec![Tree { nodes, values, first_output: 0, n_outputs: 1 }] };
+    let x = Matrix::from_row_major(n as usize, &vec![1.0; n as usize]);
+    let explained = TreeShap::new(&trees).unwrap().attribute(&x).unwrap();
+    let said = trees.predict_row(|_| 1.0)[0];
+    assert!((explained.prediction(0, 0) - said).abs() < 1e-9, "{} and not {said}", explained.prediction(0, 0));
+}
+
+#[test]
+fn the_bits_do_not_depend_on_threads_nor_on_company() {
+    let rng = &mut Seed(5).rng();
+    let trees = Trees { base: vec![0.0], trees: (0..20).map(|_| random_tree(rng, 12, 7, 1)).collect() };
+    let x = random_rows(rng, 333, 12);
+    let shap = TreeShap::new(&trees).unwrap();
+    let with = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| shap.attribute(&x).unwrap())
+    };
+    let (one, four) = (with(1), with(4));
+    assert_eq!(one, four);
+    let alone = shap.attribute(&x.select_rows(&[200])).unwrap();
+    assert_eq!(alone.of(0, 0), one.of(200, 0));
+}
+
+/// Two trees that LightGBM 4.6 grew on 200 rows (`num_leaves=4`, `min_data_in_leaf=5`, seed 1), and what its
+/// `pred_contrib=True` says of four rows.
+#[test]
+fn they_are_what_lightgbm_says() {
+    let lightgbm = include_str!("lightgbm.json");
+    let gold: serde_json::Value = serde_json::from_str(lightgbm).unwrap();
+    let trees: Trees = serde_json::from_value(gold["trees"].clone()).unwrap();
+    let rows: Vec<Vec<f64>> = serde_json::from_value(gold["rows"].clone()).unwrap();
+    let contributions: Vec<Vec<f64>> = serde_json::from_value(gold["contributions"].clone()).unwrap();
+    let shap = TreeShap::new(&trees).unwrap();
+    let explained = shap.attribute(&Matrix::from_row_major(rows[0].len(), &rows.concat())).unwrap();
+    for (r, theirs) in contributions.iter().enumerate() {
+        let ours = explained.of(r, 0);
+        for (a, b) in ours.iter().chain(shap.expected()).zip(theirs) {
+            assert!((a - b).abs() < 1e-9, "row {r}: {ours:?} and not {theirs:?}");
+        }
+    }
+}
+
+#[test]
+fn damaged_trees_are_refused_by_name() {
+    let leaf = |cover| Node { split: None, left: 0, right: 0, cover, gain: 0.0 };
+    let root = |left, right| {
+        let split = Split::Number { column: 1, threshold: 0.0, missing_left: true };
+        Node { split: Some(split), left, right, cover: 2.0, gain: 0.0 }
+    };
+    let of = |nodes: Vec<Node>| {
+        let values = vec![1.0; nodes.len()];
+        Trees { base: vec![0.0], trees: vec![Tree { nodes, values, first_output: 0, n_outputs: 1 }] }
+    };
+    let rule = |trees: Trees| match TreeShap::new(&trees).unwrap_err() {
+        ExplainError::Tree { rule, .. } => rule,
+        other => panic!("{other}"),
+    };
+    assert_eq!(rule(of(vec![])), "a tree has at least one node");
+    assert_eq!(rule(of(vec![root(0, 1), leaf(1.0)])), "a child must come after its parent and exist");
+    assert_eq!(rule(of(vec![root(1, 1), leaf(1.0)])), "a node has one parent");
+    assert_eq!(rule(of(vec![leaf(f64::NAN)])), "a cover is a finite number that is not negative");
+    let whole = of(vec![root(1, 2), leaf(1.0), leaf(1.0)]);
+    let narrow = TreeShap::new(&whole).unwrap().attribute(&Matrix::from_row_major(1, &[0.0])).unwrap_err();
+    assert_eq!(narrow, ExplainError::Columns { needed: 2, found: 1 });
+}

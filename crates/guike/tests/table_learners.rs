@@ -81,13 +81,12 @@ fn same_bits(a: &[f64], b: &[f64]) -> bool {
 }
 
 #[test]
-fn the_name_in_the_table_is_the_learners_own_and_finds_it() {
+fn every_name_is_there_once_and_finds_its_entry() {
     for (i, entry) in ALL.iter().enumerate() {
-        // one learner may stand in the table under two names, with other settings
-        let own = entry.learner(&TableSettings::default(), 1_000).name();
-        assert!(entry.name.ends_with(own), "{} is {own}", entry.name);
+        // one learner may stand in the table under several names, with other settings: its own name is not asked for
         assert!(ALL[..i].iter().all(|e| e.name != entry.name), "{} is there twice", entry.name);
         assert_eq!(named(entry.name).map(|e| e.name), Some(entry.name));
+        assert!(!entry.learner(&TableSettings::default(), 1_000).name().is_empty(), "{}", entry.name);
         assert!(!entry.idea.is_empty() && !entry.idea_zh.is_empty(), "{}", entry.name);
     }
 }

@@ -23,6 +23,7 @@ pub mod neighbours;
 mod points;
 pub mod scaler;
 pub mod silhouette;
+pub mod svm;
 pub mod tabular;
 pub mod value;
 
@@ -36,4 +37,5 @@ pub use neighbours::{KNearestNeighbours, NeighboursModel};
 pub use points::Points;
 pub use scaler::{ColumnScale, Scaler, Scaling};
 pub use silhouette::{silhouette, simplified_silhouette};
+pub use svm::{KernelSvm, LinearSvm, SvmModel};
 pub use tabular::{ColumnKind, Examples, Linear, Link, TabularLearner, TabularModel, Task, Wants};

@@ -5,6 +5,7 @@ use guike_learn::boosting::{Boosted, GradientBoosting, Shape};
 use guike_learn::forest::{DecisionTree, ExtraTrees, Features, RandomForest, TreesModel};
 use guike_learn::linear::{Family, GeneralisedLinear, LinearModel, LinearRegression, LogisticRegression, Solver};
 use guike_learn::neighbours::{KNearestNeighbours, NeighboursModel};
+use guike_learn::svm::{KernelSvm, LinearSvm, SvmModel};
 use guike_learn::{TabularLearner, TabularModel, Task, Wants};
 use serde_json::Value;
 
@@ -123,6 +124,28 @@ pub static ALL: &[Entry] = &[
         load: load_linear,
     },
     Entry {
+        name: "linear-svm",
+        idea: "the line that keeps two classes as far apart as it can",
+        idea_zh: "使两类间隔尽可能大的直线",
+        source: "Cortes & Vapnik (1995); Keerthi & DeCoste (2005)",
+        complexity: 2,
+        tried_from: Some(Budget::Thorough),
+        most_rows: 200_000,
+        make: |_, n| Box::new(LinearSvm { folds: folds(n), ..LinearSvm::default() }),
+        load: load_svm,
+    },
+    Entry {
+        name: "kernel-svm",
+        idea: "such a border of any shape; above 20,000 rows by landmarks",
+        idea_zh: "任意形状的最大间隔边界；超过 20,000 行时用地标近似",
+        source: "Cortes & Vapnik (1995); Fan, Chen & Lin (2005)",
+        complexity: 5,
+        tried_from: Some(Budget::Thorough),
+        most_rows: 5_000,
+        make: |_, n| Box::new(KernelSvm { folds: folds(n), ..KernelSvm::default() }),
+        load: load_svm,
+    },
+    Entry {
         name: "decision-tree",
         idea: "one question after the other, with few and large leaves",
         idea_zh: "逐个提问，叶子少而大",
@@ -212,6 +235,15 @@ pub static ALL: &[Entry] = &[
 
 fn load_linear(v: &Value) -> Result<Box<dyn TabularModel>, String> {
     Ok(Box::new(LinearModel::load(v)?))
+}
+
+fn load_svm(v: &Value) -> Result<Box<dyn TabularModel>, String> {
+    Ok(Box::new(SvmModel::load(v)?))
+}
+
+/// Folds whose held-out scores become probabilities: as many as there are rows for.
+fn folds(n_rows: usize) -> usize {
+    (n_rows / 10).clamp(2, 5)
 }
 
 fn load_trees(v: &Value) -> Result<Box<dyn TabularModel>, String> {

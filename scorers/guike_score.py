@@ -18,13 +18,9 @@ FARTHEST = 1e9
 EDGE = 1e-6
 
 
-def is_missing(cell):
-    return cell is None or cell.strip() == "" or cell.upper() in MISSING
-
-
 def cell_value(cell, kind):
     """A cell as number, category name, or None for missing."""
-    if is_missing(cell):
+    if cell is None or cell.strip() == "" or cell.upper() in MISSING:
         return None
     if kind == "category":
         return cell.strip()
@@ -47,8 +43,7 @@ def prepare(row, steps):
         if kind == "number":
             out.append(math.nan if value is None else value)
         elif kind == "code":
-            levels = step["levels"]
-            known = levels.index(value) if value in levels else len(levels)
+            known = (step["levels"] + [value]).index(value)
             out.append(math.nan if value is None else float(known))
         elif kind == "scaled":
             filled = step["fill"] if value is None else value
@@ -57,15 +52,12 @@ def prepare(row, steps):
                 out.append(1.0 if value is None else 0.0)
         elif kind == "one_hot":
             levels = step["levels"]
-            places = [0.0] * (len(levels) + step["other"] + step["missing"])
+            names = levels + ["other"] * step["other"] + ["missing"] * step["missing"]
+            other = len(levels) if step["other"] else None
+            place = levels.index(value) if value in levels else other
             if value is None:
-                if step["missing"]:
-                    places[-1] = 1.0
-            elif value in levels:
-                places[levels.index(value)] = 1.0
-            elif step["other"]:
-                places[len(levels)] = 1.0
-            out.extend(places)
+                place = len(names) - 1 if step["missing"] else None
+            out.extend(1.0 if i == place else 0.0 for i in range(len(names)))
         else:
             raise ValueError(f"the preparation `{kind}` is newer than this scorer")
     return out
@@ -79,12 +71,9 @@ def tree_sums(x, trees):
         codes, at = tree.get("codes", {}), 0
         while left[at]:
             value = x[column[at]]
+            goes_left = int(value) in codes[str(at)] if str(at) in codes and value == value else value <= threshold[at]
             if math.isnan(value):
                 goes_left = tree["missing_left"][at] == 1
-            elif str(at) in codes:
-                goes_left = int(value) in codes[str(at)]
-            else:
-                goes_left = value <= threshold[at]
             at = left[at] if goes_left else left[at] + 1
         k, first = tree["n_outputs"], tree["first_output"]
         for j in range(k):
@@ -98,23 +87,33 @@ def softmax(sums):
     return [v / sum(e) for v in e]
 
 
-def linked(sums, link):
-    if link == "identity":
-        return sums
-    if link == "log":
-        return [math.exp(min(s, 709.0)) for s in sums]
-    if link == "logit":
-        return softmax([0.0, sums[0]])
-    if link == "softmax":
-        return softmax(sums)
-    raise ValueError(f"the link `{link}` is newer than this scorer")
+LINKS = {
+    "identity": lambda sums: sums,
+    "log": lambda sums: [math.exp(min(s, 709.0)) for s in sums],
+    "logit": lambda sums: softmax([0.0, sums[0]]),
+    "softmax": softmax,
+}
 
 
 def weighted_sums(x, model):
-    """One weighted sum of the columns per coefficient row."""
-    p = model["n_columns"]
-    rows = [model["coefficients"][k * p : k * p + p] for k in range(len(model["intercepts"]))]
-    return [b + sum(c * v for c, v in zip(row, x)) for row, b in zip(rows, model["intercepts"])]
+    """One weighted sum per row of coefficients: of the columns, or of the kernels with stored rows."""
+    p, c = len(x), model["coefficients"]
+    return [b + sum(w * v for w, v in zip(c[k * p :], x)) for k, b in enumerate(model["intercepts"])]
+
+
+def support_vectors(x, model):
+    """The shares of the classes, from sigmoids of the scores of one machine, or of one per class."""
+    scorer, p, shares = model["scorer"], model["n_columns"], [0.0] * model["task"]["classification"]["classes"]
+    x = [v if math.isfinite(v) else mean for v, mean in zip(x, model["means"])]
+    if scorer["form"] == "rbf":
+        v = scorer["vectors"]
+        far = [sum((a - b) ** 2 for a, b in zip(x, v[i : i + p])) for i in range(0, len(v), p)]
+        x = [math.exp(-scorer["gamma"] * d) for d in far]
+    odds = [-s["a"] * z - s["b"] for s, z in zip(model["sigmoids"], weighted_sums(x, model))]
+    logs = [min(z, 0.0) - math.log1p(math.exp(-abs(z))) for z in odds]
+    for c, share in zip(model["present"], softmax([0.0] + odds if len(odds) == 1 else logs)):
+        shares[c] = share
+    return shares
 
 
 def neighbours(x, model):
@@ -131,8 +130,7 @@ def neighbours(x, model):
     else:
         votes = [math.sqrt(first / d) for d, _ in near]
     votes = [v * weights[i] for v, (_, i) in zip(votes, near)]
-    if sum(votes) == 0.0:
-        votes = [1.0 for _ in near]
+    votes = votes if sum(votes) > 0.0 else [1.0 for _ in near]
     if model["task"] == "regression":
         return [sum(v * labels[i] for v, (_, i) in zip(votes, near)) / sum(votes)]
     shares = [0.0] * model["task"]["classification"]["classes"]
@@ -143,10 +141,12 @@ def neighbours(x, model):
 
 def predict(x, model):
     """The learner's prediction of one prepared row: one number, or one probability per class."""
+    if "scorer" in model:
+        return support_vectors(x, model)
     if "trees" in model:
-        return linked(tree_sums(x, model["trees"]), model.get("link", "identity"))
+        return LINKS[model.get("link", "identity")](tree_sums(x, model["trees"]))
     if "coefficients" in model:
-        return linked(weighted_sums(x, model), model["link"])
+        return LINKS[model["link"]](weighted_sums(x, model))
     if model["kind"] == "k-nearest-neighbours":
         return neighbours(x, model)
     raise ValueError(f"the learner `{model['kind']}` is newer than this scorer")

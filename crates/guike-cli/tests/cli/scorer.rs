@@ -10,7 +10,7 @@ use crate::support::{Desk, Numbers, cells};
 const LEARNERS: [&str; 6] =
     ["decision-tree", "k-nearest-neighbours", "random-forest", "extra-trees", "boosting", "symmetric-boosting"];
 /// Those for classes only, and for numbers only.
-const FOR_CLASSES: [&str; 2] = ["logistic-regression", "logistic-gradient-descent"];
+const FOR_CLASSES: [&str; 4] = ["logistic-regression", "logistic-gradient-descent", "linear-svm", "kernel-svm"];
 const FOR_NUMBERS: [&str; 3] = ["linear-regression", "poisson-regression", "tweedie-regression"];
 
 /// Python 3, where there is one.

@@ -34,6 +34,8 @@ fn the_tutorial_says_what_comes_out() {
     let of = |words: &str| &said.iter().find(|(c, _)| c.contains(words)).expect("a step of the tutorial").1;
     let (descent, exact) = (auc(of("--out by-descent")), auc(of("--out exact")));
     assert!(text.contains(&format!("AUC {descent} on the rows kept apart, against {exact} of")), "{descent} {exact}");
+    let kernel = auc(of("--out by-kernel"));
+    assert!(text.contains(&format!("reaches AUC {kernel} on")), "{kernel}");
     assert!(of("--out value-model").contains("chosen: logistic-regression"), "{}", of("--out value-model"));
     let leak = of("--out leak-model");
     assert!(text.contains(&format!("an AUC of {}", auc(leak))), "{leak}");

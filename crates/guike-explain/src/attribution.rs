@@ -2,7 +2,7 @@
 //!
 //! The one idea: `expected[output] + Σ features = prediction`. Whichever method computed the numbers, they are read in
 //! the same way, in the unit of the model's raw output (log-odds for a classifier that was boosted on log-odds). This
-//! module only holds and sums them; [`crate::tree_shap`], [`crate::linear`] and [`crate::kernel`] compute them.
+//! module only holds and sums them; [`crate::tree_shap`] computes them.
 
 /// Attributions of n rows × K outputs to p features.
 ///

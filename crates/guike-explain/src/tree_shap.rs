@@ -13,9 +13,8 @@
 //! exactly, without a loop over subsets or sizes: O(leaves × depth / 2) per row and tree, where the published recursion
 //! takes O(leaves × depth²). All factors are positive, so nothing cancels however deep the tree is.
 //!
-//! It does not estimate: [`crate::kernel`] does, for models that are not trees. It does not say which features cause
-//! anything. Features that are left out are averaged by the tree's own covers; [`interventional`] averages them over a
-//! sample of rows instead.
+//! It does not estimate, and it does not say which features cause anything. Features that are left out are averaged by the
+//! tree's own covers, not over a sample of rows.
 
 use guike_core::{Matrix, Trees};
 use rayon::prelude::*;

@@ -53,7 +53,7 @@ impl Problem {
             return Err(too_little("at least 1 column", "is none".into()));
         }
         for j in 0..x.n_columns() {
-            if let Some(i) = x.column(j).iter().position(|v| !(v.abs() <= VALUE_MAX)) {
+            if let Some(i) = x.column(j).iter().position(|v| v.is_nan() || v.abs() > VALUE_MAX) {
                 let rule = "dot products need finite numbers of at most 1e100; fill and scale the columns first";
                 let value = x.at(i, j);
                 return Err(FitError::Invalid {

@@ -71,9 +71,10 @@ def tree_sums(x, trees):
         codes, at = tree.get("codes", {}), 0
         while left[at]:
             value = x[column[at]]
-            goes_left = int(value) in codes[str(at)] if str(at) in codes and value == value else value <= threshold[at]
             if math.isnan(value):
                 goes_left = tree["missing_left"][at] == 1
+            else:
+                goes_left = int(value) in codes[str(at)] if str(at) in codes else value <= threshold[at]
             at = left[at] if goes_left else left[at] + 1
         k, first = tree["n_outputs"], tree["first_output"]
         for j in range(k):

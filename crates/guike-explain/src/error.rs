@@ -21,32 +21,6 @@ pub enum ExplainError {
         /// The rule that is broken.
         rule: &'static str,
     },
-    /// Nothing to compare with.
-    #[error("{what} has no rows; pass at least one")]
-    Empty {
-        /// Which argument.
-        what: &'static str,
-    },
-    /// Two arguments that do not belong together.
-    #[error("{what} has {found} values and {expected} are needed")]
-    Length {
-        /// Which argument.
-        what: &'static str,
-        /// How many values it should have.
-        expected: usize,
-        /// How many it has.
-        found: usize,
-    },
-    /// A setting outside its range.
-    #[error("cannot use {what} = {value}: {rule}")]
-    Setting {
-        /// Which setting.
-        what: &'static str,
-        /// Its value.
-        value: String,
-        /// The rule it breaks.
-        rule: &'static str,
-    },
 }
 
 #[cfg(test)]

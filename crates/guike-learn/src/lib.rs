@@ -4,6 +4,8 @@
 //! field's standard implementations.
 //!
 //! * [`baseline`]: zero, repeat the last window, historical rate, RFM score.
+//! * [`boosting`], [`forest`], [`neighbours`], [`svm`]: learners on tables, behind the one contract of [`tabular`]; [`value`]
+//!   makes forecasts of customers from them.
 //! * [`linear`]: least squares, generalised linear models and logistic regression, as [`tabular`] learners.
 //! * [`kmeans`], [`hierarchical`], [`mod@jenks`]: clustering of points ([`Points`]) and of one column; [`mod@silhouette`] says how
 //!   well clusters are apart, [`scaler`] puts columns on one scale first.

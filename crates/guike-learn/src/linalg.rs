@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn every_row_is_summed_once_whatever_the_shape() {
-        for n in [1, 255, 256, 257, 512, 513, 1025, 33_000, 70_001] {
+        for n in [0, 1, 255, 256, 257, 512, 513, 1024, 1025, 33_000, 40_000, 70_001] {
             for width in [1, 1 << 20] {
                 let sums = sum_rows(n, width, || (), |rows, sums, ()| sums[0] += rows.len() as f64);
                 assert_eq!(sums[0], n as f64);

@@ -6,7 +6,6 @@
 //!
 //! No regression, no other kernels, no one-against-one machines and no shrinking.
 
-mod dense;
 mod model;
 mod newton;
 mod platt;
@@ -240,7 +239,7 @@ impl KernelSvm {
         let (mut coefficients, mut intercepts) = (Vec::new(), Vec::new());
         for mut w in machines {
             intercepts.push(w.pop().expect("the intercept is the last weight"));
-            dense::solve_upper(&landmarks.lower, &mut w);
+            landmarks.factor.solve_upper(&mut w);
             coefficients.append(&mut w);
         }
         let of_rows = problem.n_rows();

@@ -21,7 +21,14 @@ impl Cholesky {
     /// The factor of a row-major n × n matrix, of which the lower triangle is read; `None` unless it is positive
     /// definite beyond rounding error.
     pub(crate) fn new(a: &[f64], n: usize) -> Option<Cholesky> {
-        Cholesky::of(a.to_vec(), n, 0.0)
+        Cholesky::beyond_rounding(a.to_vec(), n, 0.0)
+    }
+
+    /// The factor of a matrix whose eigenvalues are known to be at least `floor`, as those of S + floor · I with S
+    /// positive semi-definite: a pivot that is smaller, or NaN, is rounding error and is lifted to it.
+    pub(crate) fn with_floor(a: Vec<f64>, n: usize, floor: f64) -> Cholesky {
+        // `max` turns NaN into the floor
+        Cholesky::of(a, n, 0.0, |pivot, _| Some(pivot.max(floor))).expect("every pivot is lifted")
     }
 
     /// The factor of the matrix, or of the matrix with a small multiple of the mean diagonal added to its diagonal
@@ -39,13 +46,20 @@ impl Cholesky {
             for i in 0..n {
                 a[i * n + i] += jitter;
             }
-            Cholesky::of(a, n, jitter)
+            Cholesky::beyond_rounding(a, n, jitter)
         })
     }
 
-    fn of(mut a: Vec<f64>, n: usize, jitter: f64) -> Option<Cholesky> {
-        assert_eq!(a.len(), n * n, "a square matrix has n × n values");
+    fn beyond_rounding(a: Vec<f64>, n: usize, jitter: f64) -> Option<Cholesky> {
         let smallest = if jitter > 0.0 { SMALLEST_PIVOT_WITH_JITTER } else { SMALLEST_PIVOT };
+        // NaN is refused too
+        let sound = |pivot: f64, diagonal: f64| pivot > smallest * diagonal.abs() && pivot < f64::INFINITY;
+        Cholesky::of(a, n, jitter, |pivot, diagonal| sound(pivot, diagonal).then_some(pivot))
+    }
+
+    /// `accept` gets each pivot and its diagonal element, and says what to take for the pivot.
+    fn of(mut a: Vec<f64>, n: usize, jitter: f64, accept: impl Fn(f64, f64) -> Option<f64>) -> Option<Cholesky> {
+        assert_eq!(a.len(), n * n, "a square matrix has n × n values");
         for i in 0..n {
             let (above, row) = a.split_at_mut(i * n);
             let row = &mut row[..n];
@@ -53,14 +67,8 @@ impl Cholesky {
                 let lower = &above[j * n..j * n + j + 1];
                 row[j] = (row[j] - super::dot(&row[..j], &lower[..j])) / lower[j];
             }
-            let diagonal = row[i];
-            let pivot = diagonal - super::dot(&row[..i], &row[..i]);
-            // NaN fails too
-            let sound = pivot > smallest * diagonal.abs() && pivot < f64::INFINITY;
-            if !sound {
-                return None;
-            }
-            row[i] = pivot.sqrt();
+            let pivot = row[i] - super::dot(&row[..i], &row[..i]);
+            row[i] = accept(pivot, row[i])?.sqrt();
             row[i + 1..].fill(0.0);
         }
         Some(Cholesky { n, lower: a, jitter })
@@ -78,7 +86,7 @@ impl Cholesky {
     }
 
     /// Solves L·z = b in place.
-    fn solve_lower(&self, b: &mut [f64]) {
+    pub(crate) fn solve_lower(&self, b: &mut [f64]) {
         for i in 0..self.n {
             let row = &self.lower[i * self.n..i * self.n + i + 1];
             b[i] = (b[i] - super::dot(&row[..i], &b[..i])) / row[i];
@@ -86,7 +94,7 @@ impl Cholesky {
     }
 
     /// Solves Lᵀ·x = b in place.
-    fn solve_upper(&self, b: &mut [f64]) {
+    pub(crate) fn solve_upper(&self, b: &mut [f64]) {
         for i in (0..self.n).rev() {
             let row = &self.lower[i * self.n..i * self.n + i + 1];
             b[i] /= row[i];
@@ -143,6 +151,16 @@ mod tests {
         assert!(helped.jitter() > 0.0 && helped.jitter() < 1e-9);
         let zero = Cholesky::with_jitter(&[0.0; 4], 2).expect("a little on the diagonal is enough");
         assert!(zero.jitter() > 0.0);
+    }
+
+    #[test]
+    fn a_solution_solves_and_a_singular_part_is_lifted() {
+        let a = vec![4.0, 0.0, 0.0, 2.0, 5.0, 0.0, 2.0, 3.0, 6.0];
+        let mut b = [8.0, 10.0, 11.0];
+        Cholesky::with_floor(a, 3, 1.0).solve(&mut b);
+        assert!(b.iter().all(|v| (v - 1.0).abs() < 1e-12), "{b:?}");
+        let singular = Cholesky::with_floor(vec![1e20, 0.0, 1e20, 1e20], 2, 1.0);
+        assert_eq!(singular.lower[3], 1.0);
     }
 
     #[test]

@@ -7,11 +7,11 @@ use guike_core::Matrix;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::dense::dot;
 use super::platt::PlattSigmoid;
 use super::problem::VALUE_MAX;
 use super::rbf::kernel;
 use super::{KERNEL, LINEAR};
+use crate::linalg::dot;
 use crate::tabular::{Linear, Link, TabularModel, Task};
 
 /// Rows per piece of parallel work.

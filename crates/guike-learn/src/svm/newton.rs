@@ -8,7 +8,7 @@
 use guike_core::{FitContext, FitError};
 use rayon::prelude::*;
 
-use super::dense::{add_scaled, dot, factor, solve_lower, solve_upper, sum_rows};
+use crate::linalg::{Cholesky, add_scaled, dot, sum_rows};
 
 /// Newton steps are few (5 to 15 as a rule); beyond this something is wrong.
 const STEPS_MAX: usize = 200;
@@ -49,15 +49,20 @@ pub(super) fn squared_hinge(
         cx.progress.check()?;
         let inside = |i: usize, f: f64| cost[i] > 0.0 && y[i] * f < 1.0;
         // gradient of the losses, and the losses themselves last
-        let mut sums = sum_rows(n, p + 2, |piece, sums| {
-            for i in piece.filter(|&i| inside(i, scores[i])) {
-                let residual = scores[i] - y[i];
-                let g = 2.0 * cost[i] * residual;
-                add_scaled(&mut sums[..p], g, &rows[i * p..(i + 1) * p]);
-                sums[p] += g;
-                sums[p + 1] += cost[i] * residual * residual;
-            }
-        });
+        let mut sums = sum_rows(
+            n,
+            p + 2,
+            || (),
+            |piece, sums, ()| {
+                for i in piece.filter(|&i| inside(i, scores[i])) {
+                    let residual = scores[i] - y[i];
+                    let g = 2.0 * cost[i] * residual;
+                    add_scaled(&mut sums[..p], g, &rows[i * p..(i + 1) * p]);
+                    sums[p] += g;
+                    sums[p + 1] += cost[i] * residual * residual;
+                }
+            },
+        );
         let objective = 0.5 * dot(&w, &w) + sums[p + 1];
         sums.truncate(p + 1);
         let mut step: Vec<f64> = sums.iter().zip(&w).map(|(g, w)| -(g + w)).collect();
@@ -65,10 +70,8 @@ pub(super) fn squared_hinge(
         if !(objective.is_finite() && gradient.iter().all(|g| g.is_finite())) {
             return Err(failed(learner, "its objective left the range of numbers; scale the columns or lower C"));
         }
-        let mut hessian = hessian(rows, p, cost, |i| inside(i, scores[i]));
-        factor(&mut hessian, p + 1, 1.0);
-        solve_lower(&hessian, &mut step);
-        solve_upper(&hessian, &mut step);
+        let hessian = hessian(rows, p, cost, |i| inside(i, scores[i]));
+        Cholesky::with_floor(hessian, p + 1, 1.0).solve(&mut step);
         let fall = dot(&gradient, &step);
         if exact == EXACT_ENOUGH || fall <= SMALLEST_FALL * objective {
             return Ok((w, scores));
@@ -102,16 +105,21 @@ pub(super) fn times(rows: &[f64], p: usize, w: &[f64]) -> Vec<f64> {
 /// I + 2 Σ costᵢ (xᵢ, 1)(xᵢ, 1)ᵀ over the rows inside the margin; the lower triangle of a row-major matrix.
 fn hessian(rows: &[f64], p: usize, cost: &[f64], inside: impl Fn(usize) -> bool + Sync) -> Vec<f64> {
     let width = p + 1;
-    let mut sums = sum_rows(cost.len(), width * width, |piece, sums| {
-        for i in piece.filter(|&i| inside(i)) {
-            let (row, factor) = (&rows[i * p..(i + 1) * p], 2.0 * cost[i]);
-            for (j, &x) in row.iter().enumerate() {
-                add_scaled(&mut sums[j * width..j * width + j + 1], factor * x, &row[..=j]);
+    let mut sums = sum_rows(
+        cost.len(),
+        width * width,
+        || (),
+        |piece, sums, ()| {
+            for i in piece.filter(|&i| inside(i)) {
+                let (row, factor) = (&rows[i * p..(i + 1) * p], 2.0 * cost[i]);
+                for (j, &x) in row.iter().enumerate() {
+                    add_scaled(&mut sums[j * width..j * width + j + 1], factor * x, &row[..=j]);
+                }
+                add_scaled(&mut sums[p * width..p * width + p], factor, row);
+                sums[p * width + p] += factor;
             }
-            add_scaled(&mut sums[p * width..p * width + p], factor, row);
-            sums[p * width + p] += factor;
-        }
-    });
+        },
+    );
     for j in 0..width {
         sums[j * width + j] += 1.0;
     }
@@ -132,15 +140,20 @@ struct Line<'a> {
 impl Line<'_> {
     /// First and second derivative of the objective at `t`.
     fn slope(&self, t: f64) -> (f64, f64) {
-        let sums = sum_rows(self.y.len(), 2, |piece, sums| {
-            for i in piece.filter(|&i| self.cost[i] > 0.0) {
-                let f = self.scores[i] + t * self.along[i];
-                if self.y[i] * f < 1.0 {
-                    sums[0] += 2.0 * self.cost[i] * (f - self.y[i]) * self.along[i];
-                    sums[1] += 2.0 * self.cost[i] * self.along[i] * self.along[i];
+        let sums = sum_rows(
+            self.y.len(),
+            2,
+            || (),
+            |piece, sums, ()| {
+                for i in piece.filter(|&i| self.cost[i] > 0.0) {
+                    let f = self.scores[i] + t * self.along[i];
+                    if self.y[i] * f < 1.0 {
+                        sums[0] += 2.0 * self.cost[i] * (f - self.y[i]) * self.along[i];
+                        sums[1] += 2.0 * self.cost[i] * self.along[i] * self.along[i];
+                    }
                 }
-            }
-        });
+            },
+        );
         let squared = dot(self.step, self.step);
         (dot(self.w, self.step) + t * squared + sums[0], squared + sums[1])
     }

@@ -7,7 +7,7 @@ use guike_core::Seed;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::dense::{factor, solve_lower};
+use crate::linalg::Cholesky;
 use crate::points::{sample_rows, squared_distance};
 
 /// Rows per piece of parallel work.
@@ -130,8 +130,8 @@ impl<'a> KernelRows<'a> {
 pub(super) struct Landmarks {
     /// Row-major, landmarks × columns.
     pub(super) rows: Vec<f64>,
-    /// L, row-major; zero or rubbish above the diagonal.
-    pub(super) lower: Vec<f64>,
+    /// L.
+    pub(super) factor: Cholesky,
     p: usize,
     gamma: f64,
 }
@@ -141,19 +141,18 @@ impl Landmarks {
         let drawn = sample_rows(all.len() / p, n_landmarks, seed);
         let rows: Vec<f64> = drawn.iter().flat_map(|&i| &all[i * p..(i + 1) * p]).copied().collect();
         let m = drawn.len();
-        let mut lower = kernel_rows(gamma, &rows, &rows, p);
+        let mut kernels = kernel_rows(gamma, &rows, &rows, p);
         for i in 0..m {
-            lower[i * m + i] += JITTER;
+            kernels[i * m + i] += JITTER;
         }
-        factor(&mut lower, m, JITTER);
-        Landmarks { rows, lower, p, gamma }
+        Landmarks { rows, factor: Cholesky::with_floor(kernels, m, JITTER), p, gamma }
     }
 
     /// φ of every row, row-major, rows × landmarks.
     pub(super) fn features(&self, rows: &[f64]) -> Vec<f64> {
         let m = self.rows.len() / self.p;
         let mut features = kernel_rows(self.gamma, rows, &self.rows, self.p);
-        features.par_chunks_mut(m).for_each(|row| solve_lower(&self.lower, row));
+        features.par_chunks_mut(m).for_each(|row| self.factor.solve_lower(row));
         features
     }
 }

@@ -234,7 +234,8 @@ mod tests {
             let survivors = data.survivors();
             let here = at(kind, t).derivatives(&data, &survivors);
             let direct: f64 = data.iter().map(|(h, w)| w * at(kind, t).log_likelihood(h)).sum();
-            prop_assert!((here.value - direct).abs() < 1e-11 * direct.abs(), "{} {}", here.value, direct);
+            // terms of order one cancel, so the sum may lie near zero
+            prop_assert!((here.value - direct).abs() < 1e-11 * (1.0 + direct.abs()), "{} {}", here.value, direct);
             let h = 1e-5;
             for i in 0..4 {
                 let moved = |by: f64| at(kind, std::array::from_fn(|j| if i == j { t[j] + by } else { t[j] }));

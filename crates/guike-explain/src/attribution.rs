@@ -2,7 +2,7 @@
 //!
 //! The one idea: `expected[output] + Σ features = prediction`. Whichever method computed the numbers, they are read in
 //! the same way, in the unit of the model's raw output (log-odds for a classifier that was boosted on log-odds). This
-//! module only holds and sums them; [`crate::tree_shap`] computes them.
+//! module only holds and sums them; [`crate::tree_shap`], [`crate::linear`] and [`mod@crate::shapley`] compute them.
 
 /// Attributions of n rows × K outputs to p features.
 ///
@@ -66,6 +66,25 @@ impl Attributions {
     /// The prediction that the attributions add up to.
     pub fn prediction(&self, row: usize, output: usize) -> f64 {
         self.expected[output] + self.of(row, output).iter().sum::<f64>()
+    }
+
+    /// Attributions of groups of features: the sum of their features' for each row and output. Columns of one category, or of
+    /// one subject, become one line of a picture; features of no group are left out, and the sum is then short of them.
+    ///
+    /// # Panics
+    /// When a group names a feature that does not exist.
+    ///
+    /// ```
+    /// use guike_explain::attribution::Attributions;
+    /// let a = Attributions::new(vec![10.0], 1, 3, vec![1.0, -3.0, 0.5]);
+    /// assert_eq!(a.grouped(&[vec![0, 2], vec![1]]).of(0, 0), [1.5, -3.0]);
+    /// ```
+    #[must_use]
+    pub fn grouped(&self, groups: &[Vec<usize>]) -> Attributions {
+        let by_output = self.values.chunks_exact(self.n_features.max(1));
+        let values =
+            by_output.flat_map(|of| groups.iter().map(|group| group.iter().map(|&j| of[j]).sum::<f64>())).collect();
+        Attributions::new(self.expected.clone(), self.n_rows, groups.len(), values)
     }
 
     /// Mean absolute attribution of each feature over the rows: the global importance of a feature.

@@ -11,6 +11,17 @@ pub enum ExplainError {
         /// Columns of the matrix.
         found: usize,
     },
+    /// There is no case to compare with.
+    #[error("there is no background case to compare with; pass at least one, better 100 drawn from the customers")]
+    NoBackground,
+    /// The model answered with something that is no number.
+    #[error("output {output} of the model is {value} for one of the cases it was asked about; outputs must be finite")]
+    Output {
+        /// Position of the output.
+        output: usize,
+        /// What it was.
+        value: f64,
+    },
     /// A tree that no learner would grow.
     #[error("tree {tree}, node {node}: {rule}; the model file is damaged or was converted wrongly")]
     Tree {
@@ -33,6 +44,11 @@ mod tests {
         assert_eq!(
             columns.to_string(),
             "the model reads 7 columns and the matrix has 5; pass the matrix the model was built for"
+        );
+        let output = ExplainError::Output { output: 1, value: f64::NAN };
+        assert_eq!(
+            output.to_string(),
+            "output 1 of the model is NaN for one of the cases it was asked about; outputs must be finite"
         );
         let tree = ExplainError::Tree { tree: 2, node: 9, rule: "a child must come after its parent" };
         assert_eq!(

@@ -1,7 +1,9 @@
 //! Why a model says what it says, and pictures as SVG.
 //!
-//! The calculating half says how much each feature adds to a prediction ([`tree_shap`]): plain numbers as
-//! [`Attributions`], computed by pure functions.
+//! The calculating half says how much each feature adds to a prediction, as [`Attributions`]: exactly for trees
+//! ([`tree_shap`]) and linear scores ([`linear`]), and by asking for anything else ([`mod@shapley`]). It says how
+//! predictions move with a feature ([`mod@dependence`]), and how much a model leans on it ([`mod@permutation`]). These are
+//! pure functions; where a model must be asked, the caller makes the cases and asks.
 //!
 //! The drawing half turns plain data into one small SVG text. Its one idea: a chart knows no colour and no font. It writes
 //! marks with classes, and [`theme`] says once what the classes look like in light and in dark, so one picture serves both
@@ -29,18 +31,22 @@ pub mod calibration;
 pub mod candidates;
 pub mod cohort;
 pub mod confusion;
+pub mod dependence;
 pub mod error;
 pub mod gain;
 pub mod histogram;
 pub mod importance;
+pub mod linear;
 pub mod lorenz;
 pub mod migration;
+pub mod permutation;
 pub mod pyramid;
 pub mod quality;
 pub mod rfm;
 pub mod roc;
 pub mod scale;
 pub mod scatter;
+pub mod shapley;
 pub mod text;
 pub mod theme;
 pub mod totals;

@@ -16,6 +16,8 @@
 //! It does not estimate, and it does not say which features cause anything. Features that are left out are averaged by the
 //! tree's own covers, not over a sample of rows.
 
+use std::ops::Range;
+
 use guike_core::{Matrix, Trees};
 use rayon::prelude::*;
 
@@ -25,6 +27,9 @@ use plan::Plan;
 use quadrature::Rule;
 use walk::{BLOCK, Scratch};
 
+pub mod interactions;
+pub mod interventional;
+mod pattern;
 mod plan;
 mod quadrature;
 mod walk;
@@ -86,9 +91,7 @@ impl<'a> TreeShap<'a> {
     /// [`ExplainError::Tree`] for a tree with a child out of place, a cover that is negative or not finite, or values
     /// that do not match its nodes.
     pub fn new(trees: &'a Trees) -> Result<TreeShap<'a>, ExplainError> {
-        let n_outputs = trees.base.len();
-        let plans: Vec<Plan> =
-            trees.trees.iter().enumerate().map(|(i, t)| Plan::new(t, i, n_outputs)).collect::<Result<_, _>>()?;
+        let plans = Plan::all(trees)?;
         let mut expected = trees.base.clone();
         for (tree, plan) in trees.trees.iter().zip(&plans) {
             for (e, v) in expected[tree.first_output as usize..].iter_mut().zip(&plan.expected) {
@@ -113,43 +116,36 @@ impl<'a> TreeShap<'a> {
     /// # Errors
     /// [`ExplainError::Columns`] when a tree asks about a column that the matrix does not have.
     pub fn attribute(&self, x: &Matrix) -> Result<Attributions, ExplainError> {
+        self.check(x)?;
         let (n, p, k) = (x.n_rows(), x.n_columns(), self.expected.len());
-        if p < self.n_columns {
-            return Err(ExplainError::Columns { needed: self.n_columns, found: p });
-        }
-        let mut values = vec![0.0; n * p * k];
-        if values.is_empty() {
-            return Ok(Attributions::new(self.expected.clone(), n, p, values));
-        }
-        let block = n.div_ceil(4 * rayon::current_num_threads()).clamp(8, BLOCK);
-        values.par_chunks_mut(block * p * k).enumerate().for_each_init(
-            || (Scratch::default(), Vec::new()),
-            |(scratch, phi), (at, out)| {
-                let b = out.len() / (p * k);
-                phi.clear();
-                phi.resize(out.len(), 0.0);
-                let rows = at * block..at * block + b;
-                for i in 0..self.plans.len() {
-                    self.add(i, x, rows.clone(), scratch, phi);
-                }
-                for (place, by_row) in phi.chunks_exact(b).enumerate() {
-                    for (r, v) in by_row.iter().enumerate() {
-                        out[r * p * k + place] = *v;
-                    }
-                }
-            },
-        );
+        let values = by_blocks(n, p * k, 8..BLOCK + 1, Scratch::default, |scratch, rows, phi| {
+            for i in 0..self.plans.len() {
+                self.add(i, x, rows.clone(), scratch, phi);
+            }
+        });
         Ok(Attributions::new(self.expected.clone(), n, p, values))
     }
 
-    /// Adds one tree with the smallest rule that is exact for it.
-    fn add(&self, i: usize, x: &Matrix, rows: std::ops::Range<usize>, scratch: &mut Scratch, phi: &mut [f64]) {
-        let (plan, tree) = (&self.plans[i], &self.trees.trees[i]);
+    fn check(&self, x: &Matrix) -> Result<(), ExplainError> {
+        if x.n_columns() < self.n_columns {
+            return Err(ExplainError::Columns { needed: self.n_columns, found: x.n_columns() });
+        }
+        Ok(())
+    }
+
+    /// The smallest rule that is exact for this tree.
+    fn rule(&self, plan: &Plan) -> &Rule {
         let wanted = n_points(plan.n_distinct);
-        let rule = self.rules.iter().find(|r| r.points.len() == wanted).expect("new() made a rule for every tree");
+        self.rules.iter().find(|r| r.points.len() == wanted).expect("new() made a rule for every tree")
+    }
+
+    /// Adds one tree.
+    fn add(&self, i: usize, x: &Matrix, rows: Range<usize>, scratch: &mut Scratch, phi: &mut [f64]) {
+        let (plan, tree) = (&self.plans[i], &self.trees.trees[i]);
+        let rule = self.rule(plan);
         macro_rules! walk {
             ($($q:literal)*) => {
-                match wanted {
+                match rule.points.len() {
                     $($q => walk_all::<$q>((tree, plan), rule, x, rows, scratch, phi),)*
                     _ => walk_all::<64>((tree, plan), rule, x, rows, scratch, phi),
                 }
@@ -159,12 +155,45 @@ impl<'a> TreeShap<'a> {
     }
 }
 
+/// Values of n rows, row after row, `width` each, from blocks of rows that are worked on in parallel.
+///
+/// `work` gets zeros and adds, `width` × rows of the block. It must treat each row alike whatever its block: how many rows
+/// a block has depends on the number of threads.
+fn by_blocks<S>(
+    n: usize,
+    width: usize,
+    rows: Range<usize>,
+    scratch: impl Fn() -> S + Sync + Send,
+    work: impl Fn(&mut S, Range<usize>, &mut [f64]) + Sync + Send,
+) -> Vec<f64> {
+    let mut values = vec![0.0; n * width];
+    if values.is_empty() {
+        return values;
+    }
+    let block = n.div_ceil(4 * rayon::current_num_threads()).clamp(rows.start, rows.end - 1);
+    values.par_chunks_mut(block * width).enumerate().for_each_init(
+        || (scratch(), Vec::new()),
+        |(scratch, by_place), (at, out)| {
+            let b = out.len() / width;
+            by_place.clear();
+            by_place.resize(out.len(), 0.0);
+            work(scratch, at * block..at * block + b, by_place);
+            for (place, by_row) in by_place.chunks_exact(b).enumerate() {
+                for (r, v) in by_row.iter().enumerate() {
+                    out[r * width + place] = *v;
+                }
+            }
+        },
+    );
+    values
+}
+
 /// Walks once for every `Q` points of the rule: the integral is a sum over points, so parts of it can be added up.
 fn walk_all<const Q: usize>(
     tree: (&guike_core::Tree, &Plan),
     rule: &Rule,
     x: &Matrix,
-    rows: std::ops::Range<usize>,
+    rows: Range<usize>,
     scratch: &mut Scratch,
     phi: &mut [f64],
 ) {

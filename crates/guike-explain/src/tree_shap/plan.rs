@@ -3,7 +3,7 @@
 //! The one idea: all that depends on the tree alone is worked out once, so that a walk over rows meets plain numbers and
 //! neither searches the path nor recurses. Damaged trees are refused here, and the walk believes what it gets.
 
-use guike_core::Tree;
+use guike_core::{Tree, Trees};
 
 use crate::error::ExplainError;
 
@@ -60,8 +60,14 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// Lays out all trees.
+    pub(super) fn all(trees: &Trees) -> Result<Vec<Plan>, ExplainError> {
+        let n_outputs = trees.base.len();
+        trees.trees.iter().enumerate().map(|(i, t)| Plan::new(t, i, n_outputs)).collect()
+    }
+
     /// Lays out tree number `index` of an ensemble with `n_outputs` outputs.
-    pub(super) fn new(tree: &Tree, index: usize, n_outputs: usize) -> Result<Plan, ExplainError> {
+    fn new(tree: &Tree, index: usize, n_outputs: usize) -> Result<Plan, ExplainError> {
         check(tree, n_outputs).map_err(|(node, rule)| ExplainError::Tree { tree: index, node, rule })?;
         let mut plan = Plan {
             edges: Vec::with_capacity(tree.nodes.len()),

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use rand::RngExt;
 
 use super::TreeShap;
+use super::interventional::InterventionalShap;
 use crate::ExplainError;
 
 /// A random tree over `p` columns, with missing values, categories and columns that come again on a path.
@@ -55,10 +56,10 @@ fn expects(tree: &Tree, at: usize, row: &[f64], known: u32) -> Vec<f64> {
     a.iter().zip(&b).map(|(a, b)| share * a + (1.0 - share) * b).collect()
 }
 
-/// Shapley values by their definition; features × outputs.
-fn by_subsets(trees: &Trees, row: &[f64]) -> Vec<Vec<f64>> {
+/// By coalition of known columns, what the trees expect by their covers: coalitions × outputs.
+fn by_covers(trees: &Trees, row: &[f64]) -> Vec<Vec<f64>> {
     let (p, k) = (row.len(), trees.base.len());
-    let game: Vec<Vec<f64>> = (0..1_u32 << p)
+    (0..1_u32 << p)
         .map(|known| {
             let mut sum = vec![0.0; k];
             for tree in &trees.trees {
@@ -69,44 +70,135 @@ fn by_subsets(trees: &Trees, row: &[f64]) -> Vec<Vec<f64>> {
             }
             sum
         })
-        .collect();
-    let factorial = |n: usize| (1..=n).map(|i| i as f64).product::<f64>();
-    (0..p)
-        .map(|j| {
-            (0..k)
-                .map(|output| {
-                    (0..1_usize << p)
-                        .filter(|s| s >> j & 1 == 0)
-                        .map(|s| {
-                            let size = s.count_ones() as usize;
-                            let weight = factorial(size) * factorial(p - size - 1) / factorial(p);
-                            weight * (game[s | 1 << j][output] - game[s][output])
-                        })
-                        .sum()
-                })
-                .collect()
+        .collect()
+}
+
+/// By coalition, the mean over the background of what the trees say when all other columns come from it.
+fn by_background(trees: &Trees, row: &[f64], background: &Matrix) -> Vec<Vec<f64>> {
+    let n = background.n_rows() as f64;
+    (0..1_u32 << row.len())
+        .map(|known| {
+            let mut mean = vec![0.0; trees.base.len()];
+            for b in 0..background.n_rows() {
+                let said = trees.predict_row(|j| if known >> j & 1 == 1 { row[j] } else { background.at(b, j) });
+                mean.iter_mut().zip(said).for_each(|(m, v)| *m += v / n);
+            }
+            mean
         })
         .collect()
+}
+
+fn factorial(n: usize) -> f64 {
+    (1..=n).map(|i| i as f64).product()
+}
+
+/// The Shapley value of column `j` by its definition.
+fn value(game: &[Vec<f64>], p: usize, output: usize, j: usize) -> f64 {
+    let without = (0..1_usize << p).filter(|s| s >> j & 1 == 0);
+    without
+        .map(|s| {
+            let size = s.count_ones() as usize;
+            let weight = factorial(size) * factorial(p - size - 1) / factorial(p);
+            weight * (game[s | 1 << j][output] - game[s][output])
+        })
+        .sum()
+}
+
+/// The SHAP interaction value of two columns by its definition (Lundberg et al. 2020, eq. 5).
+fn interaction(game: &[Vec<f64>], p: usize, output: usize, i: usize, j: usize) -> f64 {
+    let (a, b) = (1 << i, 1 << j);
+    let without = (0..1_usize << p).filter(|s| s & (a | b) == 0);
+    without
+        .map(|s| {
+            let size = s.count_ones() as usize;
+            let weight = factorial(size) * factorial(p - size - 2) / (2.0 * factorial(p - 1));
+            weight * (game[s | a | b][output] - game[s | a][output] - game[s | b][output] + game[s][output])
+        })
+        .sum()
+}
+
+fn random_trees(rng: &mut impl RngExt, p: u32, depth: u32, k: u32) -> Trees {
+    let trees = (0..3).map(|_| random_tree(rng, p, depth, k)).collect();
+    Trees { base: vec![0.5; k as usize], trees }
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
     #[test]
-    fn they_are_the_shapley_values_of_the_definition(seed in 0_u64..1_000_000, p in 1_u32..8, depth in 0_u32..9, k in 1_u32..4) {
+    fn they_are_the_shapley_values_of_the_definition(seed in 0_u64..1_000_000, p in 1_u32..11, depth in 0_u32..9, k in 1_u32..4) {
         let rng = &mut Seed(seed).rng();
-        let trees = (0..3).map(|_| random_tree(rng, p, depth, k)).collect();
-        let trees = Trees { base: vec![0.5; k as usize], trees };
-        let x = random_rows(rng, 5, p as usize);
+        let trees = random_trees(rng, p, depth, k);
+        let (x, p) = (random_rows(rng, 3, p as usize), p as usize);
         let explained = TreeShap::new(&trees).unwrap().attribute(&x).unwrap();
         for r in 0..x.n_rows() {
-            let row: Vec<f64> = (0..p as usize).map(|j| x.column(j)[r]).collect();
-            let exact = by_subsets(&trees, &row);
+            let game = by_covers(&trees, &x.row(r));
             for output in 0..k as usize {
                 for (j, v) in explained.of(r, output).iter().enumerate() {
-                    prop_assert!((v - exact[j][output]).abs() < 1e-10, "row {r}, column {j}: {v}, not {}", exact[j][output]);
+                    let exact = value(&game, p, output, j);
+                    prop_assert!((v - exact).abs() < 1e-10, "row {r}, column {j}: {v}, not {exact}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn against_a_background_they_are_the_shapley_values_of_the_definition(
+        seed in 0_u64..1_000_000, p in 1_u32..11, depth in 0_u32..9, k in 1_u32..3, n in 1_usize..12
+    ) {
+        let rng = &mut Seed(seed).rng();
+        let trees = random_trees(rng, p, depth, k);
+        let (x, background, p) = (random_rows(rng, 3, p as usize), random_rows(rng, n, p as usize), p as usize);
+        let shap = InterventionalShap::new(&trees, &background).unwrap();
+        let explained = shap.attribute(&x).unwrap();
+        for r in 0..x.n_rows() {
+            let game = by_background(&trees, &x.row(r), &background);
+            let said = trees.predict_row(|j| x.at(r, j));
+            for output in 0..k as usize {
+                prop_assert!((shap.expected()[output] - game[0][output]).abs() < 1e-12);
+                prop_assert!((explained.prediction(r, output) - said[output]).abs() < 1e-9);
+                for (j, v) in explained.of(r, output).iter().enumerate() {
+                    let exact = value(&game, p, output, j);
+                    prop_assert!((v - exact).abs() < 1e-10, "row {r}, column {j}: {v}, not {exact}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn pairs_are_the_interactions_of_the_definition(seed in 0_u64..1_000_000, p in 2_u32..8, depth in 0_u32..9, k in 1_u32..3) {
+        let rng = &mut Seed(seed).rng();
+        let trees = random_trees(rng, p, depth, k);
+        let (x, p) = (random_rows(rng, 3, p as usize), p as usize);
+        let shap = TreeShap::new(&trees).unwrap();
+        let (explained, mean) = (shap.attribute(&x).unwrap(), shap.mean_interactions(&x).unwrap());
+        let mut sums = vec![0.0; mean.values().len()];
+        for r in 0..x.n_rows() {
+            let (game, pairs) = (by_covers(&trees, &x.row(r)), shap.interactions(&x, r).unwrap());
+            sums.iter_mut().zip(pairs.values()).for_each(|(s, v)| *s += v.abs() / x.n_rows() as f64);
+            for output in 0..k as usize {
+                for i in 0..p {
+                    let line: f64 = (0..p).map(|j| pairs.of(output, i, j)).sum();
+                    prop_assert!((line - explained.of(r, output)[i]).abs() < 1e-10);
+                    for j in (0..p).filter(|&j| j != i) {
+                        let exact = interaction(&game, p, output, i, j);
+                        prop_assert!((pairs.of(output, i, j) - exact).abs() < 1e-10, "{i} with {j}: not {exact}");
+                    }
+                }
+            }
+        }
+        prop_assert!(sums.iter().zip(mean.values()).all(|(s, m)| (s - m).abs() < 1e-12));
+    }
+
+    #[test]
+    fn against_a_background_they_add_up_however_deep(seed in 0_u64..1_000_000, p in 1_u32..150, depth in 1_u32..11, n in 1_usize..150) {
+        let rng = &mut Seed(seed).rng();
+        let trees = Trees { base: vec![3.0], trees: vec![random_tree(rng, p, depth, 1)] };
+        let (x, background) = (random_rows(rng, 70, p as usize), random_rows(rng, n, p as usize));
+        let explained = InterventionalShap::new(&trees, &background).unwrap().attribute(&x).unwrap();
+        for r in 0..x.n_rows() {
+            let said = trees.predict_row(|j| x.at(r, j))[0];
+            prop_assert!((explained.prediction(r, 0) - said).abs() < 1e-9);
         }
     }
 
@@ -143,6 +235,10 @@ fn a_path_of_three_hundred_columns_stays_exact() {
     let explained = TreeShap::new(&trees).unwrap().attribute(&x).unwrap();
     let said = trees.predict_row(|_| 1.0)[0];
     assert!((explained.prediction(0, 0) - said).abs() < 1e-9, "{} and not {said}", explained.prediction(0, 0));
+
+    let background = random_rows(&mut Seed(2).rng(), 9, n as usize);
+    let explained = InterventionalShap::new(&trees, &background).unwrap().attribute(&x).unwrap();
+    assert!((explained.prediction(0, 0) - said).abs() < 1e-9, "{} and not {said}", explained.prediction(0, 0));
 }
 
 #[test]
@@ -159,6 +255,15 @@ fn the_bits_do_not_depend_on_threads_nor_on_company() {
     assert_eq!(one, four);
     let alone = shap.attribute(&x.select_rows(&[200])).unwrap();
     assert_eq!(alone.of(0, 0), one.of(200, 0));
+
+    let against = InterventionalShap::new(&trees, &x.select_rows(&(0..90).collect::<Vec<_>>())).unwrap();
+    let with = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| (against.attribute(&x).unwrap(), shap.mean_interactions(&x).unwrap()))
+    };
+    let (one, four) = (with(1), with(4));
+    assert_eq!(one, four);
+    assert_eq!(against.attribute(&x.select_rows(&[200])).unwrap().of(0, 0), one.0.of(200, 0));
 }
 
 /// Two trees of LightGBM 4.7.0, and what its `predict(rows, pred_contrib=True)` says of four rows, the base last:

@@ -101,7 +101,7 @@ pub(super) fn walk<const Q: usize>(
 }
 
 /// For every inner node, which rows go left.
-fn ask(tree: &Tree, x: &Matrix, rows: Range<usize>, left: &mut Vec<u64>) {
+pub(super) fn ask(tree: &Tree, x: &Matrix, rows: Range<usize>, left: &mut Vec<u64>) {
     left.clear();
     left.extend(tree.nodes.iter().map(|node| {
         node.split.as_ref().map_or(0, |split| {

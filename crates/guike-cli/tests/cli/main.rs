@@ -6,7 +6,9 @@
 mod bad_input;
 mod documents;
 mod interrupt;
+mod order_scorer;
 mod results;
+mod schema;
 mod scorer;
 mod support;
 mod tables;

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::schema;
 use crate::support::{Desk, Numbers, cells};
 
 /// Learners of `guike models` that learn from tables, whatever the target.
@@ -15,7 +16,7 @@ const FOR_NUMBERS: [&str; 3] = ["linear-regression", "poisson-regression", "twee
 
 /// Python 3, where there is one.
 #[allow(clippy::print_stderr, reason = "a skipped test says why")]
-fn python() -> Option<&'static str> {
+pub(crate) fn python() -> Option<&'static str> {
     let found = ["python3", "python"].into_iter().find(|p| {
         let mut version = Command::new(p);
         version.args(["-c", "import sys; sys.exit(sys.version_info < (3, 8))"]);
@@ -47,7 +48,7 @@ fn table(n: u64, seed: u64, extra: &str) -> String {
 }
 
 /// The numbers of every cell after the id and the prediction's name; classes by name otherwise.
-fn agree(ours: &str, theirs: &str, what: &str) {
+pub(crate) fn agree(ours: &str, theirs: &str, what: &str) {
     let ((head, ours), (their_head, theirs)) = (cells(ours), cells(theirs));
     let at = head.iter().position(|c| *c == "predicted").expect("a column of predictions");
     assert_eq!(head[at..], their_head[..], "{what}");
@@ -69,6 +70,7 @@ fn compare(desk: &Desk, python: &str, target: &str, learner: &str) {
     let ended = desk.guike(&[&trained[..], &["--drop", &dropped.join(",")]].concat());
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     let model = format!("{out}/model.json");
+    schema::check(&desk.text(&model), "model.schema.json");
     let ours = desk.guike(&["predict", &model, "new.csv"]);
     assert_eq!(ours.code, 0, "{}", ours.stderr);
     let scorer = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scorers/guike_score.py");
@@ -95,13 +97,31 @@ fn the_python_scorer_agrees_with_every_learner_on_every_kind_of_target() {
     }
 }
 
-#[test]
-fn the_python_scorer_agrees_on_ten_thousand_rows() {
+/// Ten thousand rows. Plain Python takes seconds for an ensemble, so each learner takes them once, with one kind of target and
+/// few rows to learn from.
+fn compare_on_ten_thousand_rows(target: &str, learners: &[&str]) {
     let Some(python) = python() else { return };
     let desk = Desk::new();
-    desk.put("t.csv", table(500, 7, "grey"));
+    desk.put("t.csv", table(150, 7, "grey"));
     desk.put("new.csv", table(10_000, 8, "grey"));
-    compare(&desk, python, "answer", "boosting");
+    for learner in learners {
+        compare(&desk, python, target, learner);
+    }
+}
+
+#[test]
+fn the_python_scorer_agrees_with_linear_models_and_trees_on_ten_thousand_rows() {
+    compare_on_ten_thousand_rows("spend", &[&FOR_NUMBERS[..], &LEARNERS[..2]].concat());
+}
+
+#[test]
+fn the_python_scorer_agrees_with_ensembles_on_ten_thousand_rows() {
+    compare_on_ten_thousand_rows("spend", &LEARNERS[2..]);
+}
+
+#[test]
+fn the_python_scorer_agrees_with_classifiers_on_ten_thousand_rows() {
+    compare_on_ten_thousand_rows("grade", &FOR_CLASSES);
 }
 
 #[test]

@@ -58,6 +58,9 @@ pub(crate) fn run(root: &Path) -> bool {
     total.failed == 0
 }
 
+/// Names the Python with onnxruntime; `./check` sets it.
+const ONNX_PYTHON: &str = "GUIKE_ONNX_PYTHON";
+
 /// A gate's name and how to run it.
 type Gate = (&'static str, fn(&Path) -> Count);
 
@@ -91,12 +94,21 @@ fn lint_gate(root: &Path) -> Count {
 }
 
 fn test_gate(root: &Path) -> Count {
+    // tests that need onnxruntime are the only ignored ones
+    let has_onnx = std::env::var_os(ONNX_PYTHON).is_some();
+    if !has_onnx {
+        println!("{ONNX_PYTHON} names no Python with onnxruntime: the tests that run exported models are skipped");
+    }
     if has_tool(root, "nextest") {
         let quiet = ["--no-tests", "pass", "--no-fail-fast", "--status-level", "fail", "--final-status-level", "fail"];
-        suite(cargo(root).args(["nextest", "run", "--workspace", "--color", "never"]).args(quiet), nextest_count)
+        let ignored: &[&str] = if has_onnx { &["--run-ignored", "all"] } else { &[] };
+        let run = ["nextest", "run", "--workspace", "--color", "never"];
+        suite(cargo(root).args(run).args(quiet).args(ignored), nextest_count)
     } else {
         println!("cargo-nextest is not installed: cargo test runs the same tests");
-        suite(cargo(root).args(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]), libtest_count)
+        let ignored: &[&str] = if has_onnx { &["--", "--include-ignored"] } else { &[] };
+        let run = ["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"];
+        suite(cargo(root).args(run).args(ignored), libtest_count)
     }
 }
 

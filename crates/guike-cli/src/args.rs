@@ -147,6 +147,9 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  guike predict guike-model/model.json new.csv > predictions.csv\n  \
         guike predict guike-model new.csv --out predictions.csv")]
     Predict(crate::table_args::Predict),
+    /// Write a model of `guike train` in a form that other programs run.
+    #[command(after_help = "Example:\n  guike export guike-model --to onnx --out model.onnx")]
+    Export(crate::table_args::Export),
     /// Make data whose truth is known.
     #[command(subcommand)]
     Simulate(crate::table_args::Simulate),

@@ -86,6 +86,7 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
         }
         Command::Train(flags) => table_commands::train(&flags, language_of(flags.language.lang), &bar, quiet)?,
         Command::Predict(flags) => table_commands::predict(&flags, &bar, quiet)?,
+        Command::Export(flags) => table_commands::export(&flags, quiet)?,
         Command::Simulate(what) => table_commands::simulate(&what, quiet)?,
         Command::Models { output } => list_models(output.format),
         Command::Config { config } => {

@@ -120,6 +120,25 @@ pub(crate) struct Predict {
     pub(crate) format: crate::args::Format,
 }
 
+/// `guike export`.
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// The model.json of an earlier `guike train`, or its folder.
+    pub(crate) model: PathBuf,
+    /// The form to write.
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub(crate) to: To,
+    /// The file to write; default beside the model.json, as model.onnx.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum To {
+    /// ONNX: preparation, learner and calibration as one graph, with the columns of the table as inputs.
+    Onnx,
+}
+
 /// `guike simulate`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Simulate {

@@ -1,6 +1,6 @@
 //! The commands on tables: flags to settings, one call of the façade, and what to print.
 
-use guike::table::{Label, Predictions, ScalingChoice, TableSettings, TaskChoice, TrainSummary};
+use guike::table::{ExportFormat, Label, Predictions, ScalingChoice, TableSettings, TaskChoice, TrainSummary};
 use guike::{Error, Language};
 use guike_core::Seed;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::args::Format;
 use crate::progress::Bar;
 use crate::show::{self, Rows};
-use crate::table_args::{self as args, Predict, Read, Simulate, Train};
+use crate::table_args::{self as args, Export, Predict, Read, Simulate, Train};
 
 /// `guike train`.
 pub(crate) fn train(flags: &Train, language: Language, bar: &Bar, quiet: bool) -> Result<(), Error> {
@@ -50,6 +50,16 @@ pub(crate) fn predict(flags: &Predict, bar: &Bar, quiet: bool) -> Result<(), Err
 fn print_predictions(predictions: &Predictions, format: Format) {
     let (columns, rows) = predictions.cells();
     Rows { columns, rows }.print(format);
+}
+
+/// `guike export`.
+pub(crate) fn export(flags: &Export, quiet: bool) -> Result<(), Error> {
+    let args::To::Onnx = flags.to;
+    let written = guike::table::export(&flags.model, ExportFormat::Onnx, flags.out.as_deref())?;
+    if !quiet {
+        show::message(&format!("wrote {}", written.display()));
+    }
+    Ok(())
 }
 
 /// `guike simulate`.

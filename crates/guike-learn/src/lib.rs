@@ -40,4 +40,4 @@ pub use points::Points;
 pub use scaler::{ColumnScale, Scaler, Scaling};
 pub use silhouette::{silhouette, simplified_silhouette};
 pub use svm::{KernelSvm, LinearSvm, SvmModel};
-pub use tabular::{ColumnKind, Examples, Linear, Link, TabularLearner, TabularModel, Task, Wants};
+pub use tabular::{ColumnKind, Examples, Linear, Link, Machines, TabularLearner, TabularModel, Task, Wants};

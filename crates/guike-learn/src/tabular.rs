@@ -9,6 +9,8 @@ use std::fmt::Debug;
 use guike_core::{FitContext, FitError, Matrix, Trees};
 use serde::{Deserialize, Serialize};
 
+use crate::svm::PlattSigmoid;
+
 /// What is learned about a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -101,6 +103,10 @@ pub trait TabularModel: Debug + Send + Sync {
     fn linear(&self) -> Option<Linear<'_>> {
         None
     }
+    /// Its machines, where it scores rows by support vectors.
+    fn machines(&self) -> Option<Machines<'_>> {
+        None
+    }
     /// The parameters as JSON, self-contained and readable: a tagged object `{"kind": "...", ...}`.
     fn save(&self) -> serde_json::Value;
 }
@@ -169,4 +175,19 @@ pub struct Linear<'a> {
     pub intercepts: &'a [f64],
     /// How sums become predictions.
     pub link: Link,
+}
+
+/// Support vector machines' parameters: one machine between two classes, or one per class against the rest.
+#[derive(Debug, Clone, Copy)]
+pub struct Machines<'a> {
+    /// γ and the stored rows, row-major, where the terms of a score are exp(−γ‖x − v‖²); they are the columns otherwise.
+    pub kernel: Option<(f64, &'a [f64])>,
+    /// Row-major, machines × terms.
+    pub coefficients: &'a [f64],
+    /// One per machine.
+    pub intercepts: &'a [f64],
+    /// One per machine; its log-odds are −(a · score + b).
+    pub sigmoids: &'a [PlattSigmoid],
+    /// Classes that had rows, ascending; of two, the machine is for the second. The others have probability 0.
+    pub present: &'a [u32],
 }

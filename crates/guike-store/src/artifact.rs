@@ -68,6 +68,14 @@ pub fn read_artifact(path: &Path) -> Result<Artifact, StoreError> {
 /// # Errors
 /// As [`read_artifact`], and [`StoreError::Corrupt`] when it is another kind of model than `T`.
 pub fn read_sealed<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
+    Ok(read_with_seal(path)?.0)
+}
+
+/// The same, with the checksum: a fingerprint of what the file holds.
+///
+/// # Errors
+/// As [`read_sealed`].
+pub fn read_with_seal<T: DeserializeOwned>(path: &Path) -> Result<(T, String), StoreError> {
     let corrupt = |reason: String| StoreError::Corrupt { path: path.to_owned(), reason };
     let bytes = fs::read(path).map_err(io("read", path))?;
     let whole: Value = serde_json::from_slice(&bytes).map_err(|e| corrupt(format!("it is not valid JSON ({e})")))?;
@@ -85,7 +93,8 @@ pub fn read_sealed<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
     if found != envelope.checksum {
         return Err(corrupt(format!("its checksum is {found} where the file says {}", envelope.checksum)));
     }
-    serde_json::from_value(envelope.model).map_err(|e| corrupt(e.to_string()))
+    let model = serde_json::from_value(envelope.model).map_err(|e| corrupt(e.to_string()))?;
+    Ok((model, found))
 }
 
 /// The file `name` in a folder, or the path itself where it is no folder.

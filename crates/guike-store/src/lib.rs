@@ -11,9 +11,11 @@ mod read_csv;
 mod staged;
 mod table_file;
 
-pub use artifact::{ARTIFACT_FORMAT, file_of, read_artifact, read_json, read_sealed, write_artifact, write_sealed};
+pub use artifact::{
+    ARTIFACT_FORMAT, file_of, read_artifact, read_json, read_sealed, read_with_seal, write_artifact, write_sealed,
+};
 pub use read_csv::read_csv_columns;
-pub use staged::{Staged, write_file};
+pub use staged::{Staged, write_bytes, write_file};
 pub use table_file::{OutColumn, OutData, significant, write_csv, write_parquet};
 
 use std::path::{Path, PathBuf};

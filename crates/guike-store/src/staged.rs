@@ -145,6 +145,14 @@ pub fn write_file(destination: &Path, fill: impl FnOnce(&Path) -> Result<(), Sto
     sync_folder(&parent)
 }
 
+/// Writes one file of these bytes, whole or not at all.
+///
+/// # Errors
+/// [`StoreError::Io`]; `destination` is then as it was before.
+pub fn write_bytes(destination: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    write_file(destination, |path| fs::write(path, bytes).map_err(io("write", destination)))
+}
+
 fn parent_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(p) if !p.as_os_str().is_empty() => p.to_owned(),

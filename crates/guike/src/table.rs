@@ -9,11 +9,13 @@
 mod calibrate;
 mod choose;
 mod columns;
+mod export;
 mod figures;
 mod importance;
 mod leaks;
 pub mod learners;
 mod model;
+mod onnx;
 mod output;
 mod pipeline;
 mod predict;
@@ -34,6 +36,7 @@ use crate::error::Error;
 use crate::run::Language;
 
 pub use choose::Estimate;
+pub use export::{ExportFormat, export};
 pub use guike_data::ReadOptions;
 pub use guike_sim::Label;
 pub use output::{CandidateLine, TrainSummary, names as file_names};

@@ -6,6 +6,7 @@
 mod bad_input;
 mod documents;
 mod interrupt;
+mod onnx;
 mod order_scorer;
 mod results;
 mod schema;

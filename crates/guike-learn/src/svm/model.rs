@@ -12,7 +12,7 @@ use super::problem::VALUE_MAX;
 use super::rbf::kernel;
 use super::{KERNEL, LINEAR};
 use crate::linalg::dot;
-use crate::tabular::{Linear, Link, TabularModel, Task};
+use crate::tabular::{Linear, Link, Machines, TabularModel, Task};
 
 /// Rows per piece of parallel work.
 const CHUNK: usize = 64;
@@ -216,6 +216,15 @@ impl TabularModel for SvmModel {
     fn linear(&self) -> Option<Linear<'_>> {
         let (coefficients, intercepts) = self.log_odds.as_ref()?;
         Some(Linear { coefficients, intercepts, link: Link::Logit })
+    }
+
+    fn machines(&self) -> Option<Machines<'_>> {
+        let Parameters { present, scorer, coefficients, intercepts, sigmoids, .. } = &self.parameters;
+        let kernel = match scorer {
+            Scorer::Linear => None,
+            Scorer::Rbf { gamma, vectors, .. } => Some((*gamma, vectors.as_slice())),
+        };
+        Some(Machines { kernel, coefficients, intercepts, sigmoids, present })
     }
 
     fn save(&self) -> serde_json::Value {

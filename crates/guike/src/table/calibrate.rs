@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::target::Outcome;
 
 /// Probabilities are taken to lie this far from 0 and 1.
-const EDGE: f64 = 1e-6;
+pub(super) const EDGE: f64 = 1e-6;
 /// More classes than this have too few rows each for shifts.
 const MOST_CLASSES: usize = 20;
 const NEWTON_STEPS: usize = 50;

@@ -35,6 +35,9 @@ const KIND: &str = "guike-table-model";
 /// A model read back, ready to predict.
 #[derive(Debug)]
 pub(super) struct Loaded {
+    pub(super) learner: String,
+    /// The checksum of the file.
+    pub(super) fingerprint: String,
     pub(super) target: String,
     pub(super) outcome: Outcome,
     pub(super) decision: Decision,
@@ -64,7 +67,7 @@ impl Saved {
         }
     }
 
-    pub(super) fn load(self) -> Result<Loaded, String> {
+    pub(super) fn load(self, fingerprint: String) -> Result<Loaded, String> {
         if self.kind != KIND {
             return Err(format!("it is a `{}`, not a model that `guike train` saved", self.kind));
         }
@@ -75,6 +78,8 @@ impl Saved {
             return Err(format!("its {} does not predict what it says it predicts", self.learner));
         }
         Ok(Loaded {
+            learner: self.learner,
+            fingerprint,
             target: self.target,
             outcome: self.outcome,
             decision: Decision { threshold: self.threshold, cost_fp: 1.0, cost_fn: 1.0 },

@@ -102,8 +102,9 @@ impl Predictions {
 /// Reads `model.json`, or the one in this folder.
 pub(super) fn load(path: &Path) -> Result<(Loaded, PathBuf), Error> {
     let path = guike_store::file_of(path, names::MODEL_JSON);
-    let saved: Saved = guike_store::read_sealed(&path)?;
-    let loaded = saved.load().map_err(|reason| guike_store::StoreError::Corrupt { path: path.clone(), reason })?;
+    let (saved, fingerprint): (Saved, String) = guike_store::read_with_seal(&path)?;
+    let loaded =
+        saved.load(fingerprint).map_err(|reason| guike_store::StoreError::Corrupt { path: path.clone(), reason })?;
     Ok((loaded, path))
 }
 

@@ -21,12 +21,12 @@ const MOST_COLUMNS: usize = 50;
 const LEAST_SHARE: f64 = 0.005;
 const LEAST_ROWS: usize = 5;
 /// Prepared numbers lie within this distance of 0, however far a new row is from all training rows.
-const FARTHEST: f64 = 1e9;
+pub(super) const FARTHEST: f64 = 1e9;
 
 /// What one column becomes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "as")]
-enum Step {
+pub(super) enum Step {
     /// The number; NaN is missing.
     Number { column: String },
     /// The position of the category in `levels`, one more for any other; NaN is missing.
@@ -63,6 +63,11 @@ impl Preparation {
             }
         });
         Preparation { steps: steps.collect() }
+    }
+
+    /// What happens to each column, in order.
+    pub(super) fn steps(&self) -> &[Step] {
+        &self.steps
     }
 
     /// What each prepared column holds.

@@ -16,6 +16,7 @@ mod cart;
 pub(crate) mod compact;
 mod grow;
 mod labels;
+mod lanes;
 mod model;
 mod problem;
 mod quantiles;

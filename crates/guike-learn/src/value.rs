@@ -25,7 +25,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::boosting::{Boosted, Extra, GradientBoosting, Objective};
+use crate::boosting::{Binned, Boosted, Extra, GradientBoosting, Objective};
 use crate::forest::{ExtraTrees, Features, TreesModel};
 use crate::tabular::{ColumnKind, Examples, TabularModel, Task};
 
@@ -161,6 +161,9 @@ pub struct Heads {
     spread: f64,
 }
 
+/// A shop has a few thousand customers: 63 steps tell as much as 255 and cost a quarter.
+const MAX_BINS: u32 = 63;
+
 /// One boosted fit that was asked for.
 struct Job<'a> {
     name: &'static str,
@@ -235,8 +238,10 @@ impl Heads {
         let seed = cx.seed.derive("aside");
         let rank = |customer: &u32| known.binary_search(customer).expect("every customer is known") as u64;
         let aside: Vec<bool> = rows.customer.iter().map(|c| seed.at(rank(c)).0.is_multiple_of(4)).collect();
+        // once for all heads that look at all rows
+        let binned = Binned::new(&x, &rows.kinds, MAX_BINS, cx.seed);
         let fits: Vec<Result<Boosted, FitError>> =
-            jobs.par_iter().map(|job| boost(job, &x, &rows.kinds, &aside, config, cx)).collect();
+            jobs.par_iter().map(|job| boost(job, &x, &binned, &rows.kinds, &aside, config, cx)).collect();
         let mut boosted = Vec::with_capacity(fits.len());
         for fit in fits {
             boosted.push(fit?);
@@ -363,6 +368,7 @@ fn positive(probabilities: &[f64]) -> impl Iterator<Item = f64> + '_ {
 fn boost(
     job: &Job<'_>,
     x: &Matrix,
+    binned: &Binned,
     kinds: &[ColumnKind],
     aside: &[bool],
     config: &HeadsConfig,
@@ -378,22 +384,25 @@ fn boost(
         column_fraction: 0.5,
         row_fraction: 0.8,
         early_stopping: 15,
-        // a shop has a few thousand customers: 63 steps tell as much as 255 and cost a quarter
-        max_bins: 63,
+        max_bins: MAX_BINS,
         ..GradientBoosting::default()
     };
     let cx = FitContext { seed: cx.seed.derive(job.name), progress: cx.progress };
-    let all: Vec<usize> = (0..x.n_rows()).collect();
-    let rows = job.rows.unwrap_or(&all);
+    let fit = |x: &Matrix, binned: &Binned, y: &[f64], offset: Option<&[f64]>, aside: &[bool]| {
+        let examples = Examples { x, kinds, y, weight: None, task: job.task };
+        let extra = Extra { offset, aside: Some(aside), binned: Some(binned) };
+        let stopped = learner.fit_with(&examples, extra, &cx)?;
+        // all rows, for as long as was best with three quarters of them
+        let learner = GradientBoosting { rounds: stopped.rounds().max(1), early_stopping: 0, ..learner.clone() };
+        learner.fit_with(&examples, Extra { aside: None, ..extra }, &cx)
+    };
+    let Some(rows) = job.rows else { return fit(x, binned, job.y, job.offset, aside) };
     let pick = |v: &[f64]| rows.iter().map(|&i| v[i]).collect::<Vec<f64>>();
-    let (y, offset) = (pick(job.y), job.offset.map(pick));
+    let (x, y, offset) = (x.select_rows(rows), pick(job.y), job.offset.map(pick));
     let aside: Vec<bool> = rows.iter().map(|&i| aside[i]).collect();
-    let chosen = if job.rows.is_some() { x.select_rows(rows) } else { x.clone() };
-    let examples = Examples { x: &chosen, kinds, y: &y, weight: None, task: job.task };
-    let stopped = learner.fit_with(&examples, Extra { offset: offset.as_deref(), aside: Some(&aside) }, &cx)?;
-    // all rows, for as long as was best with three quarters of them
-    let learner = GradientBoosting { rounds: stopped.rounds().max(1), early_stopping: 0, ..learner };
-    learner.fit_with(&examples, Extra { offset: offset.as_deref(), aside: None }, &cx)
+    // the bins of these rows are finer than those of all
+    let binned = Binned::new(&x, kinds, MAX_BINS, cx.seed);
+    fit(&x, &binned, &y, offset.as_deref(), &aside)
 }
 
 fn grow(

@@ -1,167 +1,103 @@
-//! One boosted tree: histograms of derivatives, the best split of every leaf, the best leaf first.
+//! One boosted tree: the best question of every leaf, the best leaf first.
 //!
-//! The one idea: both derivatives of a row are rounded at random to whole numbers and packed into one 64-bit integer (the
-//! first in the upper half, the second in the lower), so that a histogram is filled by one integer addition per value, and
-//! its sums are exact: they do not depend on the order of rows or threads, and the larger of two siblings is its parent
-//! minus the smaller. Rounding at random keeps the sums unbiased (Shi et al. 2022, "Quantized training of gradient boosting
-//! decision trees"). Leaf values come from the unrounded derivatives.
+//! The one idea: a leaf is a range of the rows' order. Splitting moves its rows, counts the smaller half ([`super::histogram`])
+//! and takes the larger half's histograms as the difference. Rows that were not drawn to be learned from move along, so that
+//! at the end every row's leaf is known without asking again.
 
 use guike_core::tree::{Node, Split};
 use rayon::prelude::*;
 
-use crate::bins::{Bins, ColumnBins, MISSING};
+use super::codes::{Binned, Words};
+use super::histogram::{Histogram, Packed, fill, unpack};
+use super::search::{Ask, Cut, Limits, Search, UNBOUNDED, better};
+use crate::bins::ColumnBins;
 
-/// Histogram of one column: packed sums by bin.
-type Histogram = [i64; 256];
-/// Rows above which a histogram is filled by several threads.
-const PARALLEL_ROWS: usize = 65_536;
-/// Categories of a column that may be ordered by their mean and cut; more would only fit noise.
-const MAX_SORTED_CATEGORIES: usize = 64;
-/// Extra ridge on splits of ordered categories (as LightGBM's `cat_l2`), and the count added when ordering them.
-const CATEGORY_L2: f64 = 10.0;
-/// Columns whose smoothed means are compared need this much second derivative in a category.
-const CATEGORY_SMOOTH: f64 = 10.0;
+/// Counters above which the two halves of a split are searched by two threads.
+const PARALLEL_COUNTERS: usize = 4_096;
 
-/// The rows as bytes, and what may be done with them.
-pub(super) struct Grower<'a> {
-    /// Row-major, n × p.
-    pub(super) codes: &'a [u8],
-    pub(super) bins: &'a Bins,
+/// The rows as bytes, and what may be done with them; `B` is [`Binned::places`].
+pub(super) struct Grower<'a, const B: usize> {
+    pub(super) binned: &'a Binned,
+    /// Columns that may be asked about.
+    pub(super) columns: &'a [usize],
+    /// Their bytes, row by row.
+    pub(super) words: &'a Words,
+    pub(super) packed: Packed<'a>,
     pub(super) limits: Limits,
     /// −1, 0 or 1 per column; empty without constraints.
     pub(super) monotone: &'a [i8],
 }
 
-/// What ends the growth.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
-    pub(super) max_leaves: usize,
-    pub(super) max_depth: usize,
-    pub(super) min_leaf_rows: f64,
-    pub(super) min_leaf_hessian: f64,
-    pub(super) l2: f64,
-    pub(super) min_gain: f64,
-    pub(super) symmetric: bool,
-}
-
-/// Packed derivatives by row and what one unit of each is worth.
-pub(super) struct Packed<'a> {
-    pub(super) values: &'a [i64],
-    pub(super) unit: (f64, f64),
-}
-
-/// A grown tree: its leaves are ranges of `order`.
+/// A grown tree.
 pub(super) struct Grown {
     pub(super) nodes: Vec<Node>,
-    /// Which bins go left, by inner node; for walking rows that were not drawn.
-    pub(super) goes_left: Vec<Option<(u32, Box<[bool; 256]>)>>,
-    /// Leaf nodes and their rows.
-    pub(super) leaves: Vec<(usize, std::ops::Range<usize>)>,
-    /// The rows, leaf by leaf.
-    pub(super) order: Vec<u32>,
-    /// Bounds of each leaf's value where columns are monotone.
-    pub(super) bounds: Vec<(f64, f64)>,
+    pub(super) leaves: Vec<GrownLeaf>,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Sums {
-    g: f64,
-    h: f64,
+/// A leaf of a grown tree.
+pub(super) struct GrownLeaf {
+    pub(super) node: usize,
+    /// Where its rows stand in the order.
+    pub(super) rows: Rows,
+    /// Bounds of its value where columns are monotone.
+    pub(super) bounds: (f64, f64),
 }
 
-#[derive(Clone)]
-struct Candidate {
-    gain: f64,
-    column: usize,
-    goes_left: Box<[bool; 256]>,
-    split: Split,
-    values: (f64, f64),
+/// Stretches of [`Orders`].
+#[derive(Debug, Clone)]
+pub(super) struct Rows {
+    pub(super) drawn: std::ops::Range<usize>,
+    pub(super) others: std::ops::Range<usize>,
 }
 
-struct Leaf {
+/// The rows, leaf by leaf; kept from tree to tree for its memory.
+#[derive(Debug, Default)]
+pub(super) struct Orders {
+    /// Rows that are learned from.
+    pub(super) drawn: Vec<u32>,
+    /// Rows that only need to know their leaf.
+    pub(super) others: Vec<u32>,
+    spare: Vec<u32>,
+}
+
+/// Histograms that nobody needs any more, to be used again.
+type Pool<const B: usize> = Vec<Vec<Histogram<B>>>;
+
+struct Leaf<const B: usize> {
     node: usize,
-    rows: std::ops::Range<usize>,
+    rows: Rows,
     depth: usize,
-    histograms: Vec<Histogram>,
-    best: Option<Candidate>,
+    /// One per column of the grower; empty where nobody will ask.
+    histograms: Vec<Histogram<B>>,
+    best: Option<Cut>,
     bounds: (f64, f64),
 }
 
-const HALF: i64 = 1 << 32;
-
-/// One packed value from two whole numbers; `h` is not negative.
-#[inline]
-pub(super) fn pack(g: i64, h: i64) -> i64 {
-    g * HALF + h
-}
-
-impl Packed<'_> {
-    #[inline]
-    fn unpack(&self, sum: i64) -> Sums {
-        let h = sum & (HALF - 1);
-        Sums { g: ((sum - h) >> 32) as f64 * self.unit.0, h: h as f64 * self.unit.1 }
-    }
-}
-
-impl Sums {
-    fn plus(self, o: Sums) -> Sums {
-        Sums { g: self.g + o.g, h: self.h + o.h }
-    }
-
-    fn minus(self, o: Sums) -> Sums {
-        Sums { g: self.g - o.g, h: self.h - o.h }
-    }
-
-    fn value(self, l2: f64) -> f64 {
-        -self.g / (self.h + l2).max(1e-300)
-    }
-
-    /// Half the loss that a leaf of this value takes away, times two.
-    fn score(self, value: f64, l2: f64) -> f64 {
-        -(2.0 * self.g * value + (self.h + l2) * value * value)
-    }
-}
-
-impl Grower<'_> {
-    fn width(&self) -> usize {
-        self.bins.columns.len()
-    }
-
-    /// Grows one tree over the rows of `order` with splits on `columns`.
-    pub(super) fn grow(&self, order: Vec<u32>, columns: &[usize], packed: &Packed<'_>) -> Grown {
-        let mut tree = Grown {
-            nodes: vec![leaf_node(order.len())],
-            goes_left: vec![None],
-            leaves: Vec::new(),
-            bounds: Vec::new(),
-            order,
-        };
-        let all = 0..tree.order.len();
-        let histograms = self.fill(&tree.order, columns, packed);
-        let mut root =
-            Leaf { node: 0, rows: all, depth: 0, histograms, best: None, bounds: (f64::NEG_INFINITY, f64::INFINITY) };
-        let mut spare = Vec::new();
+impl<const B: usize> Grower<'_, B> {
+    /// Grows one tree; afterwards the rows in `orders` stand leaf by leaf.
+    pub(super) fn grow(&self, orders: &mut Orders) -> Grown {
+        let rows = Rows { drawn: 0..orders.drawn.len(), others: 0..orders.others.len() };
+        let mut nodes = vec![leaf_node(rows.drawn.len())];
+        let mut pool = Pool::new();
+        let histograms = self.count(&orders.drawn, &mut pool);
+        let mut root = Leaf { node: 0, rows, depth: 0, histograms, best: None, bounds: UNBOUNDED };
         let leaves = if self.limits.symmetric {
-            self.grow_symmetric(&mut tree, root, columns, packed, &mut spare)
+            self.grow_symmetric(&mut nodes, root, orders, &mut pool)
         } else {
-            self.search(&mut root, columns, packed);
-            self.grow_best_first(&mut tree, root, columns, packed, &mut spare)
+            root.best = self.search(&root);
+            self.grow_best_first(&mut nodes, root, orders, &mut pool)
         };
-        for leaf in leaves {
-            tree.leaves.push((leaf.node, leaf.rows));
-            tree.bounds.push(leaf.bounds);
-        }
-        tree
+        let leaves = leaves.into_iter().map(|l| GrownLeaf { node: l.node, rows: l.rows, bounds: l.bounds }).collect();
+        Grown { nodes, leaves }
     }
 
     fn grow_best_first(
         &self,
-        tree: &mut Grown,
-        root: Leaf,
-        columns: &[usize],
-        packed: &Packed<'_>,
-        spare: &mut Vec<u32>,
-    ) -> Vec<Leaf> {
+        nodes: &mut Vec<Node>,
+        root: Leaf<B>,
+        orders: &mut Orders,
+        pool: &mut Pool<B>,
+    ) -> Vec<Leaf<B>> {
         let mut leaves = vec![root];
         while leaves.len() < self.limits.max_leaves {
             // the first of equals: the older leaf
@@ -171,18 +107,25 @@ impl Grower<'_> {
                 .filter_map(|(i, l)| l.best.as_ref().map(|b| (b.gain, i)))
                 .fold(None, |top: Option<(f64, usize)>, x| if top.is_some_and(|t| t.0 >= x.0) { top } else { Some(x) });
             let Some((_, at)) = best else { break };
-            let chosen = leaves[at].best.take().expect("it has the best split");
-            let more = leaves.len() + 2 <= self.limits.max_leaves;
-            let parent = std::mem::replace(
-                &mut leaves[at],
-                Leaf { node: 0, rows: 0..0, depth: 0, histograms: Vec::new(), best: None, bounds: (0.0, 0.0) },
-            );
-            let (mut left, mut right) = self.split(tree, parent, &chosen, columns, packed, spare, more);
-            if more {
-                self.search(&mut left, columns, packed);
-                self.search(&mut right, columns, packed);
+            let parent = leaves.swap_remove(at);
+            let cut = parent.best.clone().expect("it has the best cut");
+            let more = leaves.len() + 2 < self.limits.max_leaves;
+            let (mut left, mut right) = self.split(nodes, parent, &cut, orders, pool, more);
+            let counters = B * (left.histograms.len() + right.histograms.len());
+            (left.best, right.best) = if counters > PARALLEL_COUNTERS {
+                rayon::join(|| self.search(&left), || self.search(&right))
+            } else {
+                (self.search(&left), self.search(&right))
+            };
+            for leaf in [&mut left, &mut right] {
+                if leaf.best.is_none() && !leaf.histograms.is_empty() {
+                    pool.push(std::mem::take(&mut leaf.histograms));
+                }
             }
-            leaves[at] = left;
+            // the left half takes its parent's place
+            leaves.push(left);
+            let last = leaves.len() - 1;
+            leaves.swap(at, last);
             leaves.push(right);
         }
         leaves
@@ -191,24 +134,23 @@ impl Grower<'_> {
     /// All leaves of a level ask the same question (Prokhorenkova et al. 2018, CatBoost).
     fn grow_symmetric(
         &self,
-        tree: &mut Grown,
-        root: Leaf,
-        columns: &[usize],
-        packed: &Packed<'_>,
-        spare: &mut Vec<u32>,
-    ) -> Vec<Leaf> {
+        nodes: &mut Vec<Node>,
+        root: Leaf<B>,
+        orders: &mut Orders,
+        pool: &mut Pool<B>,
+    ) -> Vec<Leaf<B>> {
         let mut leaves = vec![root];
         let levels = (usize::BITS - 1 - self.limits.max_leaves.max(2).leading_zeros()) as usize;
-        for _ in 0..levels.min(self.limits.max_depth) {
-            let best = columns
-                .par_iter()
-                .enumerate()
-                .filter_map(|(slot, &column)| self.best_for_all(&leaves, slot, column, packed))
-                .reduce_with(|a, b| if b.gain > a.gain || (b.gain == a.gain && b.column < a.column) { b } else { a });
-            let Some(best) = best else { break };
+        let levels = levels.min(self.limits.max_depth);
+        for level in 1..=levels {
+            let about = |leaf: &Leaf<B>| self.about(&leaf.histograms, leaf.rows.drawn.len(), leaf.bounds);
+            let searches: Vec<Search<'_>> = leaves.iter().map(about).collect();
+            let slots = (0..self.columns.len()).into_par_iter();
+            let best = slots.filter_map(|slot| self.best_for_all(&leaves, &searches, slot));
+            let Some(best) = best.reduce_with(better) else { break };
             let mut next = Vec::with_capacity(2 * leaves.len());
             for leaf in leaves {
-                let (left, right) = self.split(tree, leaf, &best, columns, packed, spare, true);
+                let (left, right) = self.split(nodes, leaf, &best, orders, pool, level < levels);
                 next.extend([left, right]);
             }
             leaves = next;
@@ -216,290 +158,160 @@ impl Grower<'_> {
         leaves
     }
 
-    /// Divides a leaf. The smaller half counts its histograms, the larger takes the difference.
+    /// Divides a leaf; its halves have histograms where one of them may be split again and `more` leaves are wanted.
     fn split(
         &self,
-        tree: &mut Grown,
-        parent: Leaf,
-        by: &Candidate,
-        columns: &[usize],
-        packed: &Packed<'_>,
-        spare: &mut Vec<u32>,
-        histograms: bool,
-    ) -> (Leaf, Leaf) {
-        let Leaf { node, rows, depth, histograms: mut theirs, bounds, .. } = parent;
-        let middle = rows.start + self.divide(&mut tree.order[rows.clone()], by, spare);
-        let (l, r) = (rows.start..middle, middle..rows.end);
-        let first = tree.nodes.len();
-        let (mut split, mut goes_left) = (by.split.clone(), by.goes_left.clone());
+        nodes: &mut Vec<Node>,
+        parent: Leaf<B>,
+        by: &Cut,
+        orders: &mut Orders,
+        pool: &mut Pool<B>,
+        more: bool,
+    ) -> (Leaf<B>, Leaf<B>) {
+        let Leaf { node, rows, depth, mut histograms, bounds, .. } = parent;
+        let (mut split, mut goes_left) = self.question(by);
+        let codes = self.binned.column(by.column);
+        let Orders { drawn, others, spare } = orders;
+        let middle = rows.drawn.start + divide(&mut drawn[rows.drawn.clone()], codes, &goes_left, spare);
+        let slot = self.columns.iter().position(|&c| c == by.column).expect("cuts are on searched columns");
         if let Split::Number { missing_left, .. } = &mut split {
-            // where nothing was missing, a missing value follows the many
-            if !any_missing(&theirs, columns, by.column) {
-                *missing_left = l.len() >= r.len();
-                goes_left[usize::from(MISSING)] = *missing_left;
+            // where nothing was missing, a missing value follows the many; a whole level goes the same way
+            if histograms[slot][B - 1] == 0 && !self.limits.symmetric {
+                *missing_left = 2 * (middle - rows.drawn.start) >= rows.drawn.len();
+                goes_left[B - 1] = *missing_left;
             }
         }
-        tree.nodes[node].split = Some(split);
-        tree.nodes[node].left = first as u32;
-        tree.nodes[node].right = first as u32 + 1;
-        tree.nodes[node].gain = by.gain;
-        tree.goes_left[node] = Some((by.column as u32, goes_left));
-        tree.nodes.extend([leaf_node(l.len()), leaf_node(r.len())]);
-        tree.goes_left.extend([None, None]);
+        let other = rows.others.start + divide(&mut others[rows.others.clone()], codes, &goes_left, spare);
+        let l = Rows { drawn: rows.drawn.start..middle, others: rows.others.start..other };
+        let r = Rows { drawn: middle..rows.drawn.end, others: other..rows.others.end };
+        let left = histograms[slot].iter().zip(&goes_left).filter(|(_, left)| **left).map(|(sum, _)| sum).sum();
+        let about = self.about(&histograms, rows.drawn.len(), bounds);
+        let (below, above) = about.bounds_of_halves(left, self.monotone_of(by.column));
+        let first = nodes.len();
+        let asked = &mut nodes[node];
+        (asked.split, asked.gain) = (Some(split), by.gain);
+        (asked.left, asked.right) = (first as u32, first as u32 + 1);
+        nodes.extend([leaf_node(l.drawn.len()), leaf_node(r.drawn.len())]);
         let (mut ours, mut others) = (Vec::new(), Vec::new());
-        if histograms {
-            let small = if l.len() <= r.len() { l.clone() } else { r.clone() };
-            let counted = self.fill(&tree.order[small], columns, packed);
-            for (a, b) in theirs.iter_mut().zip(&counted) {
-                for (x, y) in a.iter_mut().zip(b) {
-                    *x -= y;
-                }
+        // the level of a symmetric tree may ask what suits another leaf, so that one half is empty or all are small
+        let wanted = more && (self.limits.symmetric || self.may_split(depth + 1, &l) || self.may_split(depth + 1, &r));
+        if wanted {
+            let left_is_smaller = l.drawn.len() <= r.drawn.len();
+            let smaller = if left_is_smaller { &l } else { &r };
+            let counted = self.count(&orders.drawn[smaller.drawn.clone()], pool);
+            for (x, y) in histograms.as_flattened_mut().iter_mut().zip(counted.as_flattened()) {
+                *x -= y;
             }
-            (ours, others) = if l.len() <= r.len() { (counted, theirs) } else { (theirs, counted) };
+            (ours, others) = if left_is_smaller { (counted, histograms) } else { (histograms, counted) };
+        } else {
+            pool.push(histograms);
         }
-        let (mut below, mut above) = (bounds, bounds);
-        if self.monotone.get(by.column).is_some_and(|&m| m != 0) {
-            let mid = 0.5 * (by.values.0 + by.values.1);
-            if self.monotone[by.column] > 0 {
-                (below.1, above.0) = (mid, mid);
-            } else {
-                (below.0, above.1) = (mid, mid);
-            }
-        }
-        (
-            Leaf { node: first, rows: l, depth: depth + 1, histograms: ours, best: None, bounds: below },
-            Leaf { node: first + 1, rows: r, depth: depth + 1, histograms: others, best: None, bounds: above },
-        )
+        let half =
+            |node, rows, histograms, bounds| Leaf { node, rows, depth: depth + 1, histograms, best: None, bounds };
+        (half(first, l, ours, below), half(first + 1, r, others, above))
     }
 
-    /// Moves the rows that go left to the front, both sides in their old order; gives their number.
-    fn divide(&self, rows: &mut [u32], by: &Candidate, spare: &mut Vec<u32>) -> usize {
-        spare.clear();
-        let width = self.width();
-        let mut kept = 0;
-        for i in 0..rows.len() {
-            let row = rows[i];
-            if by.goes_left[usize::from(self.codes[row as usize * width + by.column])] {
-                rows[kept] = row;
-                kept += 1;
-            } else {
-                spare.push(row);
+    /// A cut in the columns' own units, and which bins go left.
+    fn question(&self, by: &Cut) -> (Split, [bool; 256]) {
+        let mut goes_left = [false; 256];
+        let column = by.column as u32;
+        match (&by.ask, &self.binned.bins.columns[by.column]) {
+            (&Ask::Number { bin, missing_left }, ColumnBins::Number { borders }) => {
+                goes_left[..=bin].fill(true);
+                goes_left[B - 1] = missing_left;
+                // above the last bin every number goes left
+                let threshold = borders.get(bin).copied().unwrap_or(f64::MAX);
+                (Split::Number { column, threshold, missing_left }, goes_left)
             }
+            (Ask::Category { bins }, ColumnBins::Category { levels }) => {
+                bins.iter().for_each(|&bin| goes_left[bin] = true);
+                let mut left: Vec<u32> = bins.iter().map(|&bin| levels[bin]).collect();
+                left.sort_unstable();
+                (Split::Category { column, left, missing_left: false }, goes_left)
+            }
+            _ => unreachable!("a cut is of its column's kind"),
         }
-        rows[kept..].copy_from_slice(spare);
-        kept
     }
 
-    fn fill(&self, rows: &[u32], columns: &[usize], packed: &Packed<'_>) -> Vec<Histogram> {
-        let width = self.width();
-        let count = |rows: &[u32]| {
-            let mut histograms = vec![[0_i64; 256]; columns.len()];
-            if columns.len() == width {
-                for &row in rows {
-                    let q = packed.values[row as usize];
-                    let codes = &self.codes[row as usize * width..(row as usize + 1) * width];
-                    for (h, &c) in histograms.iter_mut().zip(codes) {
-                        h[usize::from(c)] += q;
-                    }
-                }
-            } else {
-                for &row in rows {
-                    let q = packed.values[row as usize];
-                    let codes = &self.codes[row as usize * width..(row as usize + 1) * width];
-                    for (h, &column) in histograms.iter_mut().zip(columns) {
-                        h[usize::from(codes[column])] += q;
-                    }
-                }
-            }
-            histograms
-        };
-        if rows.len() < PARALLEL_ROWS {
-            return count(rows);
-        }
-        // sums of integers are the same in any order
-        let add = |mut a: Vec<Histogram>, b: Vec<Histogram>| {
-            for (x, y) in a.iter_mut().flatten().zip(b.iter().flatten()) {
-                *x += y;
-            }
-            a
-        };
-        rows.par_chunks(PARALLEL_ROWS / 2).map(count).reduce_with(add).unwrap_or_default()
+    fn count(&self, rows: &[u32], pool: &mut Pool<B>) -> Vec<Histogram<B>> {
+        let mut histograms = pool.pop().unwrap_or_default();
+        histograms.clear();
+        histograms.resize(self.columns.len(), [0; B]);
+        fill(self.words, rows, self.packed.values, &mut histograms);
+        histograms
     }
 
-    fn search(&self, leaf: &mut Leaf, columns: &[usize], packed: &Packed<'_>) {
-        let too_small = (leaf.rows.len() as f64) < 2.0 * self.limits.min_leaf_rows;
-        if leaf.depth >= self.limits.max_depth || too_small {
-            return;
-        }
-        let one = |(slot, &column): (usize, &usize)| self.best_of_column(leaf, slot, column, packed);
-        let better = |a: Candidate, b: Candidate| {
-            if b.gain > a.gain || (b.gain == a.gain && b.column < a.column) { b } else { a }
-        };
-        leaf.best = columns.iter().enumerate().filter_map(one).reduce(better);
+    fn monotone_of(&self, column: usize) -> i8 {
+        self.monotone.get(column).copied().unwrap_or(0)
     }
 
-    fn best_of_column(&self, leaf: &Leaf, slot: usize, column: usize, packed: &Packed<'_>) -> Option<Candidate> {
-        let search = Search::new(self, leaf, slot, column, packed);
-        match &self.bins.columns[column] {
-            ColumnBins::Number { borders } => {
-                let mut top: Option<(f64, usize, bool, (f64, f64))> = None;
-                search.each_cut(borders.len() + 1, |gain, bin, missing_left, values| {
-                    if top.is_none_or(|t| gain > t.0) {
-                        top = Some((gain, bin, missing_left, values));
-                    }
-                });
-                let (gain, bin, missing_left, values) = top?;
-                Some(number_candidate(column, borders, bin, missing_left, gain, values))
-            }
-            ColumnBins::Category { levels } => search.categories(levels),
+    fn may_split(&self, depth: usize, rows: &Rows) -> bool {
+        depth < self.limits.max_depth && rows.drawn.len() as f64 >= 2.0 * self.limits.min_leaf_rows
+    }
+
+    fn about(&self, histograms: &[Histogram<B>], rows: usize, bounds: (f64, f64)) -> Search<'_> {
+        let total = histograms.first().map_or(0, |h| h.iter().sum());
+        Search::new(&self.limits, &self.packed, total, rows, bounds)
+    }
+
+    fn search(&self, leaf: &Leaf<B>) -> Option<Cut> {
+        if leaf.histograms.is_empty() || !self.may_split(leaf.depth, &leaf.rows) {
+            return None;
         }
+        let search = self.about(&leaf.histograms, leaf.rows.drawn.len(), leaf.bounds);
+        let columns = self.columns.iter().zip(&leaf.histograms);
+        let cuts = columns.filter_map(|(&column, histogram)| {
+            search.best(histogram, &self.binned.bins.columns[column], column, self.monotone_of(column))
+        });
+        cuts.reduce(better)
     }
 
     /// The cut of one column whose gains, summed over all leaves, are largest.
-    fn best_for_all(&self, leaves: &[Leaf], slot: usize, column: usize, packed: &Packed<'_>) -> Option<Candidate> {
-        let ColumnBins::Number { borders } = &self.bins.columns[column] else { return None };
+    fn best_for_all(&self, leaves: &[Leaf<B>], searches: &[Search<'_>], slot: usize) -> Option<Cut> {
+        let column = self.columns[slot];
+        let ColumnBins::Number { borders } = &self.binned.bins.columns[column] else { return None };
         let n = borders.len() + 1;
         let mut gains = vec![0.0; 2 * n];
-        for leaf in leaves {
-            Search::new(self, leaf, slot, column, packed)
-                .each_cut(n, |gain, bin, missing_left, _| gains[2 * bin + usize::from(missing_left)] += gain.max(0.0));
+        for (leaf, search) in leaves.iter().zip(searches) {
+            search.each_cut(&leaf.histograms[slot], n, self.monotone_of(column), |gain, bin, missing_left| {
+                gains[2 * bin + usize::from(missing_left)] += gain.max(0.0);
+            });
         }
         let (at, &gain) = gains.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0)))?;
-        (gain > self.limits.min_gain).then(|| number_candidate(column, borders, at / 2, at % 2 == 1, gain, (0.0, 0.0)))
+        let bin = at / 2;
+        let none_missing = leaves.iter().all(|leaf| leaf.histograms[slot][B - 1] == 0);
+        let missing_left = if none_missing {
+            let second = |sums: &[i64]| sums.iter().map(|&s| unpack(s).1).sum::<i64>();
+            let of = |range: std::ops::Range<usize>| {
+                leaves.iter().map(|l| second(&l.histograms[slot][range.clone()])).sum::<i64>()
+            };
+            of(0..bin + 1) >= of(bin + 1..B)
+        } else {
+            at % 2 == 1
+        };
+        let ask = Ask::Number { bin, missing_left };
+        (gain > self.limits.min_gain).then_some(Cut { gain, column, ask })
     }
 }
 
-/// The cuts of one column within one leaf.
-struct Search<'a> {
-    limits: &'a Limits,
-    histogram: &'a Histogram,
-    packed: &'a Packed<'a>,
-    column: usize,
-    total: Sums,
-    own_score: f64,
-    missing: Sums,
-    rows_per_hessian: f64,
-    monotone: i8,
-    bounds: (f64, f64),
-}
-
-impl<'a> Search<'a> {
-    fn new(grower: &'a Grower<'_>, leaf: &'a Leaf, slot: usize, column: usize, packed: &'a Packed<'a>) -> Search<'a> {
-        let histogram = &leaf.histograms[slot];
-        let total = packed.unpack(histogram.iter().sum());
-        let limits = &grower.limits;
-        let value = total.value(limits.l2).clamp(leaf.bounds.0, leaf.bounds.1);
-        Search {
-            limits,
-            histogram,
-            packed,
-            column,
-            total,
-            own_score: total.score(value, limits.l2),
-            missing: packed.unpack(histogram[usize::from(MISSING)]),
-            rows_per_hessian: leaf.rows.len() as f64 / total.h.max(1e-300),
-            monotone: grower.monotone.get(column).copied().unwrap_or(0),
-            bounds: leaf.bounds,
-        }
+/// Moves the rows that go left to the front, both sides in their old order; gives their number.
+fn divide(rows: &mut [u32], codes: &[u8], goes_left: &[bool; 256], spare: &mut Vec<u32>) -> usize {
+    if spare.len() < rows.len() {
+        spare.resize(rows.len(), 0);
     }
-
-    /// The gain of sending `left` away from the rest, where both sides are large enough.
-    fn gain(&self, left: Sums, l2: f64) -> Option<(f64, (f64, f64))> {
-        let right = self.total.minus(left);
-        let smaller = left.h.min(right.h);
-        if smaller < self.limits.min_leaf_hessian || smaller * self.rows_per_hessian < self.limits.min_leaf_rows {
-            return None;
-        }
-        let clamp = |v: f64| v.clamp(self.bounds.0, self.bounds.1);
-        let (a, b) = (clamp(left.value(l2)), clamp(right.value(l2)));
-        if (self.monotone > 0 && a > b) || (self.monotone < 0 && a < b) {
-            return None;
-        }
-        let gain = left.score(a, l2) + right.score(b, l2) - self.own_score;
-        (gain > self.limits.min_gain && gain.is_finite()).then_some((gain, (a, b)))
+    let spare = &mut spare[..rows.len()];
+    let (mut n_left, mut n_right) = (0, 0);
+    for i in 0..rows.len() {
+        let row = rows[i];
+        let left = goes_left[usize::from(codes[row as usize])];
+        // written to both sides, counted on one: no branch to mispredict
+        rows[n_left] = row;
+        spare[n_right] = row;
+        n_left += usize::from(left);
+        n_right += usize::from(!left);
     }
-
-    /// Calls `cut(gain, bin, missing_left, values)` for every cut above a bin.
-    fn each_cut(&self, n_bins: usize, mut cut: impl FnMut(f64, usize, bool, (f64, f64))) {
-        let any_missing = self.histogram[usize::from(MISSING)] != 0;
-        let mut left = 0_i64;
-        // above the last bin only the missing are left
-        let last = if any_missing { n_bins } else { n_bins - 1 };
-        for bin in 0..last {
-            let here = self.histogram[bin];
-            left += here;
-            if here == 0 && bin + 1 < n_bins {
-                continue;
-            }
-            let sums = self.packed.unpack(left);
-            if let Some((gain, values)) = self.gain(sums, self.limits.l2) {
-                cut(gain, bin, false, values);
-            }
-            if any_missing
-                && bin + 1 < n_bins
-                && let Some((gain, values)) = self.gain(sums.plus(self.missing), self.limits.l2)
-            {
-                cut(gain, bin, true, values);
-            }
-        }
-    }
-
-    /// Categories in the order of their mean step, cut as if they were numbers (Fisher 1958; as LightGBM).
-    fn categories(&self, levels: &[u32]) -> Option<Candidate> {
-        let mut order: Vec<(f64, usize, Sums)> = (0..levels.len())
-            .map(|bin| (bin, self.packed.unpack(self.histogram[bin])))
-            .filter(|(_, s)| s.h > 0.0)
-            .map(|(bin, s)| (s.g / (s.h + CATEGORY_SMOOTH), bin, s))
-            .collect();
-        order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        let l2 = self.limits.l2 + if levels.len() > 4 { CATEGORY_L2 } else { 0.0 };
-        let mut top: Option<(f64, usize, bool, (f64, f64))> = None;
-        for from_end in [false, true] {
-            let mut left = Sums::default();
-            for k in 0..order.len().saturating_sub(1).min(MAX_SORTED_CATEGORIES) {
-                let (_, _, sums) = order[if from_end { order.len() - 1 - k } else { k }];
-                left = left.plus(sums);
-                if let Some((gain, values)) = self.gain(left, l2)
-                    && top.is_none_or(|t| gain > t.0)
-                {
-                    top = Some((gain, k + 1, from_end, values));
-                }
-            }
-        }
-        let (gain, n, from_end, values) = top?;
-        let mut goes_left = Box::new([false; 256]);
-        let mut left = Vec::with_capacity(n);
-        for k in 0..n {
-            let bin = order[if from_end { order.len() - 1 - k } else { k }].1;
-            goes_left[bin] = true;
-            left.push(levels[bin]);
-        }
-        left.sort_unstable();
-        let split = Split::Category { column: self.column as u32, left, missing_left: false };
-        Some(Candidate { gain, column: self.column, goes_left, split, values })
-    }
-}
-
-fn number_candidate(
-    column: usize,
-    borders: &[f64],
-    bin: usize,
-    missing_left: bool,
-    gain: f64,
-    values: (f64, f64),
-) -> Candidate {
-    let mut goes_left = Box::new([false; 256]);
-    goes_left[..=bin].fill(true);
-    goes_left[usize::from(MISSING)] = missing_left;
-    // above the last bin every number goes left
-    let threshold = borders.get(bin).copied().unwrap_or(f64::MAX);
-    let split = Split::Number { column: column as u32, threshold, missing_left };
-    Candidate { gain, column, goes_left, split, values }
-}
-
-fn any_missing(histograms: &[Histogram], columns: &[usize], column: usize) -> bool {
-    let slot = columns.iter().position(|&c| c == column).expect("splits are on the columns that were searched");
-    histograms[slot][usize::from(MISSING)] != 0
+    rows[n_left..].copy_from_slice(&spare[..n_right]);
+    n_left
 }
 
 fn leaf_node(rows: usize) -> Node {

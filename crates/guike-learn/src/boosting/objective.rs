@@ -138,16 +138,14 @@ impl Objective {
     }
 }
 
-/// First and second derivatives of the log loss of one row over K classes, into `g` and `h` (factor K / (K − 1) as
-/// Friedman 2001, eq. 46).
-pub(crate) fn softmax(class: usize, sums: &[f64], g: &mut [f64], h: &mut [f64]) {
+/// First and second derivatives of the log loss of one row over K classes (factor K / (K − 1) as Friedman 2001, eq. 46).
+pub(crate) fn softmax(class: usize, sums: &[f64], derivatives: &mut [(f64, f64)]) {
     let top = sums.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let total: f64 = sums.iter().map(|s| (s - top).exp()).sum();
     let factor = sums.len() as f64 / (sums.len() as f64 - 1.0);
     for (k, s) in sums.iter().enumerate() {
         let p = (s - top).exp() / total;
-        g[k] = p - f64::from(u8::from(k == class));
-        h[k] = (factor * p * (1.0 - p)).max(1e-16);
+        derivatives[k] = (p - f64::from(u8::from(k == class)), (factor * p * (1.0 - p)).max(1e-16));
     }
 }
 
@@ -202,8 +200,8 @@ mod tests {
 
     #[test]
     fn a_softmax_of_two_classes_has_the_logistic_slope() {
-        let (mut g, mut h) = ([0.0; 2], [0.0; 2]);
-        softmax(1, &[0.0, 0.8], &mut g, &mut h);
-        assert!((g[1] - Objective::Logistic.derivatives(1.0, 0.8).0).abs() < 1e-15);
+        let mut derivatives = [(0.0, 0.0); 2];
+        softmax(1, &[0.0, 0.8], &mut derivatives);
+        assert!((derivatives[1].0 - Objective::Logistic.derivatives(1.0, 0.8).0).abs() < 1e-15);
     }
 }

@@ -3,17 +3,21 @@
 //! The one idea: a row is first turned into small codes, for each column the number of the trees' thresholds below its
 //! value. A node is then eight bytes, one comparison of codes takes the place of the question, and 64 rows go down a
 //! tree together, so that the processor waits for all of them at once. Rows are taken in blocks, trees one after the
-//! other, so that a tree stays in the cache while a block goes through it.
+//! other, so that a tree stays in the cache while a block goes through it. Small trees are not walked at all ([`super::lanes`]).
 
 use guike_core::Matrix;
 use guike_core::tree::{Split, Tree, Trees};
 use rayon::prelude::*;
 
+use super::lanes::{Lanes, Test};
+
 /// Most rows per block. Measured with 100 trees of 28,000 nodes: 1024 rows read each tree too often to profit from the
 /// cache, and take twice the time of 8192.
 const BLOCK: usize = 8192;
-/// Rows that go down together.
-const GROUP: usize = 64;
+/// Rows that go down together; their codes lie column by column.
+pub(super) const GROUP: usize = 64;
+/// Rows from which asking a whole tree at once is faster than walking it.
+const LEAST_LANES: usize = 8;
 /// The code of a missing value.
 const MISSING: u16 = u16::MAX;
 
@@ -22,7 +26,7 @@ const MISSING: u16 = u16::MAX;
 enum Coding {
     /// No tree asks about it.
     Unused,
-    /// Distinct thresholds, ascending: the code is how many lie below the value.
+    /// Distinct thresholds, ascending, then infinity up to a power of two: the code is how many lie below the value.
     Number(Vec<f64>),
     /// By category code; all others have the code `beyond`.
     Category { codes: Vec<(u32, u16)>, beyond: u16 },
@@ -35,7 +39,15 @@ impl Coding {
         }
         match self {
             Coding::Unused => 0,
-            Coding::Number(thresholds) => thresholds.partition_point(|&t| t < value) as u16,
+            Coding::Number(thresholds) => {
+                // no branch to mispredict, so that several values are on their way at once
+                let (mut below, mut step) = (0, thresholds.len() / 2);
+                while step > 0 {
+                    below += step * usize::from(thresholds[below + step - 1] < value);
+                    step /= 2;
+                }
+                below as u16
+            }
             Coding::Category { codes, beyond } => {
                 if !(value >= 0.0 && value <= f64::from(u32::MAX)) {
                     return *beyond;
@@ -56,6 +68,12 @@ struct Compact {
     column: u16,
 }
 
+impl Compact {
+    fn test(self) -> Test {
+        Test { column: self.column >> 1, shift: self.column & 1, limit: self.limit, keep: 0 }
+    }
+}
+
 /// Trees in their fast form.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CompactTrees {
@@ -63,6 +81,8 @@ pub(crate) struct CompactTrees {
     nodes: Vec<Compact>,
     /// Where each tree's nodes begin.
     starts: Vec<u32>,
+    /// The trees that are small or symmetric.
+    lanes: Vec<Option<Lanes>>,
     n_columns: usize,
 }
 
@@ -89,7 +109,9 @@ impl CompactTrees {
                 (false, true) => {
                     numbers.sort_by(f64::total_cmp);
                     numbers.dedup();
-                    (numbers.len() < usize::from(MISSING) - 1).then_some(Coding::Number(numbers))
+                    let fits = numbers.len() < usize::from(MISSING) - 1;
+                    numbers.resize((numbers.len() + 1).next_power_of_two(), f64::INFINITY);
+                    fits.then_some(Coding::Number(numbers))
                 }
                 (true, false) => nested(sets),
                 (false, false) => None,
@@ -97,6 +119,7 @@ impl CompactTrees {
             .collect::<Option<_>>()?;
         let mut nodes = Vec::with_capacity(total);
         let mut starts = Vec::with_capacity(trees.trees.len());
+        let mut lanes = Vec::with_capacity(trees.trees.len());
         for tree in &trees.trees {
             let start = nodes.len() as u32;
             starts.push(start);
@@ -111,8 +134,9 @@ impl CompactTrees {
                     }
                 });
             }
+            lanes.push(Lanes::new(tree, |at| nodes[start as usize + at].test()));
         }
-        Some(CompactTrees { codings, nodes, starts, n_columns })
+        Some(CompactTrees { codings, nodes, starts, lanes, n_columns })
     }
 
     /// The sums of every row, row-major.
@@ -123,36 +147,65 @@ impl CompactTrees {
         let block = x.n_rows().div_ceil(8).clamp(512, BLOCK);
         out.par_chunks_mut(block * k).enumerate().for_each(|(b, out)| {
             out.chunks_exact_mut(k).for_each(|row| row.copy_from_slice(&trees.base));
-            let rows = out.len() / k;
-            self.leaves(x, b * block, rows, |t, row, leaf| {
-                let tree = &trees.trees[t];
-                let first = row * k + tree.first_output as usize;
-                for (o, v) in out[first..].iter_mut().zip(tree.value(leaf)) {
-                    *o += v;
+            let codes = self.codes(x, b * block, out.len() / k);
+            for (t, tree) in trees.trees.iter().enumerate() {
+                let (first, width) = (tree.first_output as usize, tree.n_outputs as usize);
+                for (out, codes) in out.chunks_mut(GROUP * k).zip(codes.chunks_exact(GROUP * self.n_columns.max(1))) {
+                    let size = out.len() / k;
+                    let rows = out.chunks_exact_mut(k);
+                    match self.lanes_for(t, size) {
+                        Some(lanes) if width == 1 => {
+                            rows.zip(lanes.ranks(codes)).for_each(|(row, rank)| row[first] += lanes.value(rank));
+                        }
+                        _ => {
+                            for (row, leaf) in rows.zip(self.leaf_nodes(t, codes, size)) {
+                                row[first..].iter_mut().zip(tree.value(leaf as usize)).for_each(|(o, v)| *o += v);
+                            }
+                        }
+                    }
                 }
-            });
+            }
         });
         out
     }
 
     /// Calls `reached(tree, row, leaf)` for the `n` rows from `start` on (counted from 0 here), tree by tree.
     pub(super) fn leaves(&self, x: &Matrix, start: usize, n: usize, mut reached: impl FnMut(usize, usize, usize)) {
-        let p = self.n_columns;
-        let mut codes = vec![0u16; n * p];
-        for (j, coding) in self.codings.iter().enumerate() {
-            if *coding != Coding::Unused {
-                for (i, &v) in x.column(j)[start..start + n].iter().enumerate() {
-                    codes[i * p + j] = coding.code(v);
+        let codes = self.codes(x, start, n);
+        for t in 0..self.starts.len() {
+            for (g, codes) in codes.chunks_exact(GROUP * self.n_columns.max(1)).enumerate() {
+                let size = GROUP.min(n - g * GROUP);
+                for (lane, &leaf) in self.leaf_nodes(t, codes, size)[..size].iter().enumerate() {
+                    reached(t, g * GROUP + lane, leaf as usize);
                 }
             }
         }
-        for (t, &root) in self.starts.iter().enumerate() {
-            for first in (0..n).step_by(GROUP) {
-                let size = GROUP.min(n - first);
-                let at = self.descend(root, &codes[first * p..(first + size) * p], size);
-                for (lane, at) in at[..size].iter().enumerate() {
-                    reached(t, first + lane, (at - root) as usize);
-                }
+    }
+
+    /// The codes of the `n` rows from `start` on: groups of rows, each column by column; the last group is filled up.
+    fn codes(&self, x: &Matrix, start: usize, n: usize) -> Vec<u16> {
+        let p = self.n_columns;
+        let mut codes = vec![0u16; n.div_ceil(GROUP) * GROUP * p.max(1)];
+        for (j, coding) in self.codings.iter().enumerate().filter(|(_, c)| **c != Coding::Unused) {
+            let groups = codes.chunks_exact_mut(GROUP * p);
+            for (group, values) in groups.zip(x.column(j)[start..start + n].chunks(GROUP)) {
+                group[j * GROUP..].iter_mut().zip(values).for_each(|(code, &v)| *code = coding.code(v));
+            }
+        }
+        codes
+    }
+
+    fn lanes_for(&self, tree: usize, size: usize) -> Option<&Lanes> {
+        self.lanes[tree].as_ref().filter(|_| size >= LEAST_LANES)
+    }
+
+    /// The leaves that a group of rows reaches in a tree, as nodes of that tree.
+    fn leaf_nodes(&self, tree: usize, codes: &[u16], size: usize) -> [u32; GROUP] {
+        match self.lanes_for(tree, size) {
+            Some(lanes) => lanes.ranks(codes).map(|rank| lanes.node(rank)),
+            None => {
+                let root = self.starts[tree];
+                self.descend(root, codes, size).map(|at| at - root)
             }
         }
     }
@@ -160,7 +213,6 @@ impl CompactTrees {
     /// The leaves of a group of rows in the tree that begins at `root`, all rows one level at a time; who has arrived
     /// drops out of the list.
     fn descend(&self, root: u32, codes: &[u16], size: usize) -> [u32; GROUP] {
-        let p = self.n_columns;
         let mut at = [root; GROUP];
         let mut under_way: [u8; GROUP] = std::array::from_fn(|lane| lane as u8);
         let mut left = size;
@@ -169,7 +221,7 @@ impl CompactTrees {
             for i in 0..left {
                 let lane = usize::from(under_way[i]) % GROUP;
                 let node = self.nodes[at[lane] as usize];
-                let code = codes[lane * p + usize::from(node.column >> 1)];
+                let code = codes[usize::from(node.column >> 1) * GROUP + lane];
                 let next = node.left + u32::from(code.wrapping_add(node.column & 1) > node.limit);
                 // written always and counted only where it moved: no branch to mispredict
                 under_way[kept] = lane as u8;

@@ -115,8 +115,13 @@ fn the_python_scorer_agrees_with_linear_models_and_trees_on_ten_thousand_rows() 
 }
 
 #[test]
-fn the_python_scorer_agrees_with_ensembles_on_ten_thousand_rows() {
-    compare_on_ten_thousand_rows("spend", &LEARNERS[2..]);
+fn the_python_scorer_agrees_with_forests_on_ten_thousand_rows() {
+    compare_on_ten_thousand_rows("spend", &LEARNERS[2..4]);
+}
+
+#[test]
+fn the_python_scorer_agrees_with_boosting_on_ten_thousand_rows() {
+    compare_on_ten_thousand_rows("spend", &LEARNERS[4..]);
 }
 
 #[test]

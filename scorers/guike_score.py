@@ -43,21 +43,20 @@ def prepare(row, steps):
         if kind == "number":
             out.append(math.nan if value is None else value)
         elif kind == "code":
-            known = (step["levels"] + [value]).index(value)
-            out.append(math.nan if value is None else float(known))
+            out.append(math.nan if value is None else float(step["at"].get(value, len(step["levels"]))))
         elif kind == "scaled":
-            filled = step["fill"] if value is None else value
-            out.append(max(-FARTHEST, min(FARTHEST, (filled - step["centre"]) / step["scale"])))
-            if step["indicator"]:
-                out.append(1.0 if value is None else 0.0)
+            x = step["fill"] if value is None else value
+            x = math.copysign(math.log1p(abs(x) / step["log"]), x) if "log" in step else x
+            out.append(max(-FARTHEST, min(FARTHEST, (x - step["centre"]) / step["scale"])))
+            out += [float(value is None)] * step["indicator"]
         elif kind == "one_hot":
-            levels = step["levels"]
-            names = levels + ["other"] * step["other"] + ["missing"] * step["missing"]
-            other = len(levels) if step["other"] else None
-            place = levels.index(value) if value in levels else other
-            if value is None:
-                place = len(names) - 1 if step["missing"] else None
-            out.extend(1.0 if i == place else 0.0 for i in range(len(names)))
+            hot = [value == level for level in step["levels"]]
+            hot += [value is not None and not any(hot)] * step["other"] + [value is None] * step["missing"]
+            out.extend(map(float, hot))
+        elif kind == "encoded":
+            k, at = len(step["other"]), step["at"].get(value)
+            new = step["missing"] if value is None else step["other"]
+            out.extend(new if at is None else step["values"][at * k : at * k + k])
         else:
             raise ValueError(f"the preparation `{kind}` is newer than this scorer")
     return out
@@ -123,13 +122,8 @@ def neighbours(x, model):
     weights = model.get("weights") or [1.0] * len(labels)
     far = [sum((a - b) ** 2 for a, b in zip(x, rows[i * p : (i + 1) * p])) for i in range(len(labels))]
     near = sorted(zip(far, range(len(labels))))[: model["k"]]
-    first = near[0][0]
-    if model["vote"] == "uniform":
-        votes = [1.0 for _ in near]
-    elif first == 0.0:
-        votes = [1.0 if d == 0.0 else 0.0 for d, _ in near]
-    else:
-        votes = [math.sqrt(first / d) for d, _ in near]
+    first, uniform = near[0][0], model["vote"] == "uniform"
+    votes = [1.0 if uniform or d == first else math.sqrt(first / d) for d, _ in near]
     votes = [v * weights[i] for v, (_, i) in zip(votes, near)]
     votes = votes if sum(votes) > 0.0 else [1.0 for _ in near]
     if model["task"] == "regression":
@@ -181,6 +175,8 @@ def score(model, cells):
 def main(model_path, table_path):
     with open(model_path, encoding="utf-8") as file:
         model = json.load(file)["model"]
+    for step in model["preparation"]:
+        step["at"] = {level: i for i, level in enumerate(step.get("levels", []))}
     with open(table_path, encoding="utf-8-sig", newline="") as file:
         rows = csv.DictReader(file)
         lacking = [c["name"] for c in model["columns"] if c["name"] not in (rows.fieldnames or [])]

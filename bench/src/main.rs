@@ -8,6 +8,7 @@
 mod accuracy;
 mod btyd;
 mod features;
+mod learners;
 mod page;
 mod peers;
 mod record;
@@ -23,11 +24,12 @@ const USAGE: &str = "usage: cargo run --release -p bench -- COMMAND [--rounds N]
 
   btyd       BG/NBD fit and forecast against lifetimes: full CDNOW, and 1,000,000 simulated customers
   features   features of 20 million orders of 1,000,000 customers against DuckDB, Polars and pandas
+  learners   logistic regression, support vector machines, k-means, mixture and Ward's tree against scikit-learn and scipy
   steps      import, features, fits, forecast and the whole `guike run` on full CDNOW
   accuracy   `guike run` on five public logs against the predictions of the peers kept in DIR/clv/preds
   page       docs/benchmarks.md from the newest run of each kind (the others do that at their end too)
 
-  --rounds   how many turns each contender gets; default 7 (3 for features, 1 for accuracy)
+  --rounds   how many turns each contender gets; default 7 (3 for features, 5 for learners, 1 for accuracy)
   --shared   folder with public data sets, `data` and `clv`; default ../shared
 ";
 
@@ -92,12 +94,17 @@ fn run(args: &[String]) -> Result<ExitCode, String> {
             btyd::fit_once(Path::new(summary), horizon_weeks)?;
             return Ok(ExitCode::SUCCESS);
         }
+        ("learn", [kind, points, columns]) => {
+            learners::fit_once(kind, Path::new(points), columns)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         _ => {}
     }
     let setting = setting(&args[args.len().min(1)..])?;
     let record = match command {
         "btyd" => Some(btyd::run(&setting)?),
         "features" => Some(features::run(&setting)?),
+        "learners" => Some(learners::run(&setting)?),
         "steps" => Some(steps::run(&setting)?),
         "accuracy" => Some(accuracy::run(&setting)?),
         "page" => None,

@@ -56,6 +56,7 @@ fn title(name: &str) -> String {
         "btyd" => "BG/NBD against lifetimes".to_owned(),
         "features" => "Features of a large log".to_owned(),
         "accuracy" => "Accuracy on public logs".to_owned(),
+        "learners" => "Learners against scikit-learn and scipy".to_owned(),
         "steps" => "The steps of a run".to_owned(),
         _ => first + letters.as_str(),
     }

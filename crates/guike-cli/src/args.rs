@@ -150,6 +150,11 @@ pub(crate) enum Command {
     /// Write a model of `guike train` in a form that other programs run.
     #[command(after_help = "Example:\n  guike export guike-model --to onnx --out model.onnx")]
     Export(crate::table_args::Export),
+    /// Find rows of a table that are alike: k-means, Ward's clustering, a mixture of Gaussians, or dense places.
+    #[command(after_help = "Examples:\n  guike cluster customers.csv --columns income,frequency\n  \
+        guike cluster customers.csv --method mixture --k 4 --out segments\n  \
+        guike cluster visits.parquet --method dbscan --min-points 10")]
+    Cluster(Box<crate::table_args::Cluster>),
     /// Make data whose truth is known.
     #[command(subcommand)]
     Simulate(crate::table_args::Simulate),

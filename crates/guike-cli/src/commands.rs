@@ -85,6 +85,7 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
             Rows { columns, rows }.print(format);
         }
         Command::Train(flags) => table_commands::train(&flags, language_of(flags.language.lang), &bar, quiet)?,
+        Command::Cluster(flags) => table_commands::cluster(&flags, &bar, quiet)?,
         Command::Predict(flags) => table_commands::predict(&flags, &bar, quiet)?,
         Command::Export(flags) => table_commands::export(&flags, quiet)?,
         Command::Simulate(what) => table_commands::simulate(&what, quiet)?,

@@ -58,7 +58,7 @@ pub(crate) struct Learn {
     #[arg(long, value_enum, default_value_t = Budget::Standard)]
     pub(crate) budget: Budget,
     /// How numbers are put on one scale, for learners that need it.
-    #[arg(long, value_enum, default_value_t = Scaling::Standard)]
+    #[arg(long, value_enum, default_value_t = Scaling::Auto)]
     pub(crate) scaling: Scaling,
     /// Length of a step of `--model logistic-gradient-descent`.
     #[arg(long, default_value_t = 0.01, value_name = "RATE")]
@@ -99,6 +99,49 @@ pub(crate) struct Read {
     /// How dates are written, where the file leaves it open: ymd, dmy, mdy …
     #[arg(long, value_name = "FORMAT")]
     pub(crate) date_format: Option<String>,
+}
+
+/// `guike cluster`.
+#[derive(Debug, Args)]
+pub(crate) struct Cluster {
+    /// The table: CSV (also gzip or zstd), Parquet, JSON Lines or XLSX, one row per case.
+    pub(crate) table: PathBuf,
+    /// What a cluster is.
+    #[arg(long, value_enum, default_value_t = Method::KMeans)]
+    pub(crate) method: Method,
+    /// Columns to compare rows by; default every column of numbers that does not name the rows.
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub(crate) columns: Vec<String>,
+    /// Columns not to compare rows by.
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub(crate) drop: Vec<String>,
+    /// Number of clusters; default the best of 2 to 10.
+    #[arg(long, value_name = "N")]
+    pub(crate) k: Option<usize>,
+    /// What the clouds of `--method mixture` may look like.
+    #[arg(long, value_enum, default_value_t = Clouds::Full)]
+    pub(crate) covariance: Clouds,
+    /// Within which distance rows are neighbours, for `--method dbscan`; default found from the distances.
+    #[arg(long, value_name = "DISTANCE", allow_negative_numbers = true)]
+    pub(crate) radius: Option<f64>,
+    /// How many neighbours make a dense place, for `--method dbscan`; default twice the number of columns.
+    #[arg(long, value_name = "N")]
+    pub(crate) min_points: Option<usize>,
+    /// How numbers are put on one scale.
+    #[arg(long, value_enum, default_value_t = Scaling::Auto)]
+    pub(crate) scaling: Scaling,
+    /// Folder for the results; appears only when everything is complete.
+    #[arg(long, default_value = "guike-clusters")]
+    pub(crate) out: PathBuf,
+    /// Root of all randomness.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) read: Read,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 /// `guike predict`.
@@ -167,10 +210,42 @@ pub(crate) enum Task {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Method {
+    /// Rows around a centre.
+    #[value(name = "k-means")]
+    KMeans,
+    /// Rows that were merged, the most alike first (Ward's hierarchical clustering).
+    Ward,
+    /// Clouds of a mixture of Gaussians, with the probability that a row belongs to its own.
+    Mixture,
+    /// Rows that lie densely; the others are noise.
+    Dbscan,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Clouds {
+    /// Each its own ellipsoid, in any direction.
+    Full,
+    /// All the same ellipsoid.
+    Tied,
+    /// Each its own ellipsoid along the axes.
+    Diagonal,
+    /// Each its own ball.
+    Spherical,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Scaling {
+    /// By column: the logarithm where values are skewed and not negative, then as standard.
+    Auto,
+    /// Mean 0, standard deviation 1.
     Standard,
+    /// From 0 to 1.
     MinMax,
+    /// By median and quartiles, for columns with outliers.
     Robust,
+    /// The logarithm where no value is negative, then as standard.
+    Log,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

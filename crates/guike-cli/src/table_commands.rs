@@ -1,5 +1,6 @@
 //! The commands on tables: flags to settings, one call of the façade, and what to print.
 
+use guike::table::cluster::{ClusterMethod, ClusterSettings, ClusterSummary, Covariance};
 use guike::table::{ExportFormat, Label, Predictions, ScalingChoice, TableSettings, TaskChoice, TrainSummary};
 use guike::{Error, Language};
 use guike_core::Seed;
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use crate::args::Format;
 use crate::progress::Bar;
 use crate::show::{self, Rows};
-use crate::table_args::{self as args, Export, Predict, Read, Simulate, Train};
+use crate::table_args::{self as args, Cluster, Export, Predict, Read, Simulate, Train};
 
 /// `guike train`.
 pub(crate) fn train(flags: &Train, language: Language, bar: &Bar, quiet: bool) -> Result<(), Error> {
@@ -62,6 +63,56 @@ pub(crate) fn export(flags: &Export, quiet: bool) -> Result<(), Error> {
     Ok(())
 }
 
+/// `guike cluster`.
+pub(crate) fn cluster(flags: &Cluster, bar: &Bar, quiet: bool) -> Result<(), Error> {
+    let settings = ClusterSettings {
+        method: match flags.method {
+            args::Method::KMeans => ClusterMethod::KMeans,
+            args::Method::Ward => ClusterMethod::Ward,
+            args::Method::Mixture => ClusterMethod::Mixture,
+            args::Method::Dbscan => ClusterMethod::Dbscan,
+        },
+        columns: flags.columns.clone(),
+        drop: flags.drop.clone(),
+        k: flags.k,
+        covariance: match flags.covariance {
+            args::Clouds::Full => Covariance::Full,
+            args::Clouds::Tied => Covariance::Tied,
+            args::Clouds::Diagonal => Covariance::Diagonal,
+            args::Clouds::Spherical => Covariance::Spherical,
+        },
+        radius: flags.radius,
+        min_points: flags.min_points,
+        scaling: flags.scaling.into(),
+        seed: Seed(flags.seed),
+        read: options(&flags.read)?,
+    };
+    let summary = guike::in_pool(flags.threads.threads, || {
+        guike::table::cluster::cluster(&flags.table, &flags.out, &settings, bar)
+    });
+    bar.finish();
+    let ClusterSummary { out, columns, rows, figures, notes } = summary?;
+    Rows { columns, rows }.print(flags.output.format);
+    if !quiet {
+        notes.iter().for_each(|n| show::message(&format!("note: {n}")));
+        show::message(&figures);
+        show::message(&format!("wrote {}", out.display()));
+    }
+    Ok(())
+}
+
+impl From<args::Scaling> for ScalingChoice {
+    fn from(scaling: args::Scaling) -> ScalingChoice {
+        match scaling {
+            args::Scaling::Auto => ScalingChoice::Auto,
+            args::Scaling::Standard => ScalingChoice::Standard,
+            args::Scaling::MinMax => ScalingChoice::MinMax,
+            args::Scaling::Robust => ScalingChoice::Robust,
+            args::Scaling::Log => ScalingChoice::Log,
+        }
+    }
+}
+
 /// `guike simulate`.
 pub(crate) fn simulate(what: &Simulate, quiet: bool) -> Result<(), Error> {
     let Simulate::Customers { n, label, seed, out } = what;
@@ -107,11 +158,7 @@ fn settings(flags: &Train) -> Result<TableSettings, Error> {
         keep: learn.keep.clone(),
         categories: learn.category.clone(),
         time: learn.cutoff_column.clone(),
-        scaling: match learn.scaling {
-            args::Scaling::Standard => ScalingChoice::Standard,
-            args::Scaling::MinMax => ScalingChoice::MinMax,
-            args::Scaling::Robust => ScalingChoice::Robust,
-        },
+        scaling: learn.scaling.into(),
         read: options(&flags.read)?,
     };
     settings.validate()?;

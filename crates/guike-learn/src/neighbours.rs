@@ -4,7 +4,7 @@
 //! exactly. Columns must be on one scale, because distance adds them up. No approximate search and no metric but the
 //! Euclidean one.
 
-mod search;
+pub(crate) mod search;
 
 use guike_core::{FitContext, FitError, Matrix};
 use rayon::prelude::*;

@@ -1,7 +1,7 @@
 //! Clustering against scikit-learn 1.x and scipy on one set of 150 points that both can compute from a formula.
 
 use guike_core::Seed;
-use guike_learn::{Hierarchical, KMeans, Linkage, Points, silhouette};
+use guike_learn::{Covariance, DbScan, GaussianMixture, Hierarchical, KMeans, Linkage, Points, silhouette};
 
 /// Six loose groups of 25 points in two dimensions.
 fn points() -> Vec<f64> {
@@ -77,5 +77,91 @@ fn the_trees_have_scipys_heights() {
         let mut sizes = [0; 6];
         tree.cut(6).iter().for_each(|&l| sizes[l as usize] += 1);
         assert_eq!(sizes, [25; 6], "{linkage:?}: scipy's fcluster finds six groups of 25");
+    }
+}
+
+#[test]
+fn mixtures_have_scikit_learns_likelihood_criteria_and_clouds() {
+    // scikit-learn 1.9.1, GaussianMixture(k, covariance_type, tol=1e-12), the best of 60 starts or from the groups' means;
+    // six free ellipsoids have many maxima, two have one
+    let v = points();
+    for (k, covariance, log_likelihood, bic, aic, weight, mean, spread) in [
+        (
+            2,
+            Covariance::Full,
+            -628.554_245_368_231_7,
+            1_312.225_478_971_522_3,
+            1_279.108_490_736_463_4,
+            0.5,
+            [5.471_749_434_976_249, 6.002_819_416_427_561_4],
+            vec![11.069_616_222_294_835, 0.140_259_804_924_366_07, 0.140_259_804_924_366_04, 0.340_302_218_242_922_1],
+        ),
+        (
+            6,
+            Covariance::Tied,
+            -589.987_134_475_22,
+            1_280.186_974_832_365_2,
+            1_219.974_268_950_44,
+            0.166_510_178_058_349_75,
+            [1.500_247_729_684_601_7, 0.963_441_156_673_009_3],
+            vec![
+                0.796_536_455_681_545_1,
+                0.004_130_562_905_032_397,
+                0.004_130_562_905_032_397,
+                0.333_332_832_284_590_5,
+            ],
+        ),
+        (
+            6,
+            Covariance::Diagonal,
+            -589.927_475_433_268_5,
+            1_325.163_374_395_332_8,
+            1_237.854_950_866_537,
+            0.166_907_670_514_971_16,
+            [1.505_429_888_520_278, 0.963_031_292_471_652_2],
+            vec![0.846_525_784_900_567_7, 0.337_245_569_428_668_07],
+        ),
+        (
+            6,
+            Covariance::Spherical,
+            -602.898_419_581_219_1,
+            1_321.041_450_926_652,
+            1_251.796_839_162_438_1,
+            0.166_732_855_130_068_14,
+            [1.497_578_152_417_329_5, 0.962_597_255_957_649_1],
+            vec![0.578_362_194_354_072_1],
+        ),
+    ] {
+        let how = GaussianMixture { k, covariance, tolerance: 1e-12, max_iterations: 5000, ..Default::default() };
+        let fit = how.fit(Points::new(&v, 2), Seed(1));
+        assert!(fit.converged, "{covariance:?}");
+        let close = |got: f64, expected: f64, within: f64| {
+            assert!((got - expected).abs() < within, "{covariance:?}: {got} {expected}");
+        };
+        close(fit.log_likelihood, log_likelihood, 1e-5);
+        close(fit.bic(), bic, 2e-5);
+        close(fit.aic(), aic, 2e-5);
+        // both stop where the likelihood is flat
+        close(fit.mixture.weights[0], weight, 1e-4);
+        fit.mixture.means.iter().zip(mean).for_each(|(&got, expected)| close(got, expected, 1e-3));
+        fit.mixture.covariances.iter().zip(spread).for_each(|(&got, expected)| close(got, expected, 1e-3));
+    }
+}
+
+#[test]
+fn dense_places_have_scikit_learns_labels() {
+    // scikit-learn 1.9.1, DBSCAN(eps, min_samples): clusters, noise, core points, Σ (label + 1) · (row + 1)
+    let v = points();
+    for (radius, min_points, clusters, noise, core, sum) in [
+        (0.5, 5, 0, 150, 0, 0),
+        (0.8, 5, 10, 8, 129, 56_206),
+        (0.35, 3, 33, 38, 46, 143_323),
+        (1.2, 8, 6, 0, 136, 39_825),
+    ] {
+        let fit = DbScan { radius, min_points }.fit(Points::new(&v, 2));
+        assert_eq!((fit.n_clusters, fit.n_core), (clusters, core), "{radius} {min_points}");
+        assert_eq!(fit.labels.iter().filter(|l| l.is_none()).count(), noise);
+        let labels = fit.labels.iter().enumerate();
+        assert_eq!(labels.map(|(row, l)| l.map_or(0, |l| (l + 1) * (row as u32 + 1))).sum::<u32>(), sum);
     }
 }

@@ -4,10 +4,13 @@
 //! [`learners`] predicts the same rows out of fold behind its own preparation, the simplest of those that cannot be told from
 //! the best is chosen, and what is said about it comes from rows that took no part. [`predict`] applies what was saved.
 //!
+//! [`mod@cluster`] finds rows that are alike, without a target.
+//!
 //! It knows nothing of customers, horizons or money; order logs go through [`crate::run()`].
 
 mod calibrate;
 mod choose;
+pub mod cluster;
 mod columns;
 mod export;
 mod figures;

@@ -4,6 +4,7 @@
 //! and asserts on the exit code, on the words of the message, and on what is left in the folder.
 
 mod bad_input;
+mod clusters;
 mod documents;
 mod interrupt;
 mod onnx;

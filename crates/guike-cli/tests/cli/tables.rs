@@ -177,6 +177,57 @@ fn a_category_with_as_many_values_as_rows_or_nearly() {
 }
 
 #[test]
+fn a_category_of_a_hundred_thousand_values() {
+    let text = with_column(115_000, "postcode", |i| format!("code {}", i % 100_000));
+    let (desk, _) = accepted(&text, &["--model", "logistic-regression", "--folds", "2"]);
+    assert!(desk.text("out/model.json").contains("\"encoded\""));
+}
+
+/// Loss without the column and its standard error, by `evaluation.json`.
+fn importance(desk: &Desk, column: &str) -> (f64, f64) {
+    let text = desk.text("out/evaluation.json");
+    let found: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let list = found["importance"].as_array().expect("a list");
+    let own = list.iter().find(|i| i["column"] == column).expect("every column has its importance");
+    let number = |key: &str| own["loss"][key].as_f64().expect("a number");
+    (number("mid"), (number("hi") - number("mid")) / 1.96)
+}
+
+#[test]
+fn a_random_category_of_many_values_gets_no_importance() {
+    let mut numbers = Numbers(77);
+    let codes: Vec<u64> = (0..900).map(|_| numbers.below(400)).collect();
+    let text = with_column(900, "coupon", |i| format!("coupon {}", codes[i]));
+    for model in ["logistic-regression", "boosting", "random-forest"] {
+        let (desk, _) = accepted(&text, &["--model", model]);
+        let (income, _) = importance(&desk, "income");
+        let (coupon, error) = importance(&desk, "coupon");
+        assert!(
+            income > 0.05 && coupon < 0.1 * income && coupon < 2.5 * error,
+            "{model}: {coupon} ± {error}, {income}"
+        );
+    }
+}
+
+#[test]
+fn a_category_of_many_values_that_tells_the_label_is_learned_from() {
+    // 300 shops, each with its own share of `yes`; nothing else tells it
+    let mut numbers = Numbers(78);
+    let mut text = String::from("shop,age,label\n");
+    for _ in 0..3_000 {
+        let shop = numbers.below(300);
+        let label = if numbers.below(100) < [5, 30, 90][(shop % 3) as usize] { "yes" } else { "no" };
+        let _ = writeln!(text, "shop {shop},{},{label}", numbers.below(60));
+    }
+    for model in ["logistic-regression", "boosting"] {
+        let (desk, _) = accepted(&text, &["--model", model]);
+        let found: serde_json::Value = serde_json::from_str(&desk.text("out/evaluation.json")).expect("JSON");
+        let auc = found["test"]["values"]["auc"].as_f64().expect("an AUC");
+        assert!(auc > 0.8, "{model}: {auc}");
+    }
+}
+
+#[test]
 fn more_columns_than_rows() {
     let mut numbers = Numbers(5);
     let mut lines: Vec<String> = table(40).lines().map(str::to_owned).collect();
@@ -226,7 +277,9 @@ fn unknown_columns_and_categories_at_prediction_do_no_harm() {
     let ended = desk.guike(&["predict", "out", "new.csv"]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     assert!(
-        ended.stderr.contains("`colour`: 1 row holds a category that training did not see, such as `violet`"),
+        ended
+            .stderr
+            .contains("`colour`: 1 row holds a category that training saw too seldom or not at all, such as `violet`"),
         "{}",
         ended.stderr
     );

@@ -55,9 +55,10 @@ fn a_settings_file_with_a_mistake_is_named_with_its_line() {
 #[test]
 fn every_command_has_an_example_in_its_help() {
     let desk = Desk::new();
-    for command in
-        ["demo", "run", "import", "profile", "features", "evaluate", "forecast", "train", "predict", "models", "config"]
-    {
+    for command in [
+        "demo", "run", "import", "profile", "features", "evaluate", "forecast", "train", "predict", "cluster",
+        "models", "config",
+    ] {
         let ended = desk.guike(&[command, "--help"]);
         assert_eq!(ended.code, 0, "{command}: {}", ended.stderr);
         assert!(ended.stdout.contains("Example"), "{command}: {}", ended.stdout);

@@ -79,6 +79,11 @@ impl Cholesky {
         self.jitter
     }
 
+    /// Row `i` of L up to its diagonal.
+    pub(crate) fn lower_row(&self, i: usize) -> &[f64] {
+        &self.lower[i * self.n..i * self.n + i + 1]
+    }
+
     /// Solves A·x = b in place.
     pub(crate) fn solve(&self, b: &mut [f64]) {
         self.solve_lower(b);

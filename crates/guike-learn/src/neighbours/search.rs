@@ -14,18 +14,18 @@ const LEAF: usize = 16;
 const BLOCK: usize = 256;
 
 /// A point found: squared distance and position among the points.
-pub(super) type Found = (f64, u32);
+pub(crate) type Found = (f64, u32);
 
 /// Points ready to be searched.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Index {
+pub(crate) enum Index {
     Tree(KdTree),
     Blocks(Blocks),
 }
 
 impl Index {
     /// Finite points, row-major.
-    pub(super) fn new(rows: &[f64], width: usize) -> Index {
+    pub(crate) fn new(rows: &[f64], width: usize) -> Index {
         if width <= TREE_COLUMNS && rows.len() / width >= TREE_POINTS {
             Index::Tree(KdTree::new(rows, width))
         } else {
@@ -34,12 +34,26 @@ impl Index {
     }
 
     /// The `k` nearest, nearest first; equal distances in the order of the points. `found` is emptied first.
-    pub(super) fn nearest(&self, query: &[f64], k: usize, found: &mut Vec<Found>) {
+    pub(crate) fn nearest(&self, query: &[f64], k: usize, found: &mut Vec<Found>) {
         found.clear();
         let mut best = Best { found, k };
         match self {
             Index::Tree(tree) => tree.search(0, query, &mut best),
             Index::Blocks(blocks) => blocks.search(query, &mut best),
+        }
+    }
+
+    /// Positions of the points of a squared distance of at most `limit`, in no order that matters but always the same.
+    /// `found` is emptied first.
+    pub(crate) fn within(&self, query: &[f64], limit: f64, found: &mut Vec<u32>) {
+        found.clear();
+        match self {
+            Index::Tree(tree) => tree.within(0, query, limit, found),
+            Index::Blocks(blocks) => blocks.each(query, |at, distance| {
+                if distance <= limit {
+                    found.push(at);
+                }
+            }),
         }
     }
 }
@@ -71,7 +85,7 @@ impl Best<'_> {
 
 /// Points in blocks, column-major within a block.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Blocks {
+pub(crate) struct Blocks {
     values: Vec<f64>,
     width: usize,
     n: usize,
@@ -89,7 +103,8 @@ impl Blocks {
         Blocks { values, width, n }
     }
 
-    fn search(&self, query: &[f64], best: &mut Best<'_>) {
+    /// Every point with its squared distance.
+    fn each(&self, query: &[f64], mut visit: impl FnMut(u32, f64)) {
         let mut distance = [0.0; BLOCK];
         for (b, block) in self.values.chunks(BLOCK * self.width).enumerate() {
             let size = block.len() / self.width;
@@ -100,21 +115,27 @@ impl Blocks {
                     *d += (q - x) * (q - x);
                 }
             }
-            let mut limit = best.limit();
             for (i, &d) in distance.iter().enumerate() {
-                if d <= limit {
-                    best.offer(d, (b * BLOCK + i) as u32);
-                    limit = best.limit();
-                }
+                visit((b * BLOCK + i) as u32, d);
             }
         }
+    }
+
+    fn search(&self, query: &[f64], best: &mut Best<'_>) {
+        let mut limit = best.limit();
+        self.each(query, |at, distance| {
+            if distance <= limit {
+                best.offer(distance, at);
+                limit = best.limit();
+            }
+        });
         debug_assert_eq!(best.found.len(), best.k.min(self.n), "every point was offered");
     }
 }
 
 /// A k-d tree with the bounding box of every node (Bentley 1975; boxes as in Friedman, Bentley & Finkel 1977).
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct KdTree {
+pub(crate) struct KdTree {
     /// Points in the order of the leaves, row-major.
     rows: Vec<f64>,
     /// Their original positions.
@@ -195,15 +216,39 @@ impl KdTree {
         sum
     }
 
+    fn within(&self, at: usize, query: &[f64], limit: f64, found: &mut Vec<u32>) {
+        if self.to_box(at, query) > limit {
+            return;
+        }
+        let node = &self.nodes[at];
+        if node.children > 0 {
+            for child in [node.children as usize, node.children as usize + 1] {
+                self.within(child, query, limit, found);
+            }
+            return;
+        }
+        for i in node.start as usize..node.end as usize {
+            if self.to_point(i, query) <= limit {
+                found.push(self.positions[i]);
+            }
+        }
+    }
+
+    /// Squared distance to the point at place `i` of the leaves' order.
+    fn to_point(&self, i: usize, query: &[f64]) -> f64 {
+        let row = &self.rows[i * self.width..][..self.width];
+        let mut distance = 0.0;
+        for (&q, &x) in query.iter().zip(row) {
+            distance += (q - x) * (q - x);
+        }
+        distance
+    }
+
     fn search(&self, at: usize, query: &[f64], best: &mut Best<'_>) {
         let node = &self.nodes[at];
         if node.children == 0 {
             for i in node.start as usize..node.end as usize {
-                let row = &self.rows[i * self.width..][..self.width];
-                let mut distance = 0.0;
-                for (&q, &x) in query.iter().zip(row) {
-                    distance += (q - x) * (q - x);
-                }
+                let distance = self.to_point(i, query);
                 if distance <= best.limit() {
                     best.offer(distance, self.positions[i]);
                 }

@@ -99,6 +99,17 @@ pub static ALL: &[Entry] = &[
         load: load_linear,
     },
     Entry {
+        name: "gamma-regression",
+        idea: "an amount above zero whose logarithm is a weighted sum of the columns",
+        idea_zh: "大于零的金额，其对数为各列的加权和",
+        source: "Nelder & Wedderburn (1972)",
+        complexity: 1,
+        tried_from: None,
+        most_rows: usize::MAX,
+        make: |_, _| Box::new(GeneralisedLinear { family: Family::Gamma, ..Default::default() }),
+        load: load_linear,
+    },
+    Entry {
         name: "logistic-regression",
         idea: "log-odds that are a weighted sum of the columns",
         idea_zh: "对数几率为各列的加权和",

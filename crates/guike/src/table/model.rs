@@ -1,5 +1,7 @@
 //! The saved model: everything between a row of a file and its prediction.
 
+use std::collections::BTreeSet;
+
 use guike_core::{ColumnData, Table};
 use guike_data::CellKind;
 use guike_learn::TabularModel;
@@ -122,7 +124,7 @@ impl Loaded {
         Ok(super::rows::columns(table, self.columns.iter().map(|c| c.name.as_str())))
     }
 
-    /// Remarks on categories that the model has never seen.
+    /// Remarks on categories that the model does not know by name.
     pub(super) fn unseen(&self, inputs: &Table) -> Vec<String> {
         let mut notes = Vec::new();
         for column in inputs.columns() {
@@ -131,12 +133,13 @@ impl Loaded {
             else {
                 continue;
             };
+            let known: BTreeSet<&String> = known.iter().collect();
             let is_new: Vec<bool> = levels.iter().map(|l| !known.contains(l)).collect();
             let rows = codes.iter().filter(|&&c| is_new.get(c as usize) == Some(&true)).count();
             if rows > 0 {
                 let example = levels.iter().zip(&is_new).find(|(_, n)| **n).map_or("", |(l, _)| l.as_str());
                 notes.push(format!(
-                    "column `{}`: {rows} {} a category that training did not see, such as `{example}`",
+                    "column `{}`: {rows} {} a category that training saw too seldom or not at all, such as `{example}`",
                     column.name,
                     if rows == 1 { "row holds" } else { "rows hold" }
                 ));

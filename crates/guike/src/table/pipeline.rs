@@ -5,7 +5,7 @@ use guike_learn::{Examples, TabularModel, Wants};
 
 use super::calibrate::Calibrator;
 use super::learners::Entry;
-use super::prepare::Preparation;
+use super::prepare::{Labels, Preparation};
 use super::rows;
 use super::settings::TableSettings;
 use super::split::Split;
@@ -28,10 +28,17 @@ pub(super) struct Fitted {
 
 impl Prepared {
     /// Fits the preparation on the `train` rows of `data`.
-    pub(super) fn fit(data: &Table, train: &[usize], wants: Wants, settings: &TableSettings) -> Prepared {
-        let table = rows::select(data, train);
-        let preparation = Preparation::fit(&table, wants, settings.scaling);
-        let x = preparation.apply(&table);
+    pub(super) fn fit(
+        data: &Table,
+        target: &Target,
+        train: &[usize],
+        wants: Wants,
+        settings: &TableSettings,
+    ) -> Prepared {
+        let y: Vec<f64> = train.iter().map(|&i| target.y[i]).collect();
+        let labels = Labels { y: &y, task: target.outcome.task() };
+        let seed = settings.seed.derive("prepare");
+        let (preparation, x) = Preparation::fit(&rows::select(data, train), labels, wants, settings.scaling, seed);
         Prepared { preparation, x }
     }
 
@@ -94,7 +101,7 @@ impl<'a> Shared<'a> {
     pub(super) fn fit_and_predict(&mut self, entry: &Entry, cx: &FitContext<'_>) -> Result<Vec<f64>, FitError> {
         let wants = entry.wants();
         if !self.ready.iter().any(|r| r.0 == wants) {
-            let prepared = Prepared::fit(self.data, &self.fold.train, wants, self.settings);
+            let prepared = Prepared::fit(self.data, self.target, &self.fold.train, wants, self.settings);
             let test = self.test.get_or_insert_with(|| rows::select(self.data, &self.fold.test));
             let x = prepared.preparation.apply(test);
             self.ready.push((wants, prepared, x));

@@ -4,14 +4,21 @@
 //! get numbers with NaN for missing and categories as codes; the others get every number filled and on one scale, with a
 //! column that says where it was missing, and every frequent category as a column of 0 and 1. Rare categories share one
 //! code, which is also what a category gets that training never saw.
+//!
+//! A column of too many categories for that becomes the mean label of the category ([`guike_learn::target_encoding`]). In
+//! the training rows it is the mean over earlier rows, so the prepared training rows come from [`Preparation::fit`] and not
+//! from [`Preparation::apply`], which is for new rows.
+
+mod scale;
 
 use std::collections::BTreeMap;
 
-use guike_core::{Column, ColumnData, Matrix, Table};
-use guike_learn::{ColumnKind, Wants};
+use guike_core::{Column, ColumnData, Matrix, Seed, Table};
+use guike_learn::{ColumnKind, TargetEncoder, Task, Wants};
 use serde::{Deserialize, Serialize};
 
 use super::settings::ScalingChoice;
+pub(super) use scale::{FARTHEST, Scale};
 
 /// Most categories with a code of their own in a raw column: learners count rows in bytes.
 const MOST_CODES: usize = 250;
@@ -20,8 +27,6 @@ const MOST_COLUMNS: usize = 50;
 /// A category needs this share of the training rows, and this many rows, for a column of its own.
 const LEAST_SHARE: f64 = 0.005;
 const LEAST_ROWS: usize = 5;
-/// Prepared numbers lie within this distance of 0, however far a new row is from all training rows.
-pub(super) const FARTHEST: f64 = 1e9;
 
 /// What one column becomes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,10 +36,25 @@ pub(super) enum Step {
     Number { column: String },
     /// The position of the category in `levels`, one more for any other; NaN is missing.
     Code { column: String, levels: Vec<String> },
-    /// (value − centre) / scale, the missing ones with `fill`; then 1 where it was missing, if that was seen.
-    Scaled { column: String, fill: f64, centre: f64, scale: f64, indicator: bool },
+    /// The number filled and scaled; then 1 where it was missing, if that was seen.
+    Scaled {
+        column: String,
+        #[serde(flatten)]
+        scale: Scale,
+        indicator: bool,
+    },
     /// 1 in the place of the category, then (if `other`) of any other, then (if `missing`) of none.
     OneHot { column: String, levels: Vec<String>, other: bool, missing: bool },
+    /// The numbers of the category: `other.len()` of `values` per level, `other` for any other level, `missing` for none.
+    Encoded { column: String, levels: Vec<String>, values: Vec<f64>, other: Vec<f64>, missing: Vec<f64> },
+}
+
+/// What the rows that learn are labelled with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Labels<'a> {
+    /// One finite number or class code per row.
+    pub(super) y: &'a [f64],
+    pub(super) task: Task,
 }
 
 /// What every column becomes.
@@ -45,24 +65,45 @@ pub(super) struct Preparation {
 }
 
 impl Preparation {
-    /// Decides from the training rows.
-    pub(super) fn fit(train: &Table, wants: Wants, scaling: ScalingChoice) -> Preparation {
-        let steps = train.columns().iter().map(|c| {
+    /// Decides from the training rows, and gives them prepared.
+    pub(super) fn fit(
+        train: &Table,
+        labels: Labels<'_>,
+        wants: Wants,
+        scaling: ScalingChoice,
+        seed: Seed,
+    ) -> (Preparation, Matrix) {
+        let mut steps = Vec::with_capacity(train.columns().len());
+        let mut columns = Vec::new();
+        for c in train.columns() {
             let column = c.name.clone();
-            match (&c.data, wants) {
+            let step = match (&c.data, wants) {
                 (ColumnData::Numeric(_), Wants::Raw) => Step::Number { column },
-                (ColumnData::Categorical { codes, levels }, Wants::Raw) => {
-                    Step::Code { column, levels: frequent(codes, levels, MOST_CODES, 1).0 }
+                (ColumnData::Numeric(v), Wants::Scaled) => {
+                    let indicator = v.iter().any(|x| x.is_nan());
+                    Step::Scaled { column, scale: Scale::fit(v, scaling), indicator }
                 }
-                (ColumnData::Numeric(v), Wants::Scaled) => scaled(column, v, scaling),
-                (ColumnData::Categorical { codes, levels }, Wants::Scaled) => {
-                    let least = ((codes.len() as f64 * LEAST_SHARE) as usize).max(LEAST_ROWS.min(codes.len() / 20));
-                    let (kept, other) = frequent(codes, levels, MOST_COLUMNS, least);
-                    Step::OneHot { column, levels: kept, other, missing: codes.contains(&Column::MISSING) }
+                (ColumnData::Categorical { codes, levels }, wants) => {
+                    let most = if wants == Wants::Raw { MOST_CODES } else { MOST_COLUMNS };
+                    if distinct(codes, levels.len()) > most {
+                        let (step, rows) = encoded(column, codes, levels, labels, wants, seed.derive(&c.name));
+                        steps.push(step);
+                        columns.extend(rows);
+                        continue;
+                    }
+                    if wants == Wants::Raw {
+                        Step::Code { column, levels: frequent(codes, levels, 1).0 }
+                    } else {
+                        let least = ((codes.len() as f64 * LEAST_SHARE) as usize).max(LEAST_ROWS.min(codes.len() / 20));
+                        let (kept, other) = frequent(codes, levels, least);
+                        Step::OneHot { column, levels: kept, other, missing: codes.contains(&Column::MISSING) }
+                    }
                 }
-            }
-        });
-        Preparation { steps: steps.collect() }
+            };
+            step.apply(train, &mut columns);
+            steps.push(step);
+        }
+        (Preparation { steps }, Matrix::from_columns(train.n_rows(), &columns))
     }
 
     /// What happens to each column, in order.
@@ -79,70 +120,95 @@ impl Preparation {
             Step::OneHot { levels, other, missing, .. } => {
                 vec![ColumnKind::Number; levels.len() + usize::from(*other) + usize::from(*missing)]
             }
+            Step::Encoded { other, .. } => vec![ColumnKind::Number; other.len()],
         };
         self.steps.iter().flat_map(of).collect()
     }
 
-    /// The categories of a column that have a code or column of their own.
+    /// The categories of a column that have a code, a column or a number of their own.
     pub(super) fn levels(&self, name: &str) -> Option<&[String]> {
         self.steps.iter().find_map(|s| match s {
-            Step::Code { column, levels } | Step::OneHot { column, levels, .. } if column == name => {
+            Step::Code { column, levels }
+            | Step::OneHot { column, levels, .. }
+            | Step::Encoded { column, levels, .. }
+                if column == name =>
+            {
                 Some(levels.as_slice())
             }
             _ => None,
         })
     }
 
-    /// The table's rows, prepared.
+    /// New rows, prepared.
     ///
     /// # Panics
     /// When a column is missing; [`super::model::Loaded::inputs`] makes sure.
     pub(super) fn apply(&self, table: &Table) -> Matrix {
+        let mut columns = Vec::new();
+        self.steps.iter().for_each(|s| s.apply(table, &mut columns));
+        Matrix::from_columns(table.n_rows(), &columns)
+    }
+}
+
+impl Step {
+    fn column(&self) -> &str {
+        let (Step::Number { column }
+        | Step::Code { column, .. }
+        | Step::Scaled { column, .. }
+        | Step::OneHot { column, .. }
+        | Step::Encoded { column, .. }) = self;
+        column
+    }
+
+    /// Appends the prepared columns of new rows.
+    fn apply(&self, table: &Table, out: &mut Vec<Vec<f64>>) {
         let n = table.n_rows();
-        let mut out: Vec<Vec<f64>> = Vec::new();
-        for step in &self.steps {
-            let (Step::Number { column }
-            | Step::Code { column, .. }
-            | Step::Scaled { column, .. }
-            | Step::OneHot { column, .. }) = step;
-            let data = &table.column(column).expect("the caller brings every column").data;
-            match step {
-                Step::Number { .. } => out.push(numbers(data, n)),
-                Step::Code { levels, .. } => {
-                    let code = |p: Place| match p {
-                        Place::Known(k) => k as f64,
-                        Place::Other => levels.len() as f64,
-                        Place::Missing => f64::NAN,
+        let data = &table.column(self.column()).expect("the caller brings every column").data;
+        match self {
+            Step::Number { .. } => out.push(numbers(data, n)),
+            Step::Code { levels, .. } => {
+                let code = |p: Place| match p {
+                    Place::Known(k) => k as f64,
+                    Place::Other => levels.len() as f64,
+                    Place::Missing => f64::NAN,
+                };
+                out.push(places(data, levels, n).into_iter().map(code).collect());
+            }
+            Step::Scaled { scale, indicator, .. } => {
+                let v = numbers(data, n);
+                out.push(v.iter().map(|&x| scale.apply(x)).collect());
+                if *indicator {
+                    out.push(v.iter().map(|x| f64::from(u8::from(x.is_nan()))).collect());
+                }
+            }
+            Step::OneHot { levels, other, missing, .. } => {
+                let first = out.len();
+                let width = levels.len() + usize::from(*other) + usize::from(*missing);
+                out.resize(first + width, vec![0.0; n]);
+                for (i, p) in places(data, levels, n).into_iter().enumerate() {
+                    let slot = match p {
+                        Place::Known(k) => Some(k),
+                        Place::Other => other.then_some(levels.len()),
+                        Place::Missing => missing.then_some(width - 1),
                     };
-                    out.push(places(data, levels, n).into_iter().map(code).collect());
-                }
-                Step::Scaled { fill, centre, scale, indicator, .. } => {
-                    let v = numbers(data, n);
-                    let value =
-                        |x: &f64| ((if x.is_nan() { *fill } else { *x } - centre) / scale).clamp(-FARTHEST, FARTHEST);
-                    out.push(v.iter().map(value).collect());
-                    if *indicator {
-                        out.push(v.iter().map(|x| f64::from(u8::from(x.is_nan()))).collect());
-                    }
-                }
-                Step::OneHot { levels, other, missing, .. } => {
-                    let first = out.len();
-                    let width = levels.len() + usize::from(*other) + usize::from(*missing);
-                    out.resize(first + width, vec![0.0; n]);
-                    for (i, p) in places(data, levels, n).into_iter().enumerate() {
-                        let slot = match p {
-                            Place::Known(k) => Some(k),
-                            Place::Other => other.then_some(levels.len()),
-                            Place::Missing => missing.then_some(width - 1),
-                        };
-                        if let Some(slot) = slot {
-                            out[first + slot][i] = 1.0;
-                        }
+                    if let Some(slot) = slot {
+                        out[first + slot][i] = 1.0;
                     }
                 }
             }
+            Step::Encoded { levels, values, other, missing, .. } => {
+                let width = other.len();
+                let places = places(data, levels, n);
+                for j in 0..width {
+                    let number = |p: &Place| match p {
+                        Place::Known(k) => values[k * width + j],
+                        Place::Other => other[j],
+                        Place::Missing => missing[j],
+                    };
+                    out.push(places.iter().map(number).collect());
+                }
+            }
         }
-        Matrix::from_columns(n, &out)
     }
 }
 
@@ -170,108 +236,64 @@ fn numbers(data: &ColumnData, n: usize) -> Vec<f64> {
     }
 }
 
-/// The categories with at least `least` rows, at most `most` of them, the most frequent; and whether any row has another one.
-fn frequent(codes: &[u32], levels: &[String], most: usize, least: usize) -> (Vec<String>, bool) {
-    let mut counts = vec![0_usize; levels.len()];
-    for &c in codes {
-        if let Some(n) = counts.get_mut(c as usize) {
-            *n += 1;
-        }
-    }
-    let mut order: Vec<usize> = (0..levels.len()).filter(|&l| counts[l] >= least.max(1)).collect();
-    order.sort_by(|&a, &b| counts[b].cmp(&counts[a]).then(a.cmp(&b)));
-    order.truncate(most);
-    order.sort_unstable();
-    let others = (0..levels.len()).any(|l| counts[l] > 0 && order.binary_search(&l).is_err());
-    (order.into_iter().map(|l| levels[l].clone()).collect(), others)
+/// Rows of every level.
+fn count(codes: &[u32], n_levels: usize) -> Vec<usize> {
+    let mut counts = vec![0; n_levels];
+    codes.iter().for_each(|&c| counts.get_mut(c as usize).into_iter().for_each(|n| *n += 1));
+    counts
 }
 
-fn scaled(column: String, v: &[f64], scaling: ScalingChoice) -> Step {
-    let mut sorted: Vec<f64> = v.iter().copied().filter(|x| !x.is_nan()).collect();
-    sorted.sort_by(f64::total_cmp);
-    let indicator = sorted.len() < v.len();
-    if sorted.is_empty() {
-        return Step::Scaled { column, fill: 0.0, centre: 0.0, scale: 1.0, indicator };
+/// Number of levels that some row has.
+fn distinct(codes: &[u32], n_levels: usize) -> usize {
+    count(codes, n_levels).into_iter().filter(|n| *n > 0).count()
+}
+
+/// The categories with at least `least` rows, and whether any row has another one.
+fn frequent(codes: &[u32], levels: &[String], least: usize) -> (Vec<String>, bool) {
+    let counts = count(codes, levels.len());
+    let kept = |l: &usize| counts[*l] >= least.max(1);
+    let others = (0..levels.len()).any(|l| counts[l] > 0 && !kept(&l));
+    ((0..levels.len()).filter(kept).map(|l| levels[l].clone()).collect(), others)
+}
+
+/// The column by mean labels, and the training rows. Categories of a single row say nothing that other rows could use: they
+/// and categories that training did not see have the mean of all; missing counts as a category.
+fn encoded(
+    column: String,
+    codes: &[u32],
+    levels: &[String],
+    labels: Labels<'_>,
+    wants: Wants,
+    seed: Seed,
+) -> (Step, Vec<Vec<f64>>) {
+    let counts = count(codes, levels.len());
+    let kept: Vec<usize> = (0..levels.len()).filter(|&l| counts[l] > 1).collect();
+    let missing = levels.len() as u32;
+    let with_missing: Vec<u32> = codes.iter().map(|&c| c.min(missing)).collect();
+    let mut width = 0;
+    let (mut rows, mut per_level, mut other, mut none) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    // of two classes the share of one says all
+    let outputs: Vec<Option<f64>> = match labels.task {
+        Task::Regression => vec![None],
+        Task::Classification { classes: 2 } => vec![Some(1.0)],
+        Task::Classification { classes } => (0..classes).map(|c| Some(f64::from(c))).collect(),
+    };
+    for class in outputs {
+        let label = |&y: &f64| class.map_or(y, |c| f64::from(u8::from(y == c)));
+        let y: Vec<f64> = labels.y.iter().map(label).collect();
+        let (encoding, ordered) = TargetEncoder::default().fit(&with_missing, &y, levels.len() + 1, seed);
+        let scale = Scale::fit(&ordered, ScalingChoice::Standard);
+        let on_scale = |v: f64| if wants == Wants::Scaled { scale.apply(v) } else { v };
+        rows.push(ordered.into_iter().map(on_scale).collect());
+        per_level.push(kept.iter().map(|&l| on_scale(encoding.values[l])).collect::<Vec<f64>>());
+        other.push(on_scale(encoding.prior));
+        none.push(on_scale(encoding.values[levels.len()]));
+        width += 1;
     }
-    // in units of the largest value, so that squares of 1e308 stay finite
-    let unit = sorted[0].abs().max(sorted[sorted.len() - 1].abs()).max(f64::MIN_POSITIVE);
-    let quantile = |q: f64| {
-        let at = q * (sorted.len() - 1) as f64;
-        let (low, high) = (sorted[at.floor() as usize] / unit, sorted[at.ceil() as usize] / unit);
-        low + at.fract() * (high - low)
-    };
-    let (centre, spread) = match scaling {
-        ScalingChoice::Standard => {
-            let n = sorted.len() as f64;
-            let mean = sorted.iter().map(|x| x / unit).sum::<f64>() / n;
-            (mean, (sorted.iter().map(|x| (x / unit - mean).powi(2)).sum::<f64>() / n).sqrt())
-        }
-        ScalingChoice::MinMax => (quantile(0.0), quantile(1.0) - quantile(0.0)),
-        ScalingChoice::Robust => (quantile(0.5), quantile(0.75) - quantile(0.25)),
-    };
-    // a spread of rounding errors is none
-    let scale = if spread > 1e-12 { spread * unit } else { unit };
-    let scale = if scale.is_finite() { scale } else { f64::MAX };
-    Step::Scaled { column, fill: quantile(0.5) * unit, centre: centre * unit, scale, indicator }
+    let values = (0..kept.len()).flat_map(|l| (0..width).map(move |j| (l, j))).map(|(l, j)| per_level[j][l]).collect();
+    let levels = kept.into_iter().map(|l| levels[l].clone()).collect();
+    (Step::Encoded { column, levels, values, other, missing: none }, rows)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn category(cells: &[&str]) -> Column {
-        let mut levels: Vec<String> = cells.iter().filter(|c| !c.is_empty()).map(|c| (*c).to_owned()).collect();
-        levels.sort();
-        levels.dedup();
-        let code = |c: &&str| levels.iter().position(|l| l == c).map_or(Column::MISSING, |i| i as u32);
-        let codes = cells.iter().map(code).collect();
-        Column { name: "c".to_owned(), data: ColumnData::Categorical { codes, levels } }
-    }
-
-    fn table(columns: Vec<Column>) -> Table {
-        Table::new(columns).expect("a table")
-    }
-
-    fn fitted(column: Column, wants: Wants, scaling: ScalingChoice) -> (Preparation, Vec<Vec<f64>>) {
-        let t = table(vec![column]);
-        let p = Preparation::fit(&t, wants, scaling);
-        let x = p.apply(&t);
-        assert_eq!(p.kinds().len(), x.n_columns());
-        (p, (0..x.n_columns()).map(|j| x.column(j).to_vec()).collect())
-    }
-
-    #[test]
-    fn numbers_are_filled_with_the_median_and_put_on_one_scale() {
-        let v = vec![1.0, 2.0, 6.0, f64::NAN];
-        let (_, x) = fitted(Column::numeric("x", v.clone()), Wants::Scaled, ScalingChoice::MinMax);
-        assert_eq!(x, [vec![0.0, 0.2, 1.0, 0.2], vec![0.0, 0.0, 0.0, 1.0]]);
-        let (_, x) = fitted(Column::numeric("x", v), Wants::Scaled, ScalingChoice::Standard);
-        assert!(x[0][..3].iter().sum::<f64>().abs() < 1e-12);
-    }
-
-    #[test]
-    fn enormous_constant_and_empty_columns_stay_finite() {
-        for v in [vec![1e308, -1e308, 0.0, 5.0], vec![7.0; 4], vec![f64::NAN; 4], vec![1e-320, 0.0, 0.0, 0.0]] {
-            for scaling in [ScalingChoice::Standard, ScalingChoice::MinMax, ScalingChoice::Robust] {
-                let (p, x) = fitted(Column::numeric("x", v.clone()), Wants::Scaled, scaling);
-                assert!(x.iter().flatten().all(|x| x.is_finite()), "{v:?} {scaling:?} {x:?}");
-                let far = p.apply(&table(vec![Column::numeric("x", vec![-1e308])]));
-                assert!(far.values().iter().all(|x| x.is_finite()), "{v:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn rare_and_unseen_categories_share_a_place_and_missing_has_its_own() {
-        let mut cells = vec!["red"; 60];
-        cells.extend(vec!["blue"; 38]);
-        cells.extend(["gold", ""]);
-        let (p, x) = fitted(category(&cells), Wants::Scaled, ScalingChoice::Standard);
-        assert_eq!(p.levels("c"), Some(&["blue".to_owned(), "red".to_owned()][..]));
-        assert_eq!((x.len(), x[2][98], x[3][99]), (4, 1.0, 1.0));
-        let new = p.apply(&table(vec![category(&["green", "red"])]));
-        assert_eq!(new.to_row_major(), [0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
-        let (p, _) = fitted(category(&cells), Wants::Raw, ScalingChoice::Standard);
-        assert_eq!(p.apply(&table(vec![category(&["green", "red", ""])])).column(0)[..2], [3.0, 2.0]);
-    }
-}
+mod tests;

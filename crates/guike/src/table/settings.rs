@@ -65,13 +65,17 @@ pub enum TaskChoice {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScalingChoice {
-    /// Mean 0, standard deviation 1.
+    /// By column: the logarithm where values are skewed and not negative, then mean 0 and standard deviation 1.
     #[default]
+    Auto,
+    /// Mean 0, standard deviation 1.
     Standard,
     /// From 0 to 1.
     MinMax,
     /// By median and quartiles, for columns with outliers.
     Robust,
+    /// The logarithm where no value is negative, then mean 0 and standard deviation 1.
+    Log,
 }
 
 impl Default for TableSettings {

@@ -373,7 +373,7 @@ impl Work<'_> {
 
     /// The learner fitted on these rows.
     pub(super) fn fit(&self, entry: &'static Entry, train: &[usize]) -> Result<Fitted, Error> {
-        let prepared = Prepared::fit(self.data, train, entry.wants(), self.settings);
+        let prepared = Prepared::fit(self.data, self.target, train, entry.wants(), self.settings);
         Ok(prepared.learn(entry, self.target, train, self.settings, &self.cx)?)
     }
 }

@@ -19,12 +19,13 @@ pub(super) fn matrix(graph: &mut Graph, inputs: &BTreeMap<&str, Value>, steps: &
                 numbers.push((&inputs[column.as_str()], first));
                 width += 1;
             }
-            Step::Scaled { column, fill, centre, scale, indicator } => {
+            Step::Scaled { column, scale, indicator } => {
                 scaled.inputs.push(&inputs[column.as_str()]);
                 scaled.places.push(first);
-                scaled.fill.push(*fill);
-                scaled.centre.push(*centre);
-                scaled.scale.push(*scale);
+                scaled.fill.push(scale.fill);
+                scaled.log.push(scale.log.unwrap_or(f64::NAN));
+                scaled.centre.push(scale.centre);
+                scaled.scale.push(scale.scale);
                 width += 1;
                 if *indicator {
                     scaled.missing.push((scaled.inputs.len() - 1, width));
@@ -44,6 +45,11 @@ pub(super) fn matrix(graph: &mut Graph, inputs: &BTreeMap<&str, Value>, steps: &
                 let row =
                     |slot: Option<usize>| (0..width - first).map(|j| f64::from(u8::from(slot == Some(j)))).collect();
                 let rows = slots.map(row).collect();
+                blocks.push(looked_up(graph, column, &inputs[column.as_str()], levels, rows), first..width);
+            }
+            Step::Encoded { column, levels, values, other, missing } => {
+                width += other.len();
+                let rows = values.chunks_exact(other.len()).chain([&other[..], missing]).map(<[f64]>::to_vec).collect();
                 blocks.push(looked_up(graph, column, &inputs[column.as_str()], levels, rows), first..width);
             }
         }
@@ -112,6 +118,8 @@ struct Scaled<'a> {
     inputs: Vec<&'a Value>,
     places: Vec<usize>,
     fill: Vec<f64>,
+    /// Units of logarithms; NaN for columns that are taken as they are.
+    log: Vec<f64>,
     centre: Vec<f64>,
     scale: Vec<f64>,
     /// Which of them say where they were missing, and the place of that column.
@@ -127,6 +135,8 @@ impl Scaled<'_> {
             .map(|(name, v)| graph.constant(&format!("numbers/{name}"), Tensor::number(v)));
         let is_missing = graph.node("numbers/is_missing", Op::named("IsNaN"), &[&raw]);
         let filled = graph.node("numbers/filled", Op::named("Where"), &[&is_missing, &fill, &raw]);
+        let filled =
+            if self.log.iter().any(|unit| !unit.is_nan()) { logarithms(graph, &filled, self.log) } else { filled };
         let centred = graph.node("numbers/centred", Op::named("Sub"), &[&filled, &centre]);
         let scaled = graph.node("numbers/scaled", Op::named("Div"), &[&centred, &scale]);
         let held = graph.node("numbers/held", Op::named("Clip"), &[&scaled, &least, &most]);
@@ -142,4 +152,18 @@ impl Scaled<'_> {
         let some = Op::named("Gather").with("axis", Attribute::Int(1));
         blocks.push(graph.node("numbers/indicators", some, &[&all, &which]), places);
     }
+}
+
+/// sign(x) · ln(1 + |x| / unit) of the columns that have a unit, the others as they are.
+fn logarithms(graph: &mut Graph, x: &Value, units: Vec<f64>) -> Value {
+    let unit = graph.constant("numbers/unit", Tensor::list(units));
+    let one = graph.constant("numbers/beginning", Tensor::number(1.0));
+    let is_plain = graph.node("numbers/is_plain", Op::named("IsNaN"), &[&unit]);
+    let size = graph.node("numbers/size", Op::named("Abs"), &[x]);
+    let ratio = graph.node("numbers/ratio", Op::named("Div"), &[&size, &unit]);
+    let beyond = graph.node("numbers/beyond", Op::named("Add"), &[&ratio, &one]);
+    let log = graph.node("numbers/log", Op::named("Log"), &[&beyond]);
+    let sign = graph.node("numbers/sign", Op::named("Sign"), &[x]);
+    let signed = graph.node("numbers/signed", Op::named("Mul"), &[&sign, &log]);
+    graph.node("numbers/seen", Op::named("Where"), &[&is_plain, x, &signed])
 }

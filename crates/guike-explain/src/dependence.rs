@@ -169,8 +169,9 @@ impl Dependence {
                 (quantile(&at, 0.1), quantile(&at, 0.9))
             })
             .collect();
-        // rounding may leave the mean's movement a bit above all
-        let heterogeneity = if all > 0.0 { (1.0 - of_mean / all).clamp(0.0, 1.0) } else { 0.0 };
+        // rounding must not pass for movement, and may leave the mean's a bit above all
+        let moves = all > (1e-12 * mean_level).powi(2);
+        let heterogeneity = if moves { (1.0 - of_mean / all).clamp(0.0, 1.0) } else { 0.0 };
         Dependence { mean, middle, movement: of_mean.sqrt(), heterogeneity, grid, curves }
     }
 }

@@ -22,6 +22,14 @@ pub enum ExplainError {
         /// What it was.
         value: f64,
     },
+    /// A feature that cannot be acted upon as asked.
+    #[error("lever {lever}: {rule}")]
+    Lever {
+        /// Position of the lever.
+        lever: usize,
+        /// The rule that is broken, and what to do.
+        rule: &'static str,
+    },
     /// A tree that no learner would grow.
     #[error("tree {tree}, node {node}: {rule}; the model file is damaged or was converted wrongly")]
     Tree {

@@ -2,8 +2,10 @@
 //!
 //! The calculating half says how much each feature adds to a prediction, as [`Attributions`]: exactly for trees
 //! ([`tree_shap`]) and linear scores ([`linear`]), and by asking for anything else ([`mod@shapley`]). It says how
-//! predictions move with a feature ([`mod@dependence`]), and how much a model leans on it ([`mod@permutation`]). These are
-//! pure functions; where a model must be asked, the caller makes the cases and asks.
+//! predictions move with a feature ([`mod@dependence`]), how much a model leans on it ([`mod@permutation`]), which straight
+//! line follows a model around one row ([`mod@lime`]), which rules stand for it ([`mod@rules`]), and what would take a
+//! prediction over a border ([`mod@counterfactual`]). These are pure functions; where a model must be asked, the caller
+//! makes the cases and asks.
 //!
 //! The drawing half turns plain data into one small SVG text. Its one idea: a chart knows no colour and no font. It writes
 //! marks with classes, and [`theme`] says once what the classes look like in light and in dark, so one picture serves both
@@ -31,11 +33,13 @@ pub mod calibration;
 pub mod candidates;
 pub mod cohort;
 pub mod confusion;
+pub mod counterfactual;
 pub mod dependence;
 pub mod error;
 pub mod gain;
 pub mod histogram;
 pub mod importance;
+pub mod lime;
 pub mod linear;
 pub mod lorenz;
 pub mod migration;
@@ -44,6 +48,7 @@ pub mod pyramid;
 pub mod quality;
 pub mod rfm;
 pub mod roc;
+pub mod rules;
 pub mod scale;
 pub mod scatter;
 pub mod shapley;

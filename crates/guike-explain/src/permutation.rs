@@ -14,7 +14,7 @@ use rand::seq::SliceRandom;
 pub struct Growth {
     /// Mean over rows and repeats, in the unit of the loss.
     pub mean: f64,
-    /// Its standard error over rows; NaN for fewer than two rows.
+    /// Its standard error over rows; 0 for a single row.
     pub standard_error: f64,
 }
 
@@ -81,6 +81,40 @@ impl Growth {
         let n = extra.len() as f64;
         let mean = extra.iter().sum::<f64>() / n;
         let squares: f64 = extra.iter().map(|e| (e - mean).powi(2)).sum();
-        Growth { mean, standard_error: (squares / (n - 1.0) / n).sqrt() }
+        Growth { mean, standard_error: (squares / (n - 1.0).max(1.0) / n).sqrt() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// For a sum y = 2a + b and squared error, shuffling a column adds twice its variance times its squared coefficient
+    /// (Fisher et al. 2019, section 4.2 for linear models).
+    #[test]
+    fn shuffling_costs_what_theory_says() {
+        let n = 20_000;
+        let column = |name: &str| -> Vec<f64> {
+            use rand::RngExt;
+            let rng = &mut Seed(7).derive(name).rng();
+            (0..n).map(|_| rng.random_range(-1.0..1.0)).collect()
+        };
+        let columns = [column("a"), column("b"), column("c")];
+        let weights = [2.0, 1.0, 0.0];
+        let said = permutation(&["a", "b", "c"], &vec![0.0; n], 2, Seed(1), |feature, order| {
+            let lost = |i: usize| weights[feature] * (columns[feature][order[i]] - columns[feature][i]);
+            Ok::<_, ()>((0..n).map(|i| lost(i).powi(2)).collect())
+        })
+        .unwrap();
+        for (g, w) in said.iter().zip(weights) {
+            let exact = 2.0 * w * w / 3.0;
+            assert!((g.mean - exact).abs() <= 4.0 * g.standard_error, "{g:?} and not {exact}");
+            assert!(g.standard_error < 0.02);
+        }
+        // a column's numbers hang on its name alone
+        let alone = permutation(&["b"], &vec![0.0; n], 2, Seed(1), |_, order| {
+            Ok::<_, ()>((0..n).map(|i| (columns[1][order[i]] - columns[1][i]).powi(2)).collect())
+        });
+        assert_eq!(alone.unwrap()[0], said[1]);
     }
 }

@@ -30,10 +30,12 @@ use walk::{BLOCK, Scratch};
 pub mod interactions;
 pub mod interventional;
 mod pattern;
-mod plan;
+pub(crate) mod plan;
 mod quadrature;
 mod walk;
 
+#[cfg(test)]
+pub(crate) mod random;
 #[cfg(test)]
 mod tests;
 

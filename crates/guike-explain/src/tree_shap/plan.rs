@@ -154,7 +154,7 @@ fn push_children(stack: &mut Vec<Task>, tree: &Tree, node: usize) {
 }
 
 /// The first node that breaks a rule, and the rule.
-fn check(tree: &Tree, n_outputs: usize) -> Result<(), (usize, &'static str)> {
+pub(crate) fn check(tree: &Tree, n_outputs: usize) -> Result<(), (usize, &'static str)> {
     let n = tree.nodes.len();
     if n == 0 {
         return Err((0, "a tree has at least one node"));

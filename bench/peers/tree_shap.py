@@ -68,6 +68,7 @@ def main():
         theirs_all.append(theirs)
         ours_all.append(seconds)
         ratios.append(seconds / theirs)
+        print(f"LightGBM {theirs:.2f}, ours {seconds:.2f} CPU s", flush=True)
     difference = abs(total - np.abs(contributions[:, :-1]).sum()) / total
     background = [run("100")[0] for _ in range(3)]
     print(f"LightGBM {lightgbm.__version__} pred_contrib: {statistics.median(theirs_all):.3f} CPU s")

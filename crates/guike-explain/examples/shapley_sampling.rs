@@ -23,10 +23,12 @@ const SEEDS: u64 = 30;
 
 type Model = fn(&[f64]) -> f64;
 
-/// Friedman's first function with the last columns as a product of pairs.
+/// Friedman's first function with a third column in the sine, and the last columns as products of pairs.
 fn smooth(x: &[f64]) -> f64 {
-    let friedman =
-        10.0 * (std::f64::consts::PI * x[0] * x[1]).sin() + 20.0 * (x[2] - 0.5).powi(2) + 10.0 * x[3] + 5.0 * x[4];
+    let friedman = 10.0 * (std::f64::consts::PI * x[0] * x[1] * x[5]).sin()
+        + 20.0 * (x[2] - 0.5).powi(2)
+        + 10.0 * x[3]
+        + 5.0 * x[4];
     friedman + 4.0 * x[5..].windows(2).map(|w| w[0] * w[1]).sum::<f64>()
 }
 

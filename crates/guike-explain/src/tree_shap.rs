@@ -53,6 +53,10 @@ mod tests;
 /// extensions of games*, Management Science 18, theorem 5. The sharing of products and sums along the tree: Yu et al.
 /// (2022), *Linear TreeShap*, NeurIPS. Checked against sums over all subsets, and against LightGBM in the tests.
 ///
+/// # Cost
+/// 100 trees of 31 leaves, 10,000 rows × 30 columns: 0.67 CPU s where LightGBM 4.7.0's `pred_contrib` takes 10.4 on the same
+/// trees, in turns on one thread (`bench/peers/tree_shap.py`).
+///
 /// # Example
 /// ```
 /// use guike_core::tree::{Node, Split, Tree, Trees};

@@ -36,10 +36,13 @@ pub(crate) enum Command {
     },
     /// The main job: read an order log, choose a model by backtest, forecast and tier every customer, write a report.
     #[command(after_help = "Examples:\n  guike run orders.csv\n  guike run orders.xlsx --horizon 6m --out results\n  \
-        guike run log.csv.gz --cutoff 1997-09-30 --horizon 273d --customer id --time date --amount value")]
+        guike run log.csv.gz --cutoff 1997-09-30 --horizon 273d --customer id --time date --amount value\n  \
+        guike run orders-2023.csv orders-2024.csv          several exports of one shop are one log\n  \
+        guike run exports/ --out results                   every table in the folder\n  \
+        mysql shop -e 'select …' | guike run -             standard input, whatever its format")]
     Run {
-        /// The order log: CSV (also gzip or zstd), Parquet, JSON Lines or XLSX.
-        log: PathBuf,
+        #[command(flatten)]
+        log: Log,
         /// Folder for the results; appears only when everything is complete.
         #[arg(long, default_value = "guike-out")]
         out: PathBuf,
@@ -56,8 +59,8 @@ pub(crate) enum Command {
     /// Read and clean a log into one sorted Parquet file.
     #[command(after_help = "Example:\n  guike import orders.csv --out orders.parquet")]
     Import {
-        /// The order log.
-        log: PathBuf,
+        #[command(flatten)]
+        log: Log,
         /// The Parquet file to write.
         #[arg(long)]
         out: PathBuf,
@@ -67,8 +70,8 @@ pub(crate) enum Command {
     /// Say what a log holds: columns found, rows kept and dropped, customers, days, amounts.
     #[command(after_help = "Example:\n  guike profile orders.csv --format json")]
     Profile {
-        /// The order log.
-        log: PathBuf,
+        #[command(flatten)]
+        log: Log,
         #[command(flatten)]
         data: DataFlags,
         #[command(flatten)]
@@ -79,9 +82,9 @@ pub(crate) enum Command {
         after_help = "Examples:\n  guike features --list\n  guike features orders.parquet --out features.parquet"
     )]
     Features {
-        /// The order log.
-        #[arg(required_unless_present = "list")]
-        log: Option<PathBuf>,
+        /// The order log, as for `guike run`.
+        #[arg(value_name = "LOG", required_unless_present = "list")]
+        log: Vec<PathBuf>,
         /// Print the catalogue of features instead.
         #[arg(long)]
         list: bool,
@@ -110,8 +113,8 @@ pub(crate) enum Command {
     /// Backtest every candidate and print how they compare, without writing forecasts.
     #[command(after_help = "Example:\n  guike evaluate orders.csv --horizon 90d --format csv")]
     Evaluate {
-        /// The order log.
-        log: PathBuf,
+        #[command(flatten)]
+        log: Log,
         #[command(flatten)]
         data: DataFlags,
         #[command(flatten)]
@@ -122,8 +125,8 @@ pub(crate) enum Command {
     /// Forecast with a model that an earlier run saved.
     #[command(after_help = "Example:\n  guike forecast new-orders.csv --model-dir guike-out/model > forecasts.csv")]
     Forecast {
-        /// The order log.
-        log: PathBuf,
+        #[command(flatten)]
+        log: Log,
         /// The `model` folder of an earlier run.
         #[arg(long, value_name = "DIR")]
         model_dir: PathBuf,
@@ -173,6 +176,15 @@ pub(crate) enum Command {
     },
 }
 
+/// Where the orders are.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct Log {
+    /// The order log: CSV (also gzip or zstd), Parquet, JSON Lines or XLSX; several files with the same columns, a folder of
+    /// them, or `-` for standard input.
+    #[arg(value_name = "LOG", required = true)]
+    pub(crate) log: Vec<PathBuf>,
+}
+
 /// How to read the log; everything is guessed where it is not given.
 #[derive(Debug, Clone, Default, ClapArgs)]
 #[command(next_help_heading = "Reading the log")]
@@ -186,7 +198,10 @@ pub(crate) struct DataFlags {
     /// Column of the date or time.
     #[arg(long, value_name = "COLUMN")]
     pub(crate) time: Option<String>,
-    /// Column of the amount paid.
+    /// Column of the time of day, when the date stands in a column of its own.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) clock: Option<String>,
+    /// Column of the amount paid; `none` for a log without money.
     #[arg(long, value_name = "COLUMN")]
     pub(crate) amount: Option<String>,
     /// Column of the unit price, when there is no amount.
@@ -207,9 +222,30 @@ pub(crate) struct DataFlags {
     /// Column of the kind of event (purchase, view, cart …).
     #[arg(long, value_name = "COLUMN")]
     pub(crate) kind: Option<String>,
+    /// Column that says whether the order went through (paid, cancelled …).
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) status: Option<String>,
+    /// Column of the currency code.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) currency_column: Option<String>,
     /// How dates are written, where the file leaves it open: ymd, dmy, mdy …
     #[arg(long, value_name = "FORMAT")]
     pub(crate) date_format: Option<String>,
+    /// Decimal sign, where the file leaves it open.
+    #[arg(long, value_enum)]
+    pub(crate) decimal: Option<Decimal>,
+    /// Delimiter of a text table: one character, tab or space.
+    #[arg(long, value_name = "CHARACTER")]
+    pub(crate) delimiter: Option<String>,
+    /// Whether a line names the columns; without names they are column_1, column_2 …
+    #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
+    pub(crate) header: Option<bool>,
+    /// Lines above the table that hold a title.
+    #[arg(long, value_name = "N")]
+    pub(crate) title_lines: Option<u32>,
+    /// Sheet of a workbook; default the first that holds a log, and all with the same columns.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) sheet: Option<String>,
     /// Text encoding: utf-8, gbk, latin-1 …
     #[arg(long)]
     pub(crate) encoding: Option<String>,
@@ -219,6 +255,29 @@ pub(crate) struct DataFlags {
     /// File of customer attributes (age, city …), with the customer's column.
     #[arg(long, value_name = "FILE")]
     pub(crate) customers: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Decimal {
+    Point,
+    Comma,
+}
+
+impl From<Decimal> for guike::DecimalSign {
+    fn from(decimal: Decimal) -> guike::DecimalSign {
+        match decimal {
+            Decimal::Point => guike::DecimalSign::Point,
+            Decimal::Comma => guike::DecimalSign::Comma,
+        }
+    }
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" | "true" => Ok(true),
+        "no" | "false" => Ok(false),
+        _ => Err("write yes or no".to_owned()),
+    }
 }
 
 /// What to forecast and how.

@@ -1,9 +1,10 @@
 //! One function per command: flags to settings, one call of the façade, and what to print.
 
 use std::fs;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use guike::{Error, Language, RunSummary, Settings};
+use guike::{Error, Language, LogFiles, RunSummary, Settings};
 use serde_json::{Value, json};
 
 use crate::args::{Args, Command, DataFlags, ForecastFlags, Format, Lang};
@@ -30,6 +31,7 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
         }
         Command::Run { log, out, data, forecast, previous, language } => {
             let settings = settings(&data, Some(&forecast))?;
+            let log = files(&log.log)?;
             let language = language_of(language.lang);
             let summary = guike::in_pool(forecast.threads.threads, || {
                 guike::run(&log, &out, previous.as_deref(), &settings, language, &bar)
@@ -38,7 +40,7 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
             tell(&summary?, quiet);
         }
         Command::Import { log, out, data } => {
-            let quality = guike::import_to(&log, &out, &settings(&data, None)?, &bar);
+            let quality = guike::import_to(&files(&log.log)?, &out, &settings(&data, None)?, &bar);
             bar.finish();
             let quality = quality?;
             if !quiet {
@@ -51,16 +53,17 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
             }
         }
         Command::Profile { log, data, output } => {
-            let profile = guike::profile(&log, &settings(&data, None)?, &bar);
+            let profile = guike::profile(&files(&log.log)?, &settings(&data, None)?, &bar);
             bar.finish();
             print_profile(&profile?, output.format);
         }
         Command::Features { list: true, output, .. } => list_features(output.format),
         Command::Features { log, out, only, memory, data, cutoff, horizon, threads, .. } => {
             let settings = settings(&data, None)?;
-            let (Some(log), Some(out)) = (log, out) else {
-                return Err(Error::Internal("clap let a missing log or --out pass".to_owned()));
+            let Some(out) = out else {
+                return Err(Error::Internal("clap let a missing --out pass".to_owned()));
             };
+            let log = files(&log)?;
             let request = guike::FeatureRequest { only, cutoff, horizon, memory_limit: bytes(&memory)? };
             let written = guike::in_pool(threads.threads, || guike::features_to(&log, &out, &settings, &request, &bar));
             bar.finish();
@@ -71,13 +74,14 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
         }
         Command::Evaluate { log, data, forecast, output } => {
             let settings = settings(&data, Some(&forecast))?;
+            let log = files(&log.log)?;
             let selection = guike::in_pool(forecast.threads.threads, || guike::evaluate(&log, &settings, &bar));
             bar.finish();
             print_standings(&selection?, output.format, quiet);
         }
         Command::Forecast { log, model_dir, cutoff, horizon, data, output } => {
             let settings = settings(&data, None)?;
-            let table = guike::forecast_with(&log, &model_dir, cutoff, horizon, &settings, &bar);
+            let table = guike::forecast_with(&files(&log.log)?, &model_dir, cutoff, horizon, &settings, &bar);
             bar.finish();
             // a forecast goes into other programs: CSV is the readable default here
             let format = if output.format == Format::Table { Format::Csv } else { output.format };
@@ -99,6 +103,25 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
 }
 
 /// `guike.toml`, then flags over it.
+/// The log's files; `-` is standard input.
+fn files(paths: &[PathBuf]) -> Result<LogFiles, Error> {
+    let is_stdin = |p: &PathBuf| p.as_os_str() == "-";
+    if !paths.iter().any(is_stdin) {
+        return Ok(LogFiles::find(paths)?);
+    }
+    let stdin = std::io::stdin();
+    let mistake = |rule: &str| Error::Config { what: "LOG".to_owned(), value: "-".to_owned(), rule: rule.to_owned() };
+    if paths.len() > 1 {
+        return Err(mistake(
+            "standard input is a whole log by itself; put the files together before it, or name them all",
+        ));
+    }
+    if stdin.is_terminal() {
+        return Err(mistake("standard input is a terminal; pipe a log into it, or name a file"));
+    }
+    Ok(LogFiles::of_stream(&mut stdin.lock(), "standard input")?)
+}
+
 fn settings(data: &DataFlags, forecast: Option<&ForecastFlags>) -> Result<Settings, Error> {
     let file = match &data.config {
         Some(path) => Some(path.clone()),
@@ -116,6 +139,7 @@ fn settings(data: &DataFlags, forecast: Option<&ForecastFlags>) -> Result<Settin
     for (setting, flag) in [
         (&mut read.customer, &data.customer),
         (&mut read.time, &data.time),
+        (&mut read.clock, &data.clock),
         (&mut read.amount, &data.amount),
         (&mut read.price, &data.price),
         (&mut read.quantity, &data.quantity),
@@ -123,6 +147,10 @@ fn settings(data: &DataFlags, forecast: Option<&ForecastFlags>) -> Result<Settin
         (&mut read.item, &data.item),
         (&mut read.category, &data.category),
         (&mut read.kind, &data.kind),
+        (&mut read.status, &data.status),
+        (&mut read.currency_column, &data.currency_column),
+        (&mut read.delimiter, &data.delimiter),
+        (&mut read.sheet, &data.sheet),
         (&mut read.encoding, &data.encoding),
         (&mut read.currency, &data.currency),
     ] {
@@ -133,6 +161,9 @@ fn settings(data: &DataFlags, forecast: Option<&ForecastFlags>) -> Result<Settin
     if let Some(format) = &data.date_format {
         read.date_format = Some(guike::date_format(format)?);
     }
+    read.decimal = data.decimal.map(Into::into).or(read.decimal);
+    read.header = data.header.or(read.header);
+    read.title_lines = data.title_lines.or(read.title_lines);
     if data.customers.is_some() {
         s.customers.clone_from(&data.customers);
     }

@@ -6,8 +6,9 @@
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Date32Type, Date64Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type,
-    UInt16Type, UInt32Type, UInt64Type,
+    Time32MillisecondType, Time32SecondType, Time64MicrosecondType, Time64NanosecondType, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type,
+    UInt64Type,
 };
 use arrow_array::{Array, ArrayRef};
 use arrow_buffer::{Buffer, NullBuffer, ScalarBuffer};
@@ -174,6 +175,19 @@ impl Column {
                 1,
             ),
             DataType::Date64 => times(array.as_primitive::<Date64Type>().values().clone(), nulls, 1_000),
+            DataType::Time32(_) | DataType::Time64(_) => {
+                let time = seconds_of_day(array)?;
+                let (mut bytes, mut spans) = (Vec::new(), Vec::with_capacity(time.len()));
+                for seconds in time {
+                    let start = bytes.len() as u32;
+                    if let Some(s) = seconds {
+                        let text = format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
+                        bytes.extend_from_slice(text.as_bytes());
+                    }
+                    spans.push((start, bytes.len() as u32));
+                }
+                Column::Text { bytes: Buffer::from_vec(bytes), spans }
+            }
             DataType::Boolean => {
                 let values = array.as_boolean();
                 Column::Ints { values: (0..values.len()).map(|i| i64::from(values.value(i))).collect(), nulls }
@@ -226,6 +240,25 @@ impl Column {
             _ => return None,
         })
     }
+}
+
+/// Seconds since midnight of an array of times of day.
+fn seconds_of_day(array: &ArrayRef) -> Option<Vec<Option<i64>>> {
+    Some(match array.data_type() {
+        DataType::Time32(TimeUnit::Second) => {
+            array.as_primitive::<Time32SecondType>().iter().map(|v| v.map(i64::from)).collect()
+        }
+        DataType::Time32(_) => {
+            array.as_primitive::<Time32MillisecondType>().iter().map(|v| v.map(|v| i64::from(v) / 1_000)).collect()
+        }
+        DataType::Time64(TimeUnit::Microsecond) => {
+            array.as_primitive::<Time64MicrosecondType>().iter().map(|v| v.map(|v| v / 1_000_000)).collect()
+        }
+        DataType::Time64(_) => {
+            array.as_primitive::<Time64NanosecondType>().iter().map(|v| v.map(|v| v / 1_000_000_000)).collect()
+        }
+        _ => return None,
+    })
 }
 
 fn spans<O: Copy + TryInto<u32>>(offsets: &[O], nulls: Option<&NullBuffer>) -> Option<Vec<Span>> {

@@ -3,7 +3,8 @@
 //! Columns: `customer_id`, `time` (milliseconds), `kind` (by name), `amount` (decimal with six places: exact), and where
 //! the log has them `quantity`, `item`, `category`, `order`. What rows cannot carry stands in the file's metadata: the
 //! format's version, the currency, the order of item and category names (so that codes come back as they were),
-//! attributes, and customers without events. Reading gives the log that was written, code for code.
+//! attributes, customers without events, and the quality report of the import, so that the account of the original's
+//! rows is not lost. Reading gives the log that was written, code for code; nothing is cleaned a second time.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -27,6 +28,8 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::DataError;
+use crate::import::Imported;
+use crate::quality::{QualityReport, SourceInfo};
 
 /// Version of the format. A change that old readers would misread raises it.
 pub const CANONICAL_FORMAT: u32 = 1;
@@ -48,6 +51,8 @@ struct Header {
     attributes: Vec<Attribute>,
     /// All customers, only where some have no event and so no row.
     customers: Option<Vec<String>>,
+    /// What the import read, kept and dropped.
+    quality: Option<QualityReport>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -89,7 +94,7 @@ fn damaged(path: &Path, detail: impl std::fmt::Display) -> DataError {
     DataError::Damaged { path: path.to_owned(), detail: detail.to_string() }
 }
 
-/// Writes the log to `path`; the file appears whole or not at all.
+/// Writes the log and its quality report to `path`; the file appears whole or not at all.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -98,6 +103,7 @@ fn damaged(path: &Path, detail: impl std::fmt::Display) -> DataError {
 /// ```
 /// use guike_core::EventLogBuilder;
 /// use guike_data::canonical::{read_canonical, write_canonical};
+/// use guike_data::{Imported, QualityReport};
 ///
 /// let builder = EventLogBuilder {
 ///     customer_ids: vec!["U7".into()],
@@ -107,20 +113,22 @@ fn damaged(path: &Path, detail: impl std::fmt::Display) -> DataError {
 ///     amount: vec![11_770_000],
 ///     ..Default::default()
 /// };
+/// let imported = Imported { log: builder.build(), quality: QualityReport::default() };
 /// let path = tempfile::tempdir().unwrap().keep().join("log.parquet");
-/// write_canonical(&builder.build(), &path).unwrap();
-/// assert_eq!(read_canonical(&path).unwrap().all().amount, [11_770_000]);
+/// write_canonical(&imported, &path).unwrap();
+/// assert_eq!(read_canonical(&path).unwrap().log.all().amount, [11_770_000]);
 /// std::fs::write(&path, "no Parquet").unwrap();
 /// assert!(read_canonical(&path).is_err());
 /// # std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
 /// ```
-pub fn write_canonical(log: &EventLog, path: &Path) -> Result<(), DataError> {
+pub fn write_canonical(imported: &Imported, path: &Path) -> Result<(), DataError> {
+    let log = &imported.log;
     let failed = |e: std::io::Error| DataError::io("write", path, e);
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
     let schema = schema_of(log);
     let key = |key: &str, value: String| KeyValue::new(key.to_owned(), value);
-    let header = serde_json::to_string(&header_of(log)).map_err(|e| failed(e.into()))?;
+    let header = serde_json::to_string(&header_of(imported)).map_err(|e| failed(e.into()))?;
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_key_value_metadata(Some(vec![key(FORMAT_KEY, CANONICAL_FORMAT.to_string()), key(HEADER_KEY, header)]))
@@ -165,7 +173,7 @@ fn schema_of(log: &EventLog) -> Arc<Schema> {
     Arc::new(Schema::new(fields))
 }
 
-fn header_of(log: &EventLog) -> Header {
+fn header_of(Imported { log, quality }: &Imported) -> Header {
     let idle = log.offsets().windows(2).any(|w| w[0] == w[1]);
     Header {
         currency: log.currency().map(str::to_owned),
@@ -173,6 +181,7 @@ fn header_of(log: &EventLog) -> Header {
         categories: log.categories().to_vec(),
         attributes: log.attributes().map_or(Vec::new(), |t| t.columns().iter().map(Attribute::of).collect()),
         customers: idle.then(|| log.customer_ids().to_vec()),
+        quality: Some(quality.clone()),
     }
 }
 
@@ -248,15 +257,21 @@ fn batch_of(
     RecordBatch::try_new(schema.clone(), columns)
 }
 
-/// Reads a log that [`write_canonical`] wrote.
+/// Whether the Parquet file at `path` bears the mark of a canonical log; what is no readable Parquet bears none.
+pub(crate) fn is_canonical(path: &Path) -> bool {
+    let metadata = File::open(path).ok().and_then(|f| ArrowReaderMetadata::load(&f, ArrowReaderOptions::new()).ok());
+    metadata.is_some_and(|m| value_of(&m, FORMAT_KEY).is_some())
+}
+
+/// Reads a log that [`write_canonical`] wrote, and the report of its import.
 ///
 /// # Errors
 /// When the file cannot be read, is not a canonical log, is of a newer format, or its rows are not in order.
-pub fn read_canonical(path: &Path) -> Result<EventLog, DataError> {
+pub fn read_canonical(path: &Path) -> Result<Imported, DataError> {
     let file = File::open(path).map_err(|e| DataError::io("read", path, e))?;
     let not = |found: String| DataError::NotALog { path: path.to_owned(), found };
     let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(|e| damaged(path, e))?;
-    let header = header_from(&metadata, &not)?;
+    let mut header = header_from(&metadata, &not)?;
     let schema = metadata.schema().clone();
     let expected = |name: &str, kind: &DataType| schema.field_with_name(name).is_ok_and(|f| f.data_type() == kind);
     let required = [
@@ -272,21 +287,41 @@ pub fn read_canonical(path: &Path) -> Result<EventLog, DataError> {
         .with_batch_size(BATCH_ROWS)
         .build()
         .map_err(|e| damaged(path, e))?;
+    let quality = header.quality.take();
     let mut reading = Reading::new(&header);
     for batch in reader {
         let batch = batch.map_err(|e| damaged(path, e))?;
         reading.take(&batch).map_err(|detail| damaged(path, detail))?;
     }
     let builder = reading.builder;
-    build(builder, header).map_err(|detail| damaged(path, detail))
+    let log = build(builder, header).map_err(|detail| damaged(path, detail))?;
+    let quality = quality.unwrap_or_else(|| report_of(&log));
+    Ok(Imported { log, quality })
+}
+
+/// The report of a log whose import left none: every row is kept.
+fn report_of(log: &EventLog) -> QualityReport {
+    let rows = log.n_events() as u64;
+    let span = log.purchase_span();
+    QualityReport {
+        sources: vec![SourceInfo { format: "parquet".into(), header: true, rows_read: rows, ..SourceInfo::default() }],
+        rows_read: rows,
+        rows_kept: rows,
+        customers: log.n_customers() as u64,
+        first_day: span.map(|s| s.0),
+        last_day: span.map(|s| s.1),
+        currency: log.currency().map(str::to_owned),
+        ..QualityReport::default()
+    }
+}
+
+fn value_of<'a>(metadata: &'a ArrowReaderMetadata, key: &str) -> Option<&'a str> {
+    let pairs = metadata.metadata().file_metadata().key_value_metadata();
+    pairs.into_iter().flatten().find(|p| p.key == key)?.value.as_deref()
 }
 
 fn header_from(metadata: &ArrowReaderMetadata, not: &dyn Fn(String) -> DataError) -> Result<Header, DataError> {
-    let pairs = metadata.metadata().file_metadata().key_value_metadata();
-    let value = |key: &str| {
-        let pair = pairs.into_iter().flatten().find(|p| p.key == key)?;
-        pair.value.as_deref()
-    };
+    let value = |key: &str| value_of(metadata, key);
     let Some(format) = value(FORMAT_KEY) else {
         return Err(not("a Parquet file without the mark of a canonical log (import it first)".to_owned()));
     };

@@ -48,7 +48,7 @@ pub fn read_customers(
     log: &EventLog,
     progress: &dyn Progress,
 ) -> Result<CustomersRead, DataError> {
-    let input = Input::open(path)?;
+    let input = Input::open(&path.into())?;
     progress.stage("read customers", input.bytes);
     let source = Source::open(input, options)?;
     let sample = source.sample()?;
@@ -57,7 +57,7 @@ pub fn read_customers(
         return Err(DataError::HeaderOnly { path: path.to_owned(), columns: list(names) });
     }
     let id = id_column(names, options, &sample, log)?;
-    let integral = is_integral(&sample.columns[id], sample.n_rows);
+    let integral = is_integral(&sample.columns[id], sample.n_rows, &names[id]);
     let place = positions(log.customer_ids());
     let wanted: Vec<usize> = (0..names.len()).collect();
     let mut cells: Vec<Vec<Option<Vec<u8>>>> = vec![vec![None; log.n_customers()]; names.len()];
@@ -128,7 +128,7 @@ fn id_column(
     // else the column that names the log's customers
     let place = positions(log.customer_ids());
     let hits = |c: usize| {
-        let integral = is_integral(&sample.columns[c], sample.n_rows);
+        let integral = is_integral(&sample.columns[c], sample.n_rows, &names[c]);
         id_texts(keys(Some(&sample.columns[c]), integral))
             .iter()
             .flatten()

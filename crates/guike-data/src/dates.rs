@@ -10,6 +10,8 @@ use std::str::FromStr;
 use guike_core::{SECONDS_PER_DAY, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::numbers;
+
 /// How a column writes dates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -75,6 +77,11 @@ impl DateFormat {
     /// assert_eq!(DateFormat::MonthFirst.parse(b"13/12/2010"), None);
     /// ```
     pub fn parse(self, cell: &[u8]) -> Option<i64> {
+        self.parse_narrow(cell).or_else(|| self.parse_narrow(&numbers::narrow(cell)?))
+    }
+
+    #[inline]
+    fn parse_narrow(self, cell: &[u8]) -> Option<i64> {
         match self {
             DateFormat::YearFirst => iso_fast(cell).or_else(|| year_first(cell)),
             DateFormat::DayFirst => numeric(cell, false),
@@ -278,6 +285,11 @@ impl<'a> Scan<'a> {
         {
             return None;
         }
+        self.clock(days)
+    }
+
+    /// A time of day to the end of the cell, added to the day number.
+    fn clock(&mut self, days: i64) -> Option<i64> {
         let mut afternoon = None;
         if self.take("上午") {
             afternoon = Some(false);
@@ -325,19 +337,35 @@ impl<'a> Scan<'a> {
         moment(days, hour, minute, second)
     }
 
-    /// A zone mark is read over: the civil time as written is what counts.
+    /// A zone mark is read over: the civil time as written is what counts. `Z`, `+08:00`, `GMT+0800`, `+0800 CST`, and a
+    /// zone's name in brackets.
     fn zone(&mut self) -> Option<()> {
-        if self.take_any(&["Z", "z", "UTC", "GMT"]) && self.done() {
-            return Some(());
-        }
+        self.take_any(&["Z", "z", "UTC", "GMT"]);
+        self.spaces();
         if self.take("+") || self.take("-") {
             let (_, digits) = self.number(4)?;
             if digits <= 2 && self.take(":") {
                 self.number(2)?;
             }
+            self.spaces();
+        }
+        if self.take("(") {
+            self.at += memchr::memchr(b')', &self.b[self.at..])? + 1;
+            return Some(());
+        }
+        let name = &self.b[self.at..];
+        if (2..=5).contains(&name.len()) && name.iter().all(u8::is_ascii_uppercase) {
+            self.at = self.b.len();
         }
         Some(())
     }
+}
+
+/// Seconds since midnight of a cell that is a time of day: `8:26`, `8:26:00 AM`, `下午8时26分`.
+pub(crate) fn time_of_day(cell: &[u8]) -> Option<i64> {
+    let mut s = Scan::new(cell);
+    let seconds = s.clock(0)?;
+    (seconds < SECONDS_PER_DAY).then_some(seconds)
 }
 
 /// Year, month and day in this order with any separator, and a time.
@@ -352,9 +380,10 @@ fn year_first(cell: &[u8]) -> Option<i64> {
         return None;
     }
     let (day, _) = s.number(2)?;
-    s.take_any(&["日", "号"]);
+    let closed = s.take_any(&["日", "号"]);
     let days = days(year, month, day)?;
-    s.time(days)
+    // 2024年5月1日14时23分 needs no space
+    if closed && s.peek().is_some_and(|c| c.is_ascii_digit()) { s.clock(days) } else { s.time(days) }
 }
 
 /// Day and month (or month and day), then year, and a time.
@@ -410,6 +439,15 @@ fn named_month(cell: &[u8]) -> Option<i64> {
         s.take_any(&["st", "nd", "rd", "th"]);
     }
     gap(&mut s);
+    // `Wed May 01 14:23:00 2024`: the year comes last
+    let rest = &s.b[s.at..];
+    if rest.get(1..3).is_some_and(|c| c.contains(&b':'))
+        && let Some((clock, year)) = rest.len().checked_sub(5).map(|cut| rest.split_at(cut))
+        && year[0] == b' '
+    {
+        let year = Scan::new(year).number(4).filter(|n| n.1 == 4)?.0;
+        return Scan::new(clock).clock(days(year, m, day)?);
+    }
     let year = full_year(s.number(4)?)?;
     let days = days(year, m, day)?;
     s.time(days)

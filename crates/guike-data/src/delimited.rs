@@ -123,7 +123,37 @@ fn trim(b: &[u8], (mut from, mut to): (usize, usize)) -> Span {
     while to > from && matches!(b[to - 1], b' ' | b'\t' | b'\r') {
         to -= 1;
     }
+    let odd = |c: u8| c >= 0x80 || matches!(c, b'`' | b'=' | b'\'' | QUOTE);
+    if from < to && (odd(b[from]) || b[to - 1] >= 0x80) {
+        return trim_marks(b, (from, to));
+    }
     (from as u32, to as u32)
+}
+
+/// Takes off what is no part of a cell's value: spaces that are none of ASCII's, and the marks by which exports tell a
+/// spreadsheet that a number is text (a backtick, an apostrophe, `="00123"`).
+#[cold]
+fn trim_marks(b: &[u8], (mut from, mut to): (usize, usize)) -> Span {
+    const SPACES: [&[u8]; 4] = [b"\xc2\xa0", b"\xe3\x80\x80", b"\xe2\x80\x8b", b"\xef\xbb\xbf"];
+    while let Some(space) = SPACES.iter().find(|s| b[from..to].starts_with(s)) {
+        from += space.len();
+    }
+    while let Some(space) = SPACES.iter().find(|s| b[from..to].ends_with(s)) {
+        to -= space.len();
+    }
+    let cell = &b[from..to];
+    let inner = |text: &[u8], mark: u8| !text.is_empty() && !text.contains(&mark);
+    if let [b'=', QUOTE, text @ .., QUOTE] = cell
+        && inner(text, QUOTE)
+    {
+        return (from as u32 + 2, to as u32 - 1);
+    }
+    match cell {
+        // quotes behind a space, as in `1, "2024-05-01"`
+        [QUOTE, text @ .., QUOTE] if inner(text, QUOTE) => (from as u32 + 1, to as u32 - 1),
+        [mark @ (b'`' | b'\''), text @ ..] if inner(text, *mark) => (from as u32 + 1, to as u32),
+        _ => (from as u32, to as u32),
+    }
 }
 
 /// The rows of `bytes`, whole records only.
@@ -271,7 +301,10 @@ pub(crate) fn first_record(b: &[u8], delimiter: Delimiter) -> (Vec<String>, usiz
         skipped += 1;
     }
     let b = &b[skipped..];
-    let text = |a: usize, z: usize| String::from_utf8_lossy(b[a..z].trim_ascii()).into_owned();
+    let text = |a: usize, z: usize| {
+        let (a, z) = trim(b, (a, z));
+        String::from_utf8_lossy(&b[a as usize..z as usize]).into_owned()
+    };
     let line_end = |from: usize| memchr(b'\n', &b[from..]).map_or(b.len(), |n| from + n);
     let Delimiter::Byte(delimiter) = delimiter else {
         let end = line_end(0);
@@ -350,6 +383,14 @@ mod tests {
         assert_eq!(rows[1], ["2", "say \"hi\"", "two\nlines"]);
         assert_eq!(rows[2], ["3", "5\" pipe", ""]);
         assert_eq!(rows[3], ["4", "last", "one"]);
+        assert!(bad.is_empty());
+    }
+
+    #[test]
+    fn marks_for_spreadsheets_and_odd_spaces_are_no_part_of_a_cell() {
+        let text = "`2024-05-01,'00123,=\"007\"\n1, \"a\" ,\"b\"\n\u{a0}a\u{3000},'t x',\u{200b}=1+1\n";
+        let (rows, bad) = cells(text, Delimiter::Byte(b','), 3);
+        assert_eq!(rows, [["2024-05-01", "00123", "007"], ["1", "a", "b"], ["a", "'t x'", "=1+1"]]);
         assert!(bad.is_empty());
     }
 

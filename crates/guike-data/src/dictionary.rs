@@ -159,6 +159,54 @@ fn mix(id: i64) -> usize {
     (h ^ (h >> 32)) as usize
 }
 
+/// Codes for whole numbers that lie close together, in their own order: a code is the place in the range, and nothing has
+/// to be looked up. Numbers outside the range the file claims follow in the order of first sight.
+#[derive(Debug, Clone)]
+pub(crate) struct PlaceCoder {
+    base: i64,
+    seen: Vec<bool>,
+    others: IntCoder,
+}
+
+impl PlaceCoder {
+    /// The coder for this range, if it is at most as wide as there are rows.
+    fn new((low, high): (i64, i64), rows: u64) -> Option<PlaceCoder> {
+        let width = high.checked_sub(low).filter(|w| (0..DENSE_LIMIT).contains(w) && (*w as u64) < rows)?;
+        Some(PlaceCoder { base: low, seen: vec![false; width as usize + 1], others: IntCoder::new(None, 0) })
+    }
+
+    #[inline]
+    fn code(&mut self, id: i64) -> u32 {
+        let place = id.wrapping_sub(self.base) as u64;
+        match self.seen.get_mut(place as usize) {
+            Some(seen) => {
+                *seen = true;
+                place as u32
+            }
+            None => self.seen.len() as u32 + self.others.code(id),
+        }
+    }
+
+    /// Ids that were seen, ascending, and the final position of every code (0 for codes that no row has).
+    fn into_ranked(self) -> (Vec<String>, Vec<u32>) {
+        let mut ids: Vec<(i64, u32)> = (0..self.seen.len())
+            .filter(|&place| self.seen[place])
+            .map(|place| (self.base + place as i64, place as u32))
+            .collect();
+        let width = self.seen.len() as u32;
+        let others = self.others.names();
+        ids.extend(others.iter().enumerate().map(|(i, &id)| (id, width + i as u32)));
+        if !others.is_empty() {
+            ids.sort_unstable();
+        }
+        let mut rank = vec![0; self.seen.len() + others.len()];
+        for (position, &(_, code)) in ids.iter().enumerate() {
+            rank[code as usize] = position as u32;
+        }
+        (ids.into_iter().map(|(id, _)| id.to_string()).collect(), rank)
+    }
+}
+
 /// A column's coder: text or whole numbers, whichever its first block holds.
 #[derive(Debug, Clone)]
 pub(crate) enum KeyCoder {
@@ -168,13 +216,45 @@ pub(crate) enum KeyCoder {
     Text(StrCoder),
     /// Whole numbers.
     Ints(IntCoder),
+    /// Whole numbers whose order of first sight nobody asks for.
+    Places(PlaceCoder),
 }
 
 impl KeyCoder {
+    /// The coder for ids whose codes name no order, as customers': they are ranked in the end.
+    pub(crate) fn of_customers(range: Option<(i64, i64)>, rows: u64) -> KeyCoder {
+        match range.and_then(|r| PlaceCoder::new(r, rows)) {
+            Some(places) => KeyCoder::Places(places),
+            None => KeyCoder::Unseen { range, rows },
+        }
+    }
+
+    /// Codes of whole numbers, or `None` when text was seen before; `no_id` gets the code of a missing id.
+    pub(crate) fn int_codes(&mut self, ids: &[i64], no_id: i64) -> Option<Vec<u32>> {
+        if let KeyCoder::Unseen { range, rows } = *self {
+            *self = KeyCoder::Ints(IntCoder::new(range, rows));
+        }
+        let missing = guike_core::Events::MISSING;
+        Some(match self {
+            KeyCoder::Places(c) => ids.iter().map(|&id| if id == no_id { missing } else { c.code(id) }).collect(),
+            KeyCoder::Ints(c) => ids.iter().map(|&id| if id == no_id { missing } else { c.code(id) }).collect(),
+            _ => return None,
+        })
+    }
+
     /// The coder for text.
     pub(crate) fn text(&mut self) -> &mut StrCoder {
         if let KeyCoder::Unseen { .. } = self {
             *self = KeyCoder::Text(StrCoder::default());
+        }
+        if let KeyCoder::Places(places) = self {
+            // every place keeps its code, whether an id stands there or not
+            let mut text = StrCoder::default();
+            let ids = (0..places.seen.len() as i64).map(|place| places.base + place);
+            for id in ids.chain(places.others.names().iter().copied()) {
+                text.code(id.to_string().as_bytes());
+            }
+            *self = KeyCoder::Text(text);
         }
         if let KeyCoder::Ints(ints) = self {
             // a column that turns out to hold text after all keeps its codes
@@ -190,17 +270,6 @@ impl KeyCoder {
         }
     }
 
-    /// The coder for whole numbers, or `None` when text was seen before.
-    pub(crate) fn ints(&mut self) -> Option<&mut IntCoder> {
-        if let KeyCoder::Unseen { range, rows } = *self {
-            *self = KeyCoder::Ints(IntCoder::new(range, rows));
-        }
-        match self {
-            KeyCoder::Ints(coder) => Some(coder),
-            _ => None,
-        }
-    }
-
     /// Names by code.
     pub(crate) fn into_names(self) -> Vec<String> {
         match self {
@@ -209,11 +278,15 @@ impl KeyCoder {
                 (0..coder.len()).map(|i| String::from_utf8_lossy(coder.name(i)).into_owned()).collect()
             }
             KeyCoder::Ints(coder) => coder.names().iter().map(i64::to_string).collect(),
+            KeyCoder::Places(_) => unreachable!("customers are ranked, never listed by code"),
         }
     }
 
     /// Names in the log's final order, and the final position of every code.
     pub(crate) fn into_ranked(self) -> (Vec<String>, Vec<u32>) {
+        if let KeyCoder::Places(places) = self {
+            return places.into_ranked();
+        }
         let order_of = |n: usize| (0..n as u32).collect::<Vec<u32>>();
         if let KeyCoder::Ints(coder) = &self {
             let ids = coder.names();
@@ -270,6 +343,21 @@ mod tests {
                 assert_eq!(ints.code(i64::from(i) * 3 - 5), i as u32);
             }
         }
+    }
+
+    #[test]
+    fn ids_in_a_range_are_coded_by_their_place() {
+        let mut coder = KeyCoder::of_customers(Some((10, 14)), 100);
+        assert!(matches!(coder, KeyCoder::Places(_)));
+        // 99 and 3 lie outside what the file claims
+        let codes = coder.int_codes(&[14, 10, 99, -1, 3, 14], -1).expect("numbers");
+        assert_eq!(codes, [4, 0, 5, guike_core::Events::MISSING, 6, 4]);
+        let mut as_text = coder.clone();
+        assert_eq!((as_text.text().code(b"14"), as_text.text().code(b"3"), as_text.text().code(b"new")), (4, 6, 7));
+        let (ids, rank) = coder.into_ranked();
+        assert_eq!(ids, ["3", "10", "14", "99"]);
+        assert_eq!([4, 0, 5, 6].map(|code: usize| rank[code]), [2, 1, 3, 0]);
+        assert!(matches!(KeyCoder::of_customers(Some((0, 1000)), 100), KeyCoder::Unseen { .. }));
     }
 
     #[test]

@@ -152,16 +152,23 @@ impl Block {
 
 /// Brings the partitions' rows into the order of the customers.
 fn assemble(blocks: &[Block], query: FeatureQuery<'_>, set: &FeatureSet) -> CustomerFeatures {
-    let mut order: Vec<(u32, u32, u32)> = Vec::with_capacity(blocks.iter().map(|b| b.codes.len()).sum());
+    const NOBODY: (u32, u32) = (u32::MAX, 0);
+    // ranks are places: nothing needs to be compared
+    let mut place: Vec<(u32, u32)> = Vec::new();
     for (p, block) in blocks.iter().enumerate() {
-        let ranked = block.codes.iter().enumerate();
-        order.extend(ranked.map(|(row, &code)| (query.customers.rank(code), p as u32, row as u32)));
+        for (row, &code) in block.codes.iter().enumerate() {
+            let rank = query.customers.rank(code) as usize;
+            if rank >= place.len() {
+                place.resize((rank + 1).next_power_of_two(), NOBODY);
+            }
+            place[rank] = (p as u32, row as u32);
+        }
     }
-    order.sort_unstable();
     let width = set.len();
-    let mut builder = TableBuilder::with_capacity(set, order.len());
-    let mut customer_ids = Vec::with_capacity(order.len());
-    for &(_, p, row) in &order {
+    let n = blocks.iter().map(|b| b.codes.len()).sum();
+    let mut builder = TableBuilder::with_capacity(set, n);
+    let mut customer_ids = Vec::with_capacity(n);
+    for &(p, row) in place.iter().filter(|&&p| p != NOBODY) {
         let (block, row) = (&blocks[p as usize], row as usize);
         customer_ids.push(query.customers.id(block.codes[row]));
         if width > 0 {

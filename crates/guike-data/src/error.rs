@@ -20,6 +20,61 @@ pub enum DataError {
         /// The system's answer.
         source: std::io::Error,
     },
+    /// A folder or pattern without a table.
+    #[error("found nothing to read at `{}`: {rule}; name the files", path.display())]
+    NoFiles {
+        /// The folder or pattern.
+        path: PathBuf,
+        /// What was looked for.
+        rule: String,
+    },
+    /// One file named twice.
+    #[error("`{}` is named twice; its rows would count twice, so name every file once", path.display())]
+    FileTwice {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Trouble with one of several files.
+    #[error("in `{}`: {error}", path.display())]
+    InFile {
+        /// The file.
+        path: PathBuf,
+        /// The trouble.
+        error: Box<DataError>,
+    },
+    /// Trouble with one of several sheets.
+    #[error("sheet `{sheet}`: {error} (the workbook's other sheets are {others}; --sheet names another)")]
+    InSheet {
+        /// The sheet that was looked at.
+        sheet: String,
+        /// The others, quoted.
+        others: String,
+        /// The trouble.
+        error: Box<DataError>,
+    },
+    /// Files that do not tell the same things.
+    #[error(
+        "`{}` has a column for the {role} (`{column}`) and `{}` has none; files that are read as one log must tell the \
+         same things: leave the column out with {flag} none, or read the files one by one", path.display(), other.display()
+    )]
+    FilesDiffer {
+        /// A file with the column.
+        path: PathBuf,
+        /// A file without.
+        other: PathBuf,
+        /// The role in words.
+        role: &'static str,
+        /// The column's name.
+        column: String,
+        /// The flag to use.
+        flag: &'static str,
+    },
+    /// A log that was imported before, beside other files.
+    #[error("`{}` was written by `guike import` and is clean already; it cannot be read together with other files: import all the originals together", path.display())]
+    ImportedAmongOthers {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file has no byte, or only blank ones.
     #[error("`{}` is empty; a table has a header line and at least one row", path.display())]
     Empty {
@@ -153,6 +208,17 @@ pub enum DataError {
         /// Position of the second, from 1.
         second: usize,
     },
+    /// Ids that a spreadsheet has rounded.
+    #[error(
+        "column `{column}` holds ids that a spreadsheet has rounded (`{example}`), so that different customers look the same; \
+         export the ids as text, or name another column with --customer"
+    )]
+    RoundedIds {
+        /// The column.
+        column: String,
+        /// The shape of a cell.
+        example: String,
+    },
     /// A column's type cannot play its role.
     #[error("column `{column}` holds {found}, and the {role} needs {needs}; name another column with {flag}")]
     WrongType {
@@ -235,5 +301,23 @@ impl DataError {
     /// An [`DataError::Io`] for `path`.
     pub fn io(action: &'static str, path: &Path, source: std::io::Error) -> DataError {
         DataError::Io { action, path: path.to_owned(), source }
+    }
+
+    /// Whether the text names the file it is about.
+    pub(crate) fn names_a_file(&self) -> bool {
+        !matches!(
+            self,
+            DataError::Option { .. }
+                | DataError::NoSuchColumn { .. }
+                | DataError::NoColumnFor { .. }
+                | DataError::AmbiguousRole { .. }
+                | DataError::DuplicateColumn { .. }
+                | DataError::RoundedIds { .. }
+                | DataError::InSheet { .. }
+                | DataError::WrongType { .. }
+                | DataError::AmbiguousDates { .. }
+                | DataError::NotDates { .. }
+                | DataError::MixedCurrencies { .. }
+        )
     }
 }

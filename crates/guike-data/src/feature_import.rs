@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use guike_core::{Cutoff, EventKind, Horizon, Progress, Timestamp};
-use guike_features::FeatureSet;
+use guike_core::{Cutoff, EventKind, EventLog, Horizon, Progress, Timestamp};
+use guike_features::{FeatureSet, LogShape, feature_table};
 
 use crate::clean::clean_customer;
 use crate::driver::{CustomerFeatures, CustomerNames, FeatureQuery};
 use crate::error::DataError;
-use crate::import::{RowsRead, read_rows};
+use crate::files::LogFiles;
+use crate::import::{RowsRead, canonical_among, cleaned_before, read_rows};
 use crate::options::ImportOptions;
 use crate::partition::{PartitionConfig, Partitioned, Partitioner};
 use crate::quality::Ledger;
@@ -24,28 +25,33 @@ pub struct FeatureImport<'a> {
     pub only: &'a [String],
 }
 
-/// Reads, cleans and partitions the log at `path` and computes every buyer's features, in bounded memory.
+/// Reads, cleans and partitions the log in `files` and computes every buyer's features, in bounded memory.
 ///
 /// Equal, bit for bit, to [`crate::import`] followed by `guike_features::features`.
 ///
 /// # Errors
 /// As [`crate::import`]; [`DataError::Option`] for a feature that there is not.
 pub fn import_features(
-    path: &Path,
+    files: impl Into<LogFiles>,
     options: &ImportOptions,
     what: FeatureImport<'_>,
     progress: &dyn Progress,
 ) -> Result<CustomerFeatures, DataError> {
+    let files = files.into();
+    if let Some(path) = canonical_among(&files)? {
+        let log = cleaned_before(path, options)?.log;
+        return features_of_log(path, &log, what);
+    }
     // the rows wait packed within half of the limit; the other half is for sorting and the table
     let memory_limit = usize::try_from(options.memory_mib.0 << 19).unwrap_or(usize::MAX);
     let mut partitioner = Partitioner::new(PartitionConfig { memory_limit, ..PartitionConfig::default() });
-    let RowsRead { dictionaries, rules, .. } = read_rows(path, options, progress, &mut partitioner)?;
+    let RowsRead { dictionaries, rules, .. } = read_rows(&files, options, progress, &mut partitioner)?;
     let rows = partitioner.finish()?;
     let clean = |rows: &mut crate::rows::CustomerRows<'_>, ledger: &mut Ledger| clean_customer(rows, &rules, ledger);
     let cutoff = match what.cutoff {
         Some(cutoff) => cutoff,
         None => last_purchase(&rows, &clean, progress)?.ok_or_else(|| DataError::NothingLeft {
-            path: path.to_owned(),
+            path: files.path(),
             read: rows.n_rows(),
             reasons: "none is a purchase".to_owned(),
         })?,
@@ -58,15 +64,36 @@ pub fn import_features(
     let (features, _) = if what.only.is_empty() {
         rows.all_features(query, what.horizon, Some(&clean), progress)?
     } else {
-        let names: Vec<&str> = what.only.iter().map(String::as_str).collect();
-        let set = FeatureSet::named(&names, &rows.shape(cutoff), what.horizon).map_err(|e| DataError::Option {
-            option: "--only",
-            value: what.only.join(","),
-            rule: e.to_string(),
-        })?;
+        let set = named(what, &rows.shape(cutoff))?;
         rows.features(query, &set, Some(&clean), progress)?
     };
     Ok(features)
+}
+
+/// The features that were asked for.
+fn named(what: FeatureImport<'_>, shape: &LogShape) -> Result<FeatureSet, DataError> {
+    let names: Vec<&str> = what.only.iter().map(String::as_str).collect();
+    FeatureSet::named(&names, shape, what.horizon).map_err(|e| DataError::Option {
+        option: "--only",
+        value: what.only.join(","),
+        rule: e.to_string(),
+    })
+}
+
+/// The features of a log that was cleaned before. It is read whole: an import left it in one piece already.
+fn features_of_log(path: &Path, log: &EventLog, what: FeatureImport<'_>) -> Result<CustomerFeatures, DataError> {
+    let last = log.purchase_span().map(|(_, last)| Cutoff::after(last));
+    let cutoff = what.cutoff.or(last).ok_or_else(|| DataError::NothingLeft {
+        path: path.to_owned(),
+        read: log.n_events() as u64,
+        reasons: "none is a purchase".to_owned(),
+    })?;
+    let past = log.before(cutoff);
+    let shape = LogShape::of(&past);
+    let set = if what.only.is_empty() { FeatureSet::all(&shape, what.horizon) } else { named(what, &shape)? };
+    let buyers = past.buyers();
+    let customer_ids = buyers.iter().map(|&c| log.customer_ids()[c as usize].clone()).collect();
+    Ok(CustomerFeatures { customer_ids, table: feature_table(&past, &buyers, &set) })
 }
 
 /// The end of the last day with a purchase that survives cleaning.

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::encoding::unmarked_utf16;
 use crate::error::DataError;
+use crate::files::LogFile;
 
 /// How the bytes of the file are packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +50,9 @@ pub(crate) enum Format {
 /// A file and what it is.
 #[derive(Debug, Clone)]
 pub(crate) struct Input {
+    /// What errors call it.
     pub(crate) path: PathBuf,
+    file: LogFile,
     pub(crate) compression: Compression,
     pub(crate) format: Format,
     /// Size on disk.
@@ -85,14 +89,15 @@ const STRANGERS: &[(&[u8], &str)] = &[
 const HEAD: usize = 64 << 10;
 
 impl Input {
-    /// Looks at the first bytes of `path`.
+    /// Looks at the first bytes of `file`.
     ///
     /// # Errors
     /// When the file cannot be read, is empty, or is something else than an order log.
-    pub(crate) fn open(path: &Path) -> Result<Input, DataError> {
+    pub(crate) fn open(file: &LogFile) -> Result<Input, DataError> {
+        let path = file.name();
         let io = |e| DataError::io("read", path, e);
-        let file = File::open(path).map_err(io)?;
-        let meta = file.metadata().map_err(io)?;
+        let opened = File::open(file.at()).map_err(io)?;
+        let meta = opened.metadata().map_err(io)?;
         if meta.is_dir() {
             return Err(DataError::io(
                 "read",
@@ -100,21 +105,37 @@ impl Input {
                 io::Error::new(io::ErrorKind::IsADirectory, "it is a folder; give a file"),
             ));
         }
-        let raw = read_head(file, 8).map_err(io)?;
+        let raw = read_head(opened, 8).map_err(io)?;
         let compression = match raw[..] {
             [0x1f, 0x8b, ..] => Compression::Gzip,
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Compression::Zstd,
             _ => Compression::None,
         };
-        let mut input = Input { path: path.to_owned(), compression, format: Format::Delimited, bytes: meta.len() };
+        let (path, file) = (path.to_owned(), file.clone());
+        let mut input = Input { path, file, compression, format: Format::Delimited, bytes: meta.len() };
         let head = read_head(input.stream()?.0, HEAD).map_err(|e| input.stream_error(e))?;
         input.format = input.format_of(&head)?;
         if input.compression != Compression::None && matches!(input.format, Format::Parquet | Format::Workbook) {
             let found =
                 format!("a {} file inside {}; unpack it first", input.format_name(), compression.name().unwrap_or(""));
-            return Err(DataError::NotALog { path: path.to_owned(), found });
+            return Err(DataError::NotALog { path: input.path, found });
         }
         Ok(input)
+    }
+
+    /// The file itself, from its start.
+    pub(crate) fn file(&self) -> Result<File, DataError> {
+        File::open(self.file.at()).map_err(|e| DataError::io("read", &self.path, e))
+    }
+
+    /// Where its bytes lie.
+    pub(crate) fn at(&self) -> &Path {
+        self.file.at()
+    }
+
+    /// What the report calls it.
+    pub(crate) fn short_name(&self) -> String {
+        self.file.short_name()
     }
 
     fn format_name(&self) -> &'static str {
@@ -141,7 +162,8 @@ impl Input {
         if let Some((_, what)) = STRANGERS.iter().find(|(magic, _)| head.starts_with(magic)) {
             return Err(stranger(what));
         }
-        let utf16 = head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]);
+        let marked = head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]);
+        let utf16 = marked || unmarked_utf16(head).is_some();
         if !utf16 {
             // text has tabs, line ends and form feeds; a handful of other control bytes may be somebody's typo
             let control = |b: &u8| *b < 0x20 && !matches!(*b, b'\t' | b'\n' | b'\r' | 0x0c | 0x1b);
@@ -161,7 +183,7 @@ impl Input {
 
     /// The unpacked content, and a counter of the bytes taken from disk.
     pub(crate) fn stream(&self) -> Result<(Box<dyn Read + Send>, Arc<AtomicU64>), DataError> {
-        let file = File::open(&self.path).map_err(|e| DataError::io("read", &self.path, e))?;
+        let file = self.file()?;
         let taken = Arc::new(AtomicU64::new(0));
         let counted = Counted { inner: file, taken: Arc::clone(&taken) };
         let stream: Box<dyn Read + Send> = match self.compression {

@@ -10,14 +10,16 @@ use guike_core::{EventKind, Events, Money, SECONDS_PER_DAY, Timestamp};
 use rustc_hash::FxHashSet;
 
 use crate::block::{Block, Column};
+use crate::clock::ClockFormat;
 use crate::dates::{DateFormat, excel_days};
 use crate::dictionary::{StrCoder, canonical_integer};
 use crate::mapping::{AmountSource, Mapping};
 use crate::names::Role;
 use crate::numbers::{self, CURRENCIES, DecimalSign};
 use crate::options::{CleanOptions, ZeroAmounts};
-use crate::quality::{Ledger, Reason, mask};
+use crate::quality::{Found, Ledger, Reason, mask};
 use crate::rows::{RowColumns, flag};
+use crate::words::{Status, is_cancellation, is_label, is_test, is_total, kind_of, status_of};
 
 /// A cell without a value.
 const MISSING: i64 = i64::MIN;
@@ -33,6 +35,7 @@ pub(crate) struct Plan {
     /// Names of those, for examples.
     pub(crate) names: Vec<String>,
     pub(crate) date: Option<DateFormat>,
+    pub(crate) clock: Option<ClockFormat>,
     pub(crate) amount_sign: DecimalSign,
     pub(crate) quantity_sign: DecimalSign,
     /// Text ids like `17850.0` lose their fraction, by role.
@@ -129,82 +132,6 @@ pub(crate) struct Interpreted {
     pub(crate) unknown_kinds: bool,
 }
 
-/// What a word in a kind column means.
-pub(crate) fn kind_of(cell: &[u8]) -> Option<EventKind> {
-    let word = std::str::from_utf8(cell).ok()?.trim().to_lowercase();
-    let word: String = word.chars().filter(|c| c.is_alphanumeric()).collect();
-    Some(match word.as_str() {
-        "purchase" | "purchased" | "buy" | "bought" | "order" | "ordered" | "sale" | "sales" | "transaction"
-        | "paid" | "pay" | "checkout" | "placeorder" | "购买" | "下单" | "支付" | "付款" | "成交" | "交易" | "消费"
-        | "销售" => EventKind::Purchase,
-        "refund" | "refunded" | "return" | "returned" | "chargeback" | "退款" | "退货" | "退单" => {
-            EventKind::Refund
-        }
-        "view" | "pv" | "click" | "pageview" | "browse" | "detail" | "viewitem" | "productview" | "impression"
-        | "浏览" | "点击" | "查看" | "访问" => EventKind::View,
-        "cart" | "addtocart" | "addcart" | "basket" | "加购" | "加入购物车" | "购物车" | "加购物车" => {
-            EventKind::Cart
-        }
-        "fav" | "favorite" | "favourite" | "collect" | "wishlist" | "addtowishlist" | "like" | "收藏" | "关注" => {
-            EventKind::Favourite
-        }
-        "login" | "signin" | "logon" | "open" | "visit" | "sessionstart" | "登录" | "登陆" | "打开" => {
-            EventKind::Login
-        }
-        "message" | "chat" | "inquiry" | "enquiry" | "consult" | "complaint" | "contact" | "咨询" | "留言" | "客服"
-        | "投诉" => EventKind::Message,
-        "payment" | "bill" | "billpayment" | "recharge" | "topup" | "repayment" | "缴费" | "充值" | "还款" => {
-            EventKind::Payment
-        }
-        "removefromcart" | "removecart" | "search" | "share" | "review" | "comment" | "搜索" | "分享" | "评论" => {
-            EventKind::Other
-        }
-        _ => return None,
-    })
-}
-
-/// What a word in a status column means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Status {
-    Completed,
-    NotCompleted,
-    Refunded,
-}
-
-pub(crate) fn status_of(cell: &[u8]) -> Option<Status> {
-    let word = std::str::from_utf8(cell).ok()?.trim().to_lowercase();
-    let word: String = word.chars().filter(|c| c.is_alphanumeric()).collect();
-    Some(match word.as_str() {
-        "completed" | "complete" | "paid" | "shipped" | "delivered" | "fulfilled" | "success" | "succeeded"
-        | "successful" | "done" | "closedwon" | "processing" | "invoiced" | "approved" | "ok" | "partiallypaid"
-        | "已完成" | "交易成功" | "交易完成" | "已付款" | "已支付" | "支付成功" | "已发货" | "已签收" | "已收货"
-        | "待发货" | "待收货" | "完成" | "成功" | "买家已付款" | "卖家已发货" => Status::Completed,
-        "cancelled" | "canceled" | "cancel" | "void" | "voided" | "failed" | "failure" | "declined" | "expired"
-        | "unpaid" | "pending" | "pendingpayment" | "unavailable" | "created" | "rejected" | "abandoned" | "已取消"
-        | "取消" | "交易关闭" | "已关闭" | "关闭" | "未付款" | "未支付" | "待付款" | "待支付" | "支付失败" | "失败"
-        | "等待买家付款" => Status::NotCompleted,
-        "refunded" | "refund" | "returned" | "return" | "已退款" | "退款" | "退款成功" | "已退货" | "退货" => {
-            Status::Refunded
-        }
-        _ => return None,
-    })
-}
-
-/// Whether an id is somebody's test: `TEST`, `test001`, `测试`.
-fn is_test(id: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(id) else { return false };
-    let Some(head) = text.get(..4) else { return false };
-    if head.eq_ignore_ascii_case("test") {
-        return text[4..].bytes().all(|b| b.is_ascii_digit() || matches!(b, b'_' | b'-' | b' ' | b'#'));
-    }
-    text.starts_with("测试")
-}
-
-/// Whether an order id is `C` and digits.
-pub(crate) fn is_cancellation(id: &[u8]) -> bool {
-    matches!(id, [b'C' | b'c', rest @ ..] if !rest.is_empty() && rest.iter().all(u8::is_ascii_digit))
-}
-
 fn times(column: &Column, format: Option<DateFormat>) -> Vec<i64> {
     let parse = |cell: &[u8]| {
         if numbers::is_missing(cell) { MISSING } else { format.and_then(|f| f.parse(cell)).unwrap_or(BAD) }
@@ -260,6 +187,19 @@ fn times(column: &Column, format: Option<DateFormat>) -> Vec<i64> {
     out
 }
 
+/// Adds the times of day to the days; a row without one stays at the start of its day.
+fn add_clock(time: &mut [i64], column: &Column, format: ClockFormat) {
+    let mut last: (Vec<u8>, i64) = (Vec::new(), 0);
+    for (row, moment) in time.iter_mut().enumerate().filter(|(_, t)| **t > BAD) {
+        let cell = column.cell_text(row);
+        if cell != last.0 {
+            let seconds = if numbers::is_missing(&cell) { 0 } else { format.parse(&cell).unwrap_or(BAD) };
+            last = (cell, seconds);
+        }
+        *moment = if last.1 == BAD { BAD } else { *moment - moment.rem_euclid(SECONDS_PER_DAY) + last.1 };
+    }
+}
+
 /// Millionths per row, and the currency each cell names (empty when none does).
 fn micros(column: &Column, sign: DecimalSign) -> (Vec<i64>, Vec<Option<u8>>) {
     let parse = |cell: &[u8]| match numbers::parse(cell, sign) {
@@ -270,7 +210,7 @@ fn micros(column: &Column, sign: DecimalSign) -> (Vec<i64>, Vec<Option<u8>>) {
     let mut marks: Vec<Option<u8>> = Vec::new();
     let out = match column {
         Column::Floats { values, nulls } => {
-            let one = |v: f64| if v.is_nan() { MISSING } else { Money::from_units(v).map_or(BAD, |m| m.0) };
+            let one = |v: f64| numbers::float_micros(v).unwrap_or(if v.is_nan() { MISSING } else { BAD });
             match nulls {
                 None => values.iter().map(|&v| one(v)).collect(),
                 Some(n) => {
@@ -406,14 +346,14 @@ pub(crate) fn keys(column: Option<&Column>, integral: bool) -> Keys {
 }
 
 /// Whether every filled cell of a sample's text column is a whole number, some with `.0`.
-pub(crate) fn is_integral(column: &Column, n_rows: usize) -> bool {
+pub(crate) fn is_integral(column: &Column, n_rows: usize, name: &str) -> bool {
     if !matches!(column, Column::Text { .. } | Column::Coded { .. }) {
         return false;
     }
     let mut fractions = 0;
     for row in 0..n_rows {
         let cell = column.cell_text(row);
-        if numbers::is_missing(&cell) {
+        if numbers::is_missing(&cell) || is_label(&cell, name) {
             continue;
         }
         let whole = strip_fraction(&cell, true);
@@ -468,7 +408,10 @@ pub(crate) fn interpret(mut block: Block, plan: &Plan) -> Interpreted {
     let key = |role: Role| keys(column(role), integral(role));
     let mut customer = key(Role::Customer);
     let (mut item, mut category, mut order) = (key(Role::Item), key(Role::Category), key(Role::Order));
-    let time = times(column(Role::Time).expect("the mapping has a time"), plan.date);
+    let mut time = times(column(Role::Time).expect("the mapping has a time"), plan.date);
+    if let (Some(format), Some(clock)) = (plan.clock, column(Role::Clock)) {
+        add_clock(&mut time, clock, format);
+    }
     let mut money = money(&block, plan);
 
     let kinds = column(Role::Kind).map(|c| {
@@ -491,6 +434,11 @@ pub(crate) fn interpret(mut block: Block, plan: &Plan) -> Interpreted {
         (codes, of)
     });
 
+    let zero_drops = match plan.clean.zero_amounts {
+        ZeroAmounts::Auto => plan.mapping.amount == AmountSource::PriceTimesQuantity,
+        ZeroAmounts::Keep => false,
+        ZeroAmounts::Drop => true,
+    };
     let mut ledger = Ledger::default();
     let mut currencies: BTreeMap<String, u64> = BTreeMap::new();
     let mut keep: Vec<u32> = Vec::with_capacity(n);
@@ -498,12 +446,16 @@ pub(crate) fn interpret(mut block: Block, plan: &Plan) -> Interpreted {
     let mut out_kind: Vec<u8> = Vec::with_capacity(n);
     let mut flags: Vec<u8> = Vec::with_capacity(if plan.columns.flags { n } else { 0 });
     let (mut time_of_day, mut unknown_kinds) = (false, false);
-    let zero_drops = match plan.clean.zero_amounts {
-        ZeroAmounts::Auto => plan.mapping.amount == AmountSource::PriceTimesQuantity,
-        ZeroAmounts::Keep => false,
-        ZeroAmounts::Drop => true,
-    };
-    {
+    let plain = kinds.is_none() && statuses.is_none() && currency_column.is_none();
+    let kept = if plain { all_kept(&customer, [&item, &order], &time, &money, zero_drops, plan) } else { None };
+    if let Some(found) = kept {
+        let kind = |&a: &i64| if a < 0 { EventKind::Refund } else { EventKind::Purchase } as u8;
+        out_kind.extend(money.amount.iter().map(kind));
+        flags.resize(if plan.columns.flags { n } else { 0 }, 0);
+        time_of_day = time.iter().any(|t| t % SECONDS_PER_DAY != 0);
+        ledger.found = found;
+        keep.extend(0..n as u32);
+    } else {
         let cancelled = if plan.cancellation_prefix { order.mark(is_cancellation) } else { None };
         let tests = [customer.mark(is_test), item.mark(is_test), order.mark(is_test)];
         let has_tests = tests.iter().any(Option::is_some);
@@ -578,7 +530,11 @@ pub(crate) fn interpret(mut block: Block, plan: &Plan) -> Interpreted {
             found.not_completed_rows += u64::from(not_completed);
 
             let zero = amount == 0 && kind == EventKind::Purchase && zero_drops;
-            let reason = if no_customer {
+            // what has no time may be no event at all
+            let line = if moment <= BAD { no_event(i, &block, plan) } else { None };
+            let reason = if let Some(line) = line {
+                line
+            } else if no_customer {
                 Reason::MissingCustomer
             } else if moment == MISSING {
                 Reason::MissingTime
@@ -656,6 +612,52 @@ pub(crate) fn interpret(mut block: Block, plan: &Plan) -> Interpreted {
     }
 }
 
+/// What is found in a block of a log without kinds, states and currencies, when every row of it stays, as in nearly every
+/// block of a typed log; `None` when some row needs a closer look.
+fn all_kept(
+    customer: &Keys,
+    named: [&Keys; 2],
+    time: &[i64],
+    money: &MoneyColumns,
+    zero_drops: bool,
+    plan: &Plan,
+) -> Option<Found> {
+    let numbers = |keys: &Keys| matches!(keys, Keys::Absent | Keys::Ints(_));
+    if !money.marks.is_empty() || money.price.is_some() || !named.into_iter().all(numbers) {
+        return None;
+    }
+    let Keys::Ints(customers) = customer else { return None };
+    let now = plan.now.map_or(i64::MAX, |t| t.0);
+    // without a branch per row: the answer is nearly always yes
+    let known = customers.iter().fold(true, |ok, &c| ok & (c != MISSING));
+    let in_time = time.iter().fold(true, |ok, &t| ok & (t > BAD) & (t <= now));
+    let (mut paid, mut negative, mut zero) = (true, 0, 0);
+    for &a in &money.amount {
+        paid &= a > BAD;
+        negative += u64::from(a < 0);
+        zero += u64::from(a == 0);
+    }
+    let pieces = money.quantity.iter().flatten();
+    let found = Found {
+        negative_amount: negative,
+        zero_amount: zero,
+        negative_quantity: pieces.map(|&q| u64::from(q < 0 && q > BAD)).sum(),
+        ..Found::default()
+    };
+    (known && in_time && paid && !(zero_drops && zero > 0)).then_some(found)
+}
+
+/// What a row without a time is, when it is no event: a header or a line of totals.
+fn no_event(row: usize, block: &Block, plan: &Plan) -> Option<Reason> {
+    let cell = |role: Role| plan.slot(role).map(|s| (block.columns[s].cell_text(row), plan.names[s].as_str()));
+    let is_name = |role: Role| cell(role).is_some_and(|(text, name)| text.trim_ascii() == name.as_bytes());
+    if is_name(Role::Time) && is_name(Role::Customer) {
+        return Some(Reason::RepeatedHeader);
+    }
+    let labels = [Role::Customer, Role::Time, Role::Order, Role::Item, Role::Category];
+    labels.into_iter().filter_map(cell).any(|(text, _)| is_total(&text)).then_some(Reason::TotalLine)
+}
+
 fn count(currencies: &mut BTreeMap<String, u64>, code: &str) {
     match currencies.get_mut(code) {
         Some(n) => *n += 1,
@@ -694,8 +696,14 @@ fn describe(
         let slot = plan.slot(role)?;
         Some((plan.names[slot].clone(), mask(&block.columns[slot].cell_text(row))))
     };
+    let day_is_fine = || {
+        let text = plan.slot(Role::Time).map(|s| block.columns[s].cell_text(row)).unwrap_or_default();
+        plan.date.is_none_or(|f| f.parse(&text).is_some())
+    };
     let cell = match reason {
+        Reason::RepeatedHeader | Reason::TotalLine => None,
         Reason::MissingCustomer => shape(Role::Customer),
+        Reason::UnparsableTime if plan.clock.is_some() && day_is_fine() => shape(Role::Clock),
         Reason::MissingTime | Reason::UnparsableTime | Reason::FutureTime => shape(Role::Time),
         Reason::NotCompleted => shape(Role::Status),
         Reason::OtherCurrency => shape(Role::Currency).or_else(|| shape(Role::Amount)).or_else(|| shape(Role::Price)),

@@ -6,7 +6,8 @@
 //!
 //! This crate knows file formats and nothing of models.
 //!
-//! * [`import`]: file → [`guike_core::EventLog`] + [`QualityReport`]; [`read_rows`] stops before partitioning.
+//! * [`LogFiles`]: which files a log is; [`import`]: files → [`guike_core::EventLog`] + [`QualityReport`]; [`read_rows`]
+//!   stops before partitioning.
 //! * [`read_customers`]: a table of customer attributes, joined to a log.
 //! * [`read_table`]: any table as numbers and categories.
 //! * [`ImportOptions`]: everything a caller may say, as plain data.
@@ -14,6 +15,7 @@
 mod block;
 pub mod canonical;
 pub mod clean;
+mod clock;
 pub mod customers;
 pub mod dates;
 mod delimited;
@@ -22,6 +24,9 @@ pub mod driver;
 mod encoding;
 pub mod error;
 mod feature_import;
+mod files;
+mod formats;
+mod head;
 mod import;
 mod input;
 mod interpret;
@@ -34,6 +39,7 @@ mod packed;
 mod parquet_source;
 pub mod partition;
 pub mod quality;
+mod reader;
 pub mod rows;
 mod seen;
 mod sorted;
@@ -41,6 +47,7 @@ mod source;
 mod spill;
 pub mod table;
 pub mod typed_parquet;
+mod words;
 mod workbook;
 
 pub use canonical::{read_canonical, write_canonical};
@@ -49,6 +56,7 @@ pub use dates::DateFormat;
 pub use driver::{CustomerFeatures, CustomerNames, FeatureQuery};
 pub use error::DataError;
 pub use feature_import::{FeatureImport, import_features};
+pub use files::{LogFile, LogFiles};
 pub use import::{Draft, Imported, RowsRead, import, read_rows};
 pub use options::{CleanOptions, ImportOptions, ReadOptions};
 pub use partition::{Cleaning, PartitionConfig, Partitioned, Partitioner};

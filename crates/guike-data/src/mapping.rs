@@ -4,16 +4,20 @@
 //! shifts a forecast. Names win by a fixed order (`crate::names`), and a named column must also hold what its role needs;
 //! content decides only where exactly one column fits.
 
+use std::path::Path;
+
+use guike_core::SECONDS_PER_DAY;
 use rustc_hash::FxHashSet;
 
 use crate::block::{Block, Column};
+use crate::clock::ClockFormat;
 use crate::dates::{DateDecision, DateEvidence, DateFormat};
 use crate::error::DataError;
-use crate::interpret;
 use crate::names::{Role, squeeze};
 use crate::numbers::{self, DecimalSign};
 use crate::options::ReadOptions;
 use crate::quality::{MappedColumn, mask};
+use crate::words::{is_label, kind_of, status_of};
 
 /// Rows of the sample that are looked at.
 const LOOK_AT: usize = 2_000;
@@ -37,6 +41,8 @@ pub(crate) struct Mapping {
     columns: [Option<usize>; Role::ALL.len()],
     pub(crate) report: Vec<MappedColumn>,
     pub(crate) amount: AmountSource,
+    /// How times of day are written, where they stand in a column of their own.
+    pub(crate) clock: Option<ClockFormat>,
 }
 
 fn at(role: Role) -> usize {
@@ -48,6 +54,50 @@ impl Mapping {
     pub(crate) fn column(&self, role: Role) -> Option<usize> {
         self.columns[at(role)]
     }
+
+    /// Leaves a role without a column.
+    fn forget(&mut self, role: Role) {
+        self.columns[at(role)] = None;
+        self.report.retain(|m| m.role != role.name());
+    }
+}
+
+/// Brings the mappings of one log's files together: names may differ, what is told may not. Of columns that only add detail
+/// those that some file lacks are left out of all, which the remarks say.
+///
+/// # Errors
+/// When a column that changes what a row means is in some files only.
+pub(crate) fn agree(files: &mut [(&Path, &[String], &mut Mapping)]) -> Result<Vec<String>, DataError> {
+    let mut remarks = Vec::new();
+    for role in Role::ALL {
+        let with = files.iter().find_map(|(path, names, m)| Some((*path, names[m.column(role)?].as_str())));
+        let without = files.iter().find(|(_, _, m)| m.column(role).is_none()).map(|(path, ..)| *path);
+        let (Some((path, column)), Some(other)) = (with, without) else { continue };
+        match role {
+            Role::Kind | Role::Status | Role::Currency | Role::Clock => {
+                return Err(DataError::FilesDiffer {
+                    path: path.to_owned(),
+                    other: other.to_owned(),
+                    role: words(role),
+                    column: shorten(column),
+                    flag: role.flag(),
+                });
+            }
+            Role::Order | Role::Item | Role::Category => {
+                remarks.push(format!(
+                    "the {} (`{}`) is not used, because `{}` has none",
+                    words(role),
+                    shorten(column),
+                    other.file_name().unwrap_or(other.as_os_str()).to_string_lossy()
+                ));
+                files.iter_mut().for_each(|(_, _, m)| m.forget(role));
+            }
+            // price × quantity in one file and the amount in another are both money; a number of pieces that some file
+            // lacks is not carried
+            Role::Customer | Role::Time | Role::Amount | Role::Price | Role::Quantity => {}
+        }
+    }
+    Ok(remarks)
 }
 
 /// What the sample says about one column.
@@ -56,6 +106,9 @@ struct Profile {
     filled: usize,
     typed_time: bool,
     dates: f64,
+    /// Every date is a day without a time of day.
+    days_only: bool,
+    clock: Option<ClockFormat>,
     /// The best date format of a column that holds dates.
     format: Option<DateFormat>,
     numbers: f64,
@@ -65,6 +118,9 @@ struct Profile {
     small: bool,
     /// Some cell has a letter or a leading zero: an id or a name, not a measure.
     coded: bool,
+    /// Share of the numbers that a spreadsheet has rounded: `2.02401E+17`, or zeros behind the fifteenth digit.
+    rounded: f64,
+    rounded_example: Option<String>,
     known_kinds: f64,
     known_statuses: f64,
     /// The shape of the first filled cell.
@@ -72,14 +128,20 @@ struct Profile {
 }
 
 impl Profile {
-    fn of(column: &Column, n_rows: usize) -> Profile {
-        let mut p = Profile { typed_time: matches!(column, Column::Times { .. }), small: true, ..Profile::default() };
+    fn of(column: &Column, n_rows: usize, name: &str) -> Profile {
+        let mut p = Profile {
+            typed_time: matches!(column, Column::Times { .. }),
+            days_only: true,
+            clock: ClockFormat::find(column, n_rows),
+            small: true,
+            ..Profile::default()
+        };
         let mut dates = DateEvidence::default();
         let mut distinct: FxHashSet<Vec<u8>> = FxHashSet::default();
-        let (mut numbers, mut fractions, mut kinds, mut statuses) = (0, 0, 0, 0);
+        let (mut numbers, mut fractions, mut kinds, mut statuses, mut rounded) = (0, 0, 0, 0, 0);
         for row in 0..n_rows.min(LOOK_AT) {
             let cell = column.cell_text(row);
-            if numbers::is_missing(&cell) {
+            if numbers::is_missing(&cell) || is_label(&cell, name) {
                 continue;
             }
             p.filled += 1;
@@ -87,6 +149,10 @@ impl Profile {
                 p.example = Some(mask(&cell));
             }
             dates.add(&cell);
+            if p.days_only {
+                let moment = DateFormat::ALL.iter().find_map(|f| f.parse(&cell));
+                p.days_only = moment.is_none_or(|t| t % SECONDS_PER_DAY == 0);
+            }
             let number =
                 numbers::parse(&cell, DecimalSign::Point).or_else(|| numbers::parse(&cell, DecimalSign::Comma));
             if let Some(number) = number {
@@ -96,15 +162,20 @@ impl Profile {
             } else {
                 p.small = false;
             }
+            if is_rounded(&cell) {
+                rounded += 1;
+                p.rounded_example.get_or_insert_with(|| mask(&cell).replace('x', "E"));
+            }
             let leading_zero = cell.len() > 1 && cell[0] == b'0' && cell.iter().all(u8::is_ascii_digit);
             p.coded |= leading_zero || number.is_none();
-            kinds += usize::from(interpret::kind_of(&cell).is_some());
-            statuses += usize::from(interpret::status_of(&cell).is_some());
+            kinds += usize::from(kind_of(&cell).is_some());
+            statuses += usize::from(status_of(&cell).is_some());
             distinct.insert(cell);
         }
         p.distinct = distinct.len();
         let share = |n: usize| if p.filled == 0 { 0.0 } else { n as f64 / p.filled as f64 };
         (p.numbers, p.fractions) = (share(numbers), share(fractions));
+        p.rounded = share(rounded);
         (p.known_kinds, p.known_statuses) = (share(kinds), share(statuses));
         p.dates = dates.share();
         if let DateDecision::Found(format, _) = dates.decide(None) {
@@ -120,6 +191,7 @@ impl Profile {
         }
         match role {
             Role::Time => self.typed_time || self.dates >= 0.5,
+            Role::Clock => self.clock.is_some(),
             Role::Amount | Role::Price | Role::Quantity => !self.typed_time && self.numbers >= 0.5,
             Role::Customer => !self.typed_time,
             Role::Kind => self.known_kinds >= 0.5,
@@ -127,6 +199,18 @@ impl Profile {
             Role::Order | Role::Item | Role::Category | Role::Currency => !self.typed_time,
         }
     }
+}
+
+/// Whether a spreadsheet has rounded a long id: it keeps fifteen digits.
+fn is_rounded(cell: &[u8]) -> bool {
+    const KEPT: usize = 15;
+    let digits = |b: &[u8]| !b.is_empty() && b.iter().all(u8::is_ascii_digit);
+    if let Some(e) = cell.iter().position(|c| matches!(c, b'e' | b'E')) {
+        let (head, tail) = (&cell[..e], &cell[e + 1..]);
+        let fraction = head.len() > 2 && head[1] == b'.' && head[0].is_ascii_digit() && digits(&head[2..]);
+        return fraction && tail.strip_prefix(b"+").is_some_and(digits);
+    }
+    cell.len() > KEPT && digits(cell) && cell[KEPT..].iter().all(|&c| c == b'0')
 }
 
 /// Column names for an error text: quoted, shortened, at most thirty.
@@ -150,7 +234,8 @@ pub(crate) fn find(
     sample: &Block,
     options: &ReadOptions,
 ) -> Result<Mapping, DataError> {
-    let profiles: Vec<Profile> = sample.columns.iter().map(|c| Profile::of(c, sample.n_rows)).collect();
+    let profiles: Vec<Profile> =
+        sample.columns.iter().zip(columns).map(|(c, name)| Profile::of(c, sample.n_rows, name)).collect();
     let mut finder = Finder {
         names: columns,
         squeezed: columns.iter().map(|c| squeeze(c)).collect(),
@@ -165,6 +250,7 @@ pub(crate) fn find(
         finder.by_name()?;
     }
     finder.by_content()?;
+    finder.clock(has_names)?;
     finder.finish(options)
 }
 
@@ -183,6 +269,7 @@ fn option(options: &ReadOptions, role: Role) -> Option<&str> {
     let field = match role {
         Role::Customer => &options.customer,
         Role::Time => &options.time,
+        Role::Clock => &options.clock,
         Role::Amount => &options.amount,
         Role::Price => &options.price,
         Role::Quantity => &options.quantity,
@@ -226,7 +313,7 @@ impl Finder<'_> {
                 self.names.iter().position(|n| n == asked).or_else(|| self.squeezed.iter().position(|s| *s == wanted));
             match found {
                 Some(column) => {
-                    let measure = matches!(role, Role::Amount | Role::Price | Role::Quantity);
+                    let measure = matches!(role, Role::Amount | Role::Price | Role::Quantity | Role::Clock);
                     if measure && !self.profiles[column].can_be(role) {
                         return Err(self.wrong_type(role, column));
                     }
@@ -309,6 +396,7 @@ impl Finder<'_> {
             role: words(role),
             needs: match role {
                 Role::Time => "dates",
+                Role::Clock => "times of day",
                 Role::Amount | Role::Price | Role::Quantity => "numbers",
                 _ => "ids",
             },
@@ -361,11 +449,40 @@ impl Finder<'_> {
         Ok(())
     }
 
-    fn finish(mut self, options: &ReadOptions) -> Result<Mapping, DataError> {
+    /// A column of times of day beside a column of days, by its name and its cells.
+    fn clock(&mut self, has_names: bool) -> Result<(), DataError> {
+        const PARTS: [&str; 6] = ["time", "clock", "hour", "时间", "时刻", "時間"];
+        let Some(day) = self.columns[at(Role::Time)] else { return Ok(()) };
+        if !self.open(Role::Clock) || !self.profiles[day].days_only || !has_names {
+            return Ok(());
+        }
+        let named: Vec<usize> = (0..self.names.len())
+            .filter(|&i| !self.taken[i] && self.profiles[i].clock.is_some())
+            .filter(|&i| PARTS.iter().any(|part| self.squeezed[i].contains(part)))
+            .collect();
+        // `order time` says more plainly than `pick-up time` which moment is meant
+        let plain = |&i: &usize| Role::Time.synonyms().contains(&self.squeezed[i].as_str());
+        let found = match named[..] {
+            [one] => Some(one),
+            _ => named.iter().copied().find(plain).filter(|_| named.iter().filter(|i| plain(i)).count() == 1),
+        };
+        if let Some(column) = found {
+            let because = format!("times of day beside the days of `{}`", shorten(&self.names[day]));
+            self.give(Role::Clock, column, because)?;
+        }
+        Ok(())
+    }
+
+    fn finish(self, options: &ReadOptions) -> Result<Mapping, DataError> {
         for role in [Role::Customer, Role::Time] {
             if !self.has(role) {
                 return Err(self.missing(role));
             }
+        }
+        let ids = self.columns[at(Role::Customer)].map(|c| (c, &self.profiles[c]));
+        if let Some((column, p)) = ids.filter(|(_, p)| p.filled > 1 && p.rounded >= 0.5) {
+            let column = shorten(&self.names[column]);
+            return Err(DataError::RoundedIds { column, example: p.rounded_example.clone().unwrap_or_default() });
         }
         let (price, quantity) = (self.has(Role::Price), self.has(Role::Quantity));
         let amount = if self.refused.contains(&Role::Amount) && !price {
@@ -386,11 +503,12 @@ impl Finder<'_> {
             AmountSource::Amount | AmountSource::Nothing => Some(Role::Price),
             AmountSource::PriceTimesQuantity | AmountSource::Price => Some(Role::Amount),
         };
+        let clock = self.columns[at(Role::Clock)].and_then(|c| self.profiles[c].clock);
+        let mut mapping = Mapping { columns: self.columns, report: self.report, amount, clock };
         if let Some(role) = unused {
-            self.columns[at(role)] = None;
-            self.report.retain(|m| m.role != role.name());
+            mapping.forget(role);
         }
-        Ok(Mapping { columns: self.columns, report: self.report, amount })
+        Ok(mapping)
     }
 
     fn missing(&self, role: Role) -> DataError {
@@ -414,6 +532,7 @@ pub(crate) fn words(role: Role) -> &'static str {
     match role {
         Role::Customer => "customer id",
         Role::Time => "time of the purchase",
+        Role::Clock => "time of day",
         Role::Amount => "amount paid",
         Role::Price => "price of one piece",
         Role::Quantity => "number of pieces",

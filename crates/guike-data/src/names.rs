@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 pub enum Role {
     /// Who.
     Customer,
-    /// When.
+    /// When, or on which day.
     Time,
+    /// The time of day, where [`Role::Time`] is a day.
+    Clock,
     /// Money of the whole row.
     Amount,
     /// Money of one piece.
@@ -35,9 +37,10 @@ pub enum Role {
 
 impl Role {
     /// Every role, in the order in which columns are given away.
-    pub const ALL: [Role; 11] = [
+    pub const ALL: [Role; 12] = [
         Role::Customer,
         Role::Time,
+        Role::Clock,
         Role::Amount,
         Role::Price,
         Role::Quantity,
@@ -54,6 +57,7 @@ impl Role {
         match self {
             Role::Customer => "customer",
             Role::Time => "time",
+            Role::Clock => "clock",
             Role::Amount => "amount",
             Role::Price => "price",
             Role::Quantity => "quantity",
@@ -71,6 +75,7 @@ impl Role {
         match self {
             Role::Customer => "--customer",
             Role::Time => "--time",
+            Role::Clock => "--clock",
             Role::Amount => "--amount",
             Role::Price => "--price",
             Role::Quantity => "--quantity",
@@ -243,6 +248,8 @@ impl Role {
                 "日期",
                 "时间",
             ],
+            // found by what it stands beside, see `crate::mapping`
+            Role::Clock => &[],
             Role::Amount => &[
                 "amount",
                 "amt",
@@ -556,7 +563,7 @@ impl Role {
             Role::Order => &[&["order", "id"], &["order", "no"], &["invoice", "no"], &["订单", "号"]],
             Role::Item => &[&["product", "id"], &["item", "id"], &["sku"], &["商品", "编"]],
             Role::Category => &[&["category"], &["类目"], &["品类"]],
-            Role::Kind | Role::Status | Role::Currency => &[],
+            Role::Clock | Role::Kind | Role::Status | Role::Currency => &[],
         }
     }
 }

@@ -125,8 +125,20 @@ fn plain(cell: &[u8], sign: DecimalSign) -> Option<i64> {
 
 const LARGEST: i64 = Money::MAX_UNITS as i64 * Money::PER_UNIT;
 
+/// [`Money::from_units`] in millionths, without a call per value: adding the largest number below one half and cutting off
+/// rounds halves away from zero, exactly.
+#[inline]
+pub(crate) fn float_micros(units: f64) -> Option<i64> {
+    const BELOW_HALF: f64 = 0.499_999_999_999_999_94;
+    let micros = units * Money::PER_UNIT as f64;
+    (units.abs() <= Money::MAX_UNITS).then_some((micros + BELOW_HALF.copysign(micros)) as i64)
+}
+
 /// Everything else: signs, parentheses, currencies, group separators, many decimals, exponents, 万.
 fn dressed(cell: &[u8], sign: DecimalSign) -> Option<Parsed> {
+    if let Some(narrow) = narrow(cell) {
+        return parse(&narrow, sign);
+    }
     let text = std::str::from_utf8(cell).ok()?;
     let mut t = text.trim();
     let mut negative = false;
@@ -158,6 +170,21 @@ fn dressed(cell: &[u8], sign: DecimalSign) -> Option<Parsed> {
     }
     let micros = ungroup(t.as_bytes(), sign)?.checked_mul(scale)?;
     (micros <= LARGEST).then_some(Parsed { micros: if negative { -micros } else { micros }, currency: currency_found })
+}
+
+/// A cell with full-width characters (`１２３．５０`, `（5）`, `：`) in those of a typewriter; `None` for one without. The
+/// full-width yen sign stays: it names a currency.
+pub(crate) fn narrow(cell: &[u8]) -> Option<Vec<u8>> {
+    // U+FF01 to U+FF5E begin with this byte, U+3000 with the other
+    let lead = cell.iter().any(|&b| b == 0xef || b == 0xe3);
+    let text = std::str::from_utf8(cell).ok().filter(|_| lead)?;
+    let one = |c: char| match c {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xfee0).unwrap_or(c),
+        '\u{3000}' => ' ',
+        c => c,
+    };
+    let narrow: String = text.chars().map(one).collect();
+    (narrow != text).then(|| narrow.into_bytes())
 }
 
 /// Takes one currency mark off either end; the longest mark wins, so that `US$` is not `$`.
@@ -261,7 +288,10 @@ pub struct NumberEvidence {
     cells: u64,
     point: u64,
     comma: u64,
+    /// Cells like `1,234`.
     unclear: u64,
+    /// Cells like `1.234`.
+    unclear_points: u64,
 }
 
 impl NumberEvidence {
@@ -293,7 +323,7 @@ impl NumberEvidence {
             (0, 2..) => self.comma += 1,
             (1, 0) => self.unclear += 1,
             // one point with three digits behind it is a decimal point unless other cells say otherwise
-            _ => {}
+            _ => self.unclear_points += 1,
         }
     }
 
@@ -302,17 +332,52 @@ impl NumberEvidence {
         self.unclear > 0 && self.point == 0 && self.comma == 0
     }
 
+    /// Whether some cell shows the decimal sign.
+    pub(crate) fn is_clear(&self) -> bool {
+        self.point > 0 || self.comma > 0
+    }
+
+    /// Adds the cells of another column that is written alike.
+    pub(crate) fn merge(&mut self, other: &NumberEvidence) {
+        self.cells += other.cells;
+        self.point += other.point;
+        self.comma += other.comma;
+        self.unclear += other.unclear;
+        self.unclear_points += other.unclear_points;
+    }
+
+    /// As [`NumberEvidence::decide`], for a text table whose cells end with semicolons: such files are written where the
+    /// comma is the decimal sign, so that a point with three digits behind it groups thousands.
+    pub(crate) fn decide_behind_semicolons(&self) -> (DecimalSign, Option<String>) {
+        if self.point > 0 || self.comma > 0 || self.unclear_points == 0 {
+            return self.decide();
+        }
+        let remark = format!(
+            "{} cells like `1.234` were read with a thousands point, because the file's delimiter is a semicolon; `--decimal \
+             point` reads them as fractions",
+            self.unclear_points
+        );
+        (DecimalSign::Comma, Some(remark))
+    }
+
     /// The decimal sign, and a remark where the cells leave room for doubt.
     pub fn decide(&self) -> (DecimalSign, Option<String>) {
         if self.comma > self.point {
             return (DecimalSign::Comma, None);
         }
-        let remark = self.is_open().then(|| {
-            format!(
+        let remark = if self.is_open() {
+            Some(format!(
                 "{} cells like `1,234` were read with a thousands comma; `--decimal comma` reads them as fractions",
                 self.unclear
-            )
-        });
+            ))
+        } else if self.unclear_points > 0 && self.point == 0 {
+            Some(format!(
+                "{} cells like `1.234` were read with a decimal point; `--decimal comma` reads the point as a thousands mark",
+                self.unclear_points
+            ))
+        } else {
+            None
+        };
         (DecimalSign::Point, remark)
     }
 }
@@ -320,6 +385,28 @@ impl NumberEvidence {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn quick_rounding_is_the_rounding_of_money(units in prop_oneof![-1e13_f64..1e13, -100.0_f64..100.0, any::<f64>()]) {
+            prop_assert_eq!(float_micros(units), Money::from_units(units).map(|m| m.0));
+        }
+    }
+
+    #[test]
+    fn halves_round_away_from_zero() {
+        for (units, micros) in [
+            (0.000_000_5, 1),
+            (-0.000_000_5, -1),
+            (0.000_000_499, 0),
+            (11.77, 11_770_000),
+            (1e12, 1_000_000_000_000_000_000),
+        ] {
+            assert_eq!(float_micros(units), Some(micros), "{units}");
+        }
+        assert_eq!(float_micros(f64::NAN), None);
+    }
 
     fn micros(text: &str, sign: DecimalSign) -> Option<i64> {
         parse(text.as_bytes(), sign).map(|p| p.micros)

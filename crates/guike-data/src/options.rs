@@ -50,8 +50,10 @@ impl Default for MemoryLimit {
 pub struct ReadOptions {
     /// Column of the customer id.
     pub customer: Option<String>,
-    /// Column of the time.
+    /// Column of the time, or of the day.
     pub time: Option<String>,
+    /// Column of the time of day, where the day stands in a column of its own.
+    pub clock: Option<String>,
     /// Column of the amount paid; `none` for a log without money.
     pub amount: Option<String>,
     /// Column of the price of one piece.
@@ -76,9 +78,11 @@ pub struct ReadOptions {
     pub encoding: Option<String>,
     /// Delimiter of text tables: one character, `tab` or `space`.
     pub delimiter: Option<String>,
-    /// Whether the first line names the columns.
+    /// Whether a line names the columns.
     pub header: Option<bool>,
-    /// The worksheet to read; all that share the first one's header when absent.
+    /// Lines above the header (or above the first row) that hold a title and no table; found when absent.
+    pub title_lines: Option<u32>,
+    /// The worksheet to read; when absent, the first that holds a log and all that share its header.
     pub sheet: Option<String>,
     /// How dates are written.
     pub date_format: Option<DateFormat>,

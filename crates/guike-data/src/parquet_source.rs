@@ -41,7 +41,7 @@ fn damaged(input: &Input, error: impl std::fmt::Display) -> DataError {
 
 impl ParquetSource {
     pub(crate) fn open(input: Input) -> Result<ParquetSource, DataError> {
-        let file = File::open(&input.path).map_err(|e| DataError::io("read", &input.path, e))?;
+        let file = input.file()?;
         let plain = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(|e| damaged(&input, e))?;
         // text keeps the file's dictionaries: names are then hashed once per page and not once per row
         let fields: Vec<Field> = plain.schema().fields().iter().map(as_dictionary).collect();
@@ -75,7 +75,7 @@ impl ParquetSource {
     }
 
     fn builder(&self) -> Result<ParquetRecordBatchReaderBuilder<File>, DataError> {
-        let file = File::open(&self.input.path).map_err(|e| DataError::io("read", &self.input.path, e))?;
+        let file = self.input.file()?;
         Ok(ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone()))
     }
 
@@ -150,7 +150,7 @@ struct GroupReader {
 
 impl GroupReader {
     fn read(&self, group: usize) -> Result<(), DataError> {
-        let file = File::open(&self.input.path).map_err(|e| DataError::io("read", &self.input.path, e))?;
+        let file = self.input.file()?;
         let mask = ProjectionMask::roots(self.metadata.parquet_schema(), self.columns.iter().copied());
         let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
             .with_row_groups(vec![group])

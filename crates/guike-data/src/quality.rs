@@ -9,12 +9,18 @@ use std::collections::BTreeMap;
 use guike_core::Day;
 use serde::{Deserialize, Serialize};
 
+use crate::reader::FileRows;
+
 /// Why a row is not in the log. A row that breaks several rules is counted under the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// More or fewer cells than the header has.
     CellCount,
+    /// The header once more, as in exports that were put one after another.
+    RepeatedHeader,
+    /// A line of totals (合计, Total) and no event: it has no time.
+    TotalLine,
     /// No customer id.
     MissingCustomer,
     /// No time.
@@ -49,8 +55,10 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order in which they are checked.
-    pub const ALL: [Reason; 16] = [
+    pub const ALL: [Reason; 18] = [
         Reason::CellCount,
+        Reason::RepeatedHeader,
+        Reason::TotalLine,
         Reason::MissingCustomer,
         Reason::MissingTime,
         Reason::UnparsableTime,
@@ -72,6 +80,8 @@ impl Reason {
     pub fn words(self) -> &'static str {
         match self {
             Reason::CellCount => "another number of cells than the header",
+            Reason::RepeatedHeader => "the header once more",
+            Reason::TotalLine => "a line of totals",
             Reason::MissingCustomer => "no customer",
             Reason::MissingTime => "no time",
             Reason::UnparsableTime => "a time that does not fit the date format",
@@ -96,6 +106,9 @@ impl Reason {
 pub struct Example {
     /// Data row of the source, from 1 (header lines are not counted).
     pub row: u64,
+    /// The file it is in, where the log is several.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub file: Option<String>,
     /// The offending column, where it is one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub column: Option<String>,
@@ -239,7 +252,7 @@ impl Ledger {
             return;
         }
         let (column, value) = describe();
-        tally.examples.push(Example { row, column, value });
+        tally.examples.push(Example { row, file: None, column, value });
         tally.examples.sort_unstable();
         tally.examples.truncate(N_EXAMPLES);
     }
@@ -338,10 +351,12 @@ pub struct MappedColumn {
     pub because: String,
 }
 
-/// What the file is.
+/// What one file is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SourceInfo {
+    /// Its name, without folders.
+    pub file: String,
     /// `csv`, `json-lines`, `parquet`, `xlsx` …
     pub format: String,
     /// `gzip`, `zstd`, or nothing.
@@ -352,20 +367,30 @@ pub struct SourceInfo {
     pub delimiter: Option<String>,
     /// Whether the first line named the columns.
     pub header: bool,
+    /// Lines above the header that hold a title and no table.
+    pub title_lines: u32,
     /// Worksheets read.
     pub sheets: Vec<String>,
+    /// Worksheets that hold something else.
+    pub sheets_left_out: Vec<String>,
     /// Every column, in order.
     pub columns: Vec<String>,
     /// Size of the file in bytes.
     pub bytes: u64,
+    /// Data rows read.
+    pub rows_read: u64,
+    /// First day of its rows that are events by themselves, before customers are cleaned.
+    pub first_day: Option<Day>,
+    /// Last day.
+    pub last_day: Option<Day>,
 }
 
 /// What was read, what it was taken for, and what became of every row.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct QualityReport {
-    /// What the file is.
-    pub source: SourceInfo,
+    /// The files, in the order in which they were read.
+    pub sources: Vec<SourceInfo>,
     /// Which column plays which role.
     pub mapping: Vec<MappedColumn>,
     /// How dates are written, and why we think so.
@@ -414,6 +439,16 @@ impl QualityReport {
             .into_iter()
             .map(|(reason, tally)| Dropped { reason, rows: tally.rows, examples: tally.examples })
             .collect();
+    }
+
+    /// Gives examples the file they are in and the row within it.
+    pub(crate) fn name_files(&mut self, files: &[FileRows]) {
+        for example in self.dropped.iter_mut().flat_map(|d| &mut d.examples) {
+            // an empty file begins where the next one does
+            let at = files.partition_point(|f| f.before < example.row).saturating_sub(1);
+            example.row -= files[at].before;
+            example.file = self.sources.get(at).map(|s| s.file.clone());
+        }
     }
 
     /// Rows dropped for this reason.

@@ -15,12 +15,14 @@ use crate::block::Block;
 use crate::delimited::{self, Delimiter, Layout};
 use crate::encoding::{self, Utf8Reader};
 use crate::error::DataError;
+use crate::head;
 use crate::input::{Format, Input};
 use crate::json;
+use crate::mapping;
 use crate::options::ReadOptions;
 use crate::parquet_source::ParquetSource;
 use crate::quality::SourceInfo;
-use crate::workbook::Workbook;
+use crate::workbook::{Sheet, Workbook};
 
 /// Bytes of text per piece.
 const PIECE: usize = 1 << 20;
@@ -109,13 +111,40 @@ impl Stream {
 }
 
 impl Source {
-    /// Opens `input` and finds its columns.
+    /// Opens `input` and finds its columns; of a workbook the first sheet that has rows.
     pub(crate) fn open(input: Input, options: &ReadOptions) -> Result<Source, DataError> {
+        Source::open_any(input, options, &|_| true)
+    }
+
+    /// Opens `input` and finds its columns; of a workbook the first sheet that holds an order log.
+    pub(crate) fn open_log(input: Input, options: &ReadOptions) -> Result<Source, DataError> {
+        let is_log = |s: &Sheet| mapping::find(&s.columns, s.header, &s.sample(), options).is_ok();
+        Source::open_any(input, options, &is_log)
+    }
+
+    fn open_any(input: Input, options: &ReadOptions, fits: &dyn Fn(&Sheet) -> bool) -> Result<Source, DataError> {
         Ok(match input.format {
             Format::Delimited | Format::Json => Source::Text(TextSource::open(input, options)?),
             Format::Parquet => Source::Parquet(ParquetSource::open(input)?),
-            Format::Workbook => Source::Workbook(Workbook::open(input, options)?),
+            Format::Workbook => Source::Workbook(Workbook::open(input, options, fits)?),
         })
+    }
+
+    /// Size on disk.
+    pub(crate) fn bytes(&self) -> u64 {
+        match self {
+            Source::Text(s) => s.input.bytes,
+            Source::Parquet(s) => s.input.bytes,
+            Source::Workbook(s) => s.input.bytes,
+        }
+    }
+
+    /// The sheet that is read and those that are not, of a workbook with several.
+    pub(crate) fn sheets(&self) -> Option<(&str, &[String])> {
+        match self {
+            Source::Workbook(s) if !s.left_out.is_empty() => Some((s.sheets.first()?, &s.left_out)),
+            _ => None,
+        }
     }
 
     /// Column names, in order.
@@ -176,6 +205,7 @@ impl Source {
         match self {
             Source::Text(s) => s.info(),
             Source::Parquet(s) => SourceInfo {
+                file: s.input.short_name(),
                 format: "parquet".into(),
                 header: true,
                 columns: s.columns.clone(),
@@ -189,14 +219,9 @@ impl Source {
     /// Remarks about the reading, once the stream has ended.
     pub(crate) fn notes(&self) -> Vec<String> {
         match self {
-            Source::Text(s) if s.outcome.lock().expect("no thread panics with it").replaced => {
-                vec![
-                    "some bytes were not valid in the file's encoding and were replaced by �; --encoding names another"
-                        .into(),
-                ]
-            }
+            Source::Text(s) => s.outcome.lock().expect("no thread panics with it").notes(),
             Source::Parquet(s) => s.notes(),
-            _ => Vec::new(),
+            Source::Workbook(s) => s.notes(),
         }
     }
 }
@@ -206,6 +231,26 @@ impl Source {
 struct Outcome {
     encoding: String,
     replaced: bool,
+    mixed: Option<&'static str>,
+}
+
+impl Outcome {
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let Some(other) = self.mixed {
+            notes.push(format!(
+                "some lines are in the encoding {other} and the others in {}; each was read as what it is",
+                self.encoding
+            ));
+        }
+        if self.replaced {
+            notes.push(
+                "some bytes were not valid in the file's encoding and were replaced by �; --encoding names another"
+                    .into(),
+            );
+        }
+        notes
+    }
 }
 
 /// Delimited text or JSON.
@@ -215,6 +260,9 @@ pub(crate) struct TextSource {
     encoding: Option<&'static Encoding>,
     delimiter: Delimiter,
     header: bool,
+    /// Lines and bytes of decoded text above the first row, header included in the bytes only.
+    title_lines: u32,
+    body_at: usize,
     columns: Vec<String>,
     /// Whole records from the start, without the header.
     sample: Vec<u8>,
@@ -253,6 +301,8 @@ impl TextSource {
             encoding,
             delimiter: Delimiter::Byte(b','),
             header: true,
+            title_lines: 0,
+            body_at: 0,
             columns: Vec::new(),
             sample: Vec::new(),
             outcome: Arc::default(),
@@ -290,14 +340,31 @@ impl TextSource {
             })?,
             None => delimited::find_delimiter(&sample).0,
         };
-        let (first, next) = delimited::first_record(&sample, source.delimiter);
-        source.header = options.header.unwrap_or_else(|| !looks_like_data(&first));
+        let records = first_records(&sample, source.delimiter);
+        // where the first record after the titles begins
+        let start = match options.title_lines {
+            Some(lines) => lines_end(&sample, lines),
+            None => records[..head::titles(records.iter().map(|r| r.0.as_slice()))].last().map_or(0, |r| r.1),
+        };
+        source.title_lines = memchr_iter(b'\n', &sample[..start]).count() as u32;
+        let (first, next) = delimited::first_record(&sample[start..], source.delimiter);
+        source.header = options.header.unwrap_or_else(|| !head::looks_like_data(&first));
         source.columns = if source.header {
-            sample.drain(..next);
+            source.body_at = start + next;
             first
         } else {
+            source.body_at = start;
             (1..=first.len()).map(|i| format!("column_{i}")).collect()
         };
+        let rows = || records.iter().filter(|r| r.1 > source.body_at).map(|r| &r.0);
+        // R leaves the name of the row names out: every row has one cell more than the header, and not because it ends
+        // with a delimiter
+        let longer = |r: &Vec<String>| r.len() == source.columns.len() + 1 && !r[0].is_empty();
+        let delimiter_at_end = || rows().all(|r| r.last().is_some_and(String::is_empty));
+        if source.header && rows().count() > 1 && rows().all(longer) && !delimiter_at_end() {
+            source.columns.insert(0, String::new());
+        }
+        sample.drain(..source.body_at);
         // a header that ends with a delimiter names a last column nobody has
         while source.columns.len() > 1 && source.columns.last().is_some_and(String::is_empty) {
             source.columns.pop();
@@ -330,7 +397,7 @@ impl TextSource {
             input: self.input.clone(),
             reader: Utf8Reader::new(raw, self.encoding),
             delimiter: self.delimiter,
-            skip_header: self.header && self.input.format == Format::Delimited,
+            skip: self.body_at,
             line: 1,
             sender,
             outcome: Arc::clone(&self.outcome),
@@ -343,14 +410,16 @@ impl TextSource {
         let delimited = self.input.format == Format::Delimited;
         let encoding = self.outcome.lock().expect("no thread panics with it").encoding.clone();
         SourceInfo {
+            file: self.input.short_name(),
             format: if delimited { "csv" } else { "json-lines" }.into(),
             compression: self.input.compression.name().map(str::to_owned),
             encoding: Some(encoding).filter(|e| !e.is_empty()),
             delimiter: delimited.then(|| self.delimiter.name()),
             header: self.header,
-            sheets: Vec::new(),
+            title_lines: self.title_lines,
             columns: self.columns.clone(),
             bytes: self.input.bytes,
+            ..SourceInfo::default()
         }
     }
 }
@@ -362,17 +431,24 @@ fn unify_line_ends(text: &mut [u8]) {
     }
 }
 
-/// Whether a first record holds values rather than names.
-pub(crate) fn looks_like_data(cells: &[String]) -> bool {
-    let number = |c: &String| crate::numbers::parse(c.as_bytes(), crate::numbers::DecimalSign::Point).is_some();
-    // a name may be a number, never a date with separators
-    let date = |c: &String| !number(c) && crate::dates::DateFormat::ALL.iter().any(|f| f.parse(c.as_bytes()).is_some());
-    if cells.iter().any(date) {
-        return true;
+/// The first records, and where each ends.
+fn first_records(text: &[u8], delimiter: Delimiter) -> Vec<(Vec<String>, usize)> {
+    let mut records = Vec::new();
+    let mut at = 0;
+    while at < text.len() && records.len() < head::LOOK_AT {
+        let (cells, next) = delimited::first_record(&text[at..], delimiter);
+        at += next.max(1);
+        records.push((cells, at));
     }
-    let values = cells.iter().filter(|c| number(c)).count();
-    // names are seldom numbers; one pivot column called `2010` is no reason to lose a header
-    values > 0 && values * 2 >= cells.len()
+    records
+}
+
+/// Where line `n` ends.
+fn lines_end(text: &[u8], n: u32) -> usize {
+    match n.checked_sub(1) {
+        None => 0,
+        Some(last) => memchr_iter(b'\n', text).nth(last as usize).map_or(text.len(), |at| at + 1),
+    }
 }
 
 /// The thread that reads, decodes and cuts text.
@@ -380,7 +456,8 @@ struct Cutter {
     input: Input,
     reader: Utf8Reader<Box<dyn Read + Send>>,
     delimiter: Delimiter,
-    skip_header: bool,
+    /// Bytes of titles and header, which are no rows.
+    skip: usize,
     line: u64,
     sender: SyncSender<Message>,
     outcome: Arc<Mutex<Outcome>>,
@@ -389,8 +466,11 @@ struct Cutter {
 impl Cutter {
     fn run(mut self) {
         let end = self.pieces();
-        *self.outcome.lock().expect("no thread panics with it") =
-            Outcome { encoding: self.reader.encoding().to_owned(), replaced: self.reader.replaced() };
+        *self.outcome.lock().expect("no thread panics with it") = Outcome {
+            encoding: self.reader.encoding().to_owned(),
+            replaced: self.reader.replaced(),
+            mixed: self.reader.mixed(),
+        };
         // a caller that stopped listening has stopped on purpose
         let _ = self.sender.send(end.map(|()| None));
     }
@@ -435,10 +515,9 @@ impl Cutter {
                 return Err(DataError::OpenQuote { path: path(), line });
             }
             self.line += memchr_iter(b'\n', &piece).count() as u64;
-            if std::mem::take(&mut self.skip_header) {
-                let (_, next) = delimited::first_record(&piece, self.delimiter);
-                piece.drain(..next);
-            }
+            let skipped = self.skip.min(piece.len());
+            piece.drain(..skipped);
+            self.skip -= skipped;
             if !piece.is_empty() && self.sender.send(Ok(Some(Piece::Text(piece)))).is_err() {
                 return Ok(());
             }

@@ -64,7 +64,7 @@ pub fn read_table(
     expected: &[(String, CellKind)],
     progress: &dyn Progress,
 ) -> Result<TableRead, DataError> {
-    let input = Input::open(path)?;
+    let input = Input::open(&path.into())?;
     progress.stage("read table", input.bytes);
     let source = Source::open(input, options)?;
     let names = named(source.columns())?;

@@ -26,6 +26,7 @@ use rustc_hash::FxHashMap;
 
 use crate::driver::CustomerNames;
 use crate::error::DataError;
+use crate::numbers::float_micros;
 use crate::packed::{RUN_ROWS, Run};
 use crate::partition::{PartitionConfig, Partitioned, Partitioner};
 use crate::rows::{RowBatch, RowColumns, RowSink};
@@ -341,28 +342,21 @@ fn seconds(array: &dyn Array) -> Vec<i64> {
 /// Amounts in millionths; `i64::MAX` where no amount can be made of the number.
 fn micros(array: &dyn Array) -> Vec<i64> {
     match array.data_type() {
-        DataType::Float64 => array.as_primitive::<Float64Type>().values().iter().map(|&v| float_micros(v)).collect(),
-        DataType::Float32 => {
-            array.as_primitive::<Float32Type>().values().iter().map(|&v| float_micros(f64::from(v))).collect()
+        DataType::Float64 => {
+            array.as_primitive::<Float64Type>().values().iter().map(|&v| float_micros(v).unwrap_or(i64::MAX)).collect()
         }
+        DataType::Float32 => array
+            .as_primitive::<Float32Type>()
+            .values()
+            .iter()
+            .map(|&v| float_micros(f64::from(v)).unwrap_or(i64::MAX))
+            .collect(),
         DataType::Decimal128(_, scale) => {
             let factor = 10_i128.pow((6 - *scale) as u32);
             let micro = |&v: &i128| v.checked_mul(factor).and_then(|m| i64::try_from(m).ok()).unwrap_or(i64::MAX);
             array.as_primitive::<Decimal128Type>().values().iter().map(micro).collect()
         }
         _ => integers(array).iter().map(|v| v.checked_mul(Money::PER_UNIT).unwrap_or(i64::MAX)).collect(),
-    }
-}
-
-/// [`Money::from_units`] without a call per value: adding the largest number below one half and cutting off rounds
-/// halves away from zero, exactly.
-fn float_micros(units: f64) -> i64 {
-    const BELOW_HALF: f64 = 0.499_999_999_999_999_94;
-    if units.abs() <= Money::MAX_UNITS {
-        let micros = units * Money::PER_UNIT as f64;
-        (micros + BELOW_HALF.copysign(micros)) as i64
-    } else {
-        i64::MAX
     }
 }
 
@@ -422,33 +416,5 @@ impl Merge {
             rank[code as usize] = place as u32;
         }
         Customers::Numbers { ids, rank }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn quick_rounding_is_the_rounding_of_money(units in prop_oneof![-1e13_f64..1e13, -100.0_f64..100.0, any::<f64>()]) {
-            let expected = Money::from_units(units).map_or(i64::MAX, |m| m.0);
-            prop_assert_eq!(float_micros(units), expected);
-        }
-    }
-
-    #[test]
-    fn halves_round_away_from_zero() {
-        for (units, micros) in [
-            (0.000_000_5, 1),
-            (-0.000_000_5, -1),
-            (0.000_000_499, 0),
-            (11.77, 11_770_000),
-            (1e12, 1_000_000_000_000_000_000),
-        ] {
-            assert_eq!(float_micros(units), micros, "{units}");
-        }
-        assert_eq!(float_micros(f64::NAN), i64::MAX);
     }
 }

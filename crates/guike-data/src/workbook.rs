@@ -1,4 +1,5 @@
-//! Workbooks (xlsx, xlsb, xls, ods): every sheet that shares the first one's header, as one table of text cells.
+//! Workbooks (xlsx, xlsb, xls, ods): the first sheet that holds what is wanted and every one that shares its header, as one
+//! table of text cells.
 //!
 //! Cells with a date format become ISO text, so that dates need no guessing; a sheet holds at most 1,048,576 rows, so the
 //! text of a workbook is kept in memory. Xlsx sheets are streamed cell by cell, without calamine's grid of the whole sheet.
@@ -14,7 +15,9 @@ use calamine::{DataType, Ods, Reader, Sheets, Xls, Xlsb, Xlsx, open_workbook};
 
 use crate::block::{Block, Column, Span};
 use crate::error::DataError;
+use crate::head::{self, LOOK_AT};
 use crate::input::Input;
+use crate::mapping::list;
 use crate::options::ReadOptions;
 use crate::quality::SourceInfo;
 use crate::source::{Piece, Shape, Stream};
@@ -22,15 +25,47 @@ use crate::source::{Piece, Shape, Stream};
 /// Rows per block.
 const BLOCK_ROWS: usize = 16_384;
 
+/// One worksheet.
+#[derive(Debug)]
+pub(crate) struct Sheet {
+    name: String,
+    pub(crate) columns: Vec<String>,
+    pub(crate) header: bool,
+    title_lines: u32,
+    /// All columns.
+    blocks: Vec<Block>,
+}
+
+impl Sheet {
+    /// The first rows.
+    pub(crate) fn sample(&self) -> Block {
+        self.blocks.first().cloned().unwrap_or_else(|| empty_block(self.columns.len()))
+    }
+
+    /// Whether the rows of both are of one table.
+    fn is_like(&self, other: &Sheet) -> bool {
+        self.header == other.header
+            && if self.header { self.columns == other.columns } else { self.columns.len() == other.columns.len() }
+    }
+}
+
+fn empty_block(n_columns: usize) -> Block {
+    let nothing = Column::Text { bytes: Buffer::from_vec(Vec::<u8>::new()), spans: Vec::new() };
+    Block { columns: vec![nothing; n_columns], ..Block::default() }
+}
+
 /// A workbook's rows.
 #[derive(Debug)]
 pub(crate) struct Workbook {
-    input: Input,
+    pub(crate) input: Input,
     pub(crate) columns: Vec<String>,
     pub(crate) header: bool,
-    sheets: Vec<String>,
+    title_lines: u32,
+    /// Names of the sheets that are read.
+    pub(crate) sheets: Vec<String>,
+    /// Names of those with cells that are not.
+    pub(crate) left_out: Vec<String>,
     format: &'static str,
-    /// All columns.
     blocks: Vec<Block>,
 }
 
@@ -39,33 +74,53 @@ fn damaged(input: &Input, error: impl std::fmt::Display) -> DataError {
 }
 
 impl Workbook {
-    pub(crate) fn open(input: Input, options: &ReadOptions) -> Result<Workbook, DataError> {
+    /// Reads the first sheet that `fits` (or, where none does, the first with rows) and all that are like it.
+    pub(crate) fn open(
+        input: Input,
+        options: &ReadOptions,
+        fits: &dyn Fn(&Sheet) -> bool,
+    ) -> Result<Workbook, DataError> {
         let (mut book, format) = open_any(&input)?;
         let mut names = book.sheet_names();
         if let Some(wanted) = &options.sheet {
             if !names.contains(wanted) {
                 return Err(DataError::Option {
-                    option: "sheet",
+                    option: "--sheet",
                     value: wanted.clone(),
-                    rule: format!("the sheets are {}", names.join(", ")),
+                    rule: format!("the sheets are {}", list(&names)),
                 });
             }
             names.retain(|n| n == wanted);
         }
-        let mut rows = Rows { header: options.header, ..Rows::default() };
         let mut sheets = Vec::new();
         for name in names {
-            rows.begin_sheet();
+            let mut rows = Rows::new(options);
             read_sheet(&mut book, &name, &mut rows).map_err(|e| damaged(&input, e))?;
-            if rows.end_sheet() {
-                sheets.push(name);
-            }
+            sheets.extend(rows.finish(name));
         }
-        if rows.columns.is_empty() {
+        let has_rows = |s: &Sheet| !s.blocks.is_empty();
+        let chosen = sheets.iter().position(|s| has_rows(s) && fits(s)).or_else(|| sheets.iter().position(has_rows));
+        if sheets.is_empty() {
             return Err(DataError::Empty { path: input.path });
         }
-        let Rows { columns, has_names, blocks, .. } = rows;
-        Ok(Workbook { input, columns, header: has_names, sheets, format, blocks })
+        let chosen = sheets.remove(chosen.unwrap_or(0));
+        let (alike, others): (Vec<Sheet>, Vec<Sheet>) = sheets.into_iter().partition(|s| s.is_like(&chosen));
+        let Sheet { name, columns, header, title_lines, blocks } = chosen;
+        let mut read = Workbook {
+            input,
+            columns,
+            header,
+            title_lines,
+            sheets: vec![name],
+            left_out: others.into_iter().map(|s| s.name).collect(),
+            format,
+            blocks,
+        };
+        for sheet in alike {
+            read.sheets.push(sheet.name);
+            read.blocks.extend(sheet.blocks);
+        }
+        Ok(read)
     }
 
     pub(crate) fn n_rows(&self) -> usize {
@@ -73,7 +128,14 @@ impl Workbook {
     }
 
     pub(crate) fn sample(&self) -> Block {
-        self.blocks.first().cloned().unwrap_or_else(|| Rows::empty_block(self.columns.len()))
+        self.blocks.first().cloned().unwrap_or_else(|| empty_block(self.columns.len()))
+    }
+
+    pub(crate) fn notes(&self) -> Vec<String> {
+        if self.left_out.is_empty() {
+            return Vec::new();
+        }
+        vec![format!("sheets not read: {}; --sheet names another than {}", list(&self.left_out), list(&self.sheets))]
     }
 
     pub(crate) fn stream(&self, wanted: &[usize], hash: bool) -> Stream {
@@ -93,9 +155,12 @@ impl Workbook {
 
     pub(crate) fn info(&self) -> SourceInfo {
         SourceInfo {
+            file: self.input.short_name(),
             format: self.format.into(),
             header: self.header,
+            title_lines: self.title_lines,
             sheets: self.sheets.clone(),
+            sheets_left_out: self.left_out.clone(),
             columns: self.columns.clone(),
             bytes: self.input.bytes,
             ..SourceInfo::default()
@@ -107,7 +172,7 @@ type Book = Sheets<BufReader<File>>;
 
 /// Opens by content: the extension may be anything.
 fn open_any(input: &Input) -> Result<(Book, &'static str), DataError> {
-    let path = &input.path;
+    let path = input.at();
     let first = match open_workbook::<Xlsx<_>, _>(path) {
         Ok(book) => return Ok((Sheets::Xlsx(book), "xlsx")),
         Err(e) => e,
@@ -124,7 +189,7 @@ fn open_any(input: &Input) -> Result<(Book, &'static str), DataError> {
     }
 }
 
-fn read_sheet(book: &mut Book, name: &str, rows: &mut Rows) -> Result<(), calamine::Error> {
+fn read_sheet(book: &mut Book, name: &str, rows: &mut Rows<'_>) -> Result<(), calamine::Error> {
     if let Sheets::Xlsx(book) = book {
         let mut cells = match book.worksheet_cells_reader(name) {
             Ok(cells) => cells,
@@ -149,7 +214,12 @@ fn read_sheet(book: &mut Book, name: &str, rows: &mut Rows) -> Result<(), calami
 
 /// The text of a cell, appended.
 fn write_cell(cell: &impl DataType, out: &mut Vec<u8>) {
-    let done = if let Some(moment) = cell.get_datetime().filter(|m| m.is_datetime()) {
+    let done = if let Some(moment) = cell.get_datetime().filter(|m| m.is_datetime() && (0.0..1.0).contains(&m.as_f64()))
+    {
+        // a time of day without a day
+        let s = ((moment.as_f64() * 86_400.0).round() as u32).min(86_399);
+        write!(out, "{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
+    } else if let Some(moment) = cell.get_datetime().filter(|m| m.is_datetime()) {
         let (y, m, d, h, min, s, _) = moment.to_ymd_hms_milli();
         write!(out, "{y:04}-{m:02}-{d:02} {h:02}:{min:02}:{s:02}")
     } else if let Some(moment) = cell.get_datetime() {
@@ -168,38 +238,45 @@ fn write_cell(cell: &impl DataType, out: &mut Vec<u8>) {
     done.expect("writing to memory");
 }
 
-/// Collects cells into rows and rows into blocks.
-#[derive(Debug, Default)]
-struct Rows {
-    header: Option<bool>,
-    has_names: bool,
-    columns: Vec<String>,
-    blocks: Vec<Block>,
-    /// Cells of the row under way, by column.
-    row: Vec<(usize, Span)>,
+/// Cells of one row, by column.
+type Cells = Vec<(usize, Span)>;
+
+/// Collects the cells of a sheet into rows and rows into blocks.
+#[derive(Debug)]
+struct Rows<'a> {
+    options: &'a ReadOptions,
+    /// The row under way.
+    row: Cells,
     row_number: Option<u32>,
-    /// Whether this sheet's header was seen, and whether the sheet is to be read.
-    started: bool,
-    accepted: bool,
+    /// The first rows and their numbers, until the header is found among them.
+    waiting: Vec<(u32, Cells)>,
+    head: Option<Head>,
     text: Vec<u8>,
     spans: Vec<Vec<Span>>,
     n: usize,
+    blocks: Vec<Block>,
 }
 
-impl Rows {
-    fn empty_block(n_columns: usize) -> Block {
-        let nothing = Column::Text { bytes: Buffer::from_vec(Vec::<u8>::new()), spans: Vec::new() };
-        Block { columns: vec![nothing; n_columns], ..Block::default() }
-    }
+#[derive(Debug)]
+struct Head {
+    columns: Vec<String>,
+    header: bool,
+    title_lines: u32,
+}
 
-    fn begin_sheet(&mut self) {
-        (self.started, self.accepted, self.row_number) = (false, false, None);
-    }
-
-    fn end_sheet(&mut self) -> bool {
-        self.end_row();
-        self.flush();
-        self.accepted
+impl<'a> Rows<'a> {
+    fn new(options: &'a ReadOptions) -> Rows<'a> {
+        Rows {
+            options,
+            row: Vec::new(),
+            row_number: None,
+            waiting: Vec::new(),
+            head: None,
+            text: Vec::new(),
+            spans: Vec::new(),
+            n: 0,
+            blocks: Vec::new(),
+        }
     }
 
     fn cell(&mut self, row: u32, column: usize, cell: &impl DataType) {
@@ -216,49 +293,53 @@ impl Rows {
     }
 
     fn end_row(&mut self) {
-        let row = std::mem::take(&mut self.row);
-        if row.is_empty() {
+        let (row, Some(number)) = (std::mem::take(&mut self.row), self.row_number) else { return };
+        if row.is_empty() || self.options.title_lines.is_some_and(|n| number < n) {
             return;
         }
-        if !self.started {
-            self.started = true;
-            if self.take_header(&row) {
-                self.row = row;
-                self.row.clear();
-                return;
+        if self.head.is_none() {
+            self.waiting.push((number, row));
+            if self.waiting.len() == LOOK_AT {
+                self.find_head();
             }
+            return;
         }
-        if self.accepted {
-            for (c, spans) in self.spans.iter_mut().enumerate() {
-                spans.push(row.iter().find(|(column, _)| *column == c).map_or((0, 0), |&(_, span)| span));
-            }
-            self.n += 1;
-            if self.n == BLOCK_ROWS {
-                self.flush();
-            }
-        }
-        self.row = row;
-        self.row.clear();
+        self.push(&row);
     }
 
-    /// Looks at a sheet's first row; whether it is a header line rather than data.
-    fn take_header(&mut self, row: &[(usize, Span)]) -> bool {
+    fn texts(&self, row: &Cells) -> Vec<String> {
         let width = row.iter().map(|(c, _)| c + 1).max().unwrap_or(0);
-        let mut names = vec![String::new(); width];
+        let mut texts = vec![String::new(); width];
         for &(c, (a, z)) in row {
-            names[c] = String::from_utf8_lossy(&self.text[a as usize..z as usize]).into_owned();
+            texts[c] = String::from_utf8_lossy(&self.text[a as usize..z as usize]).into_owned();
         }
-        let names_here = self.header.unwrap_or_else(|| !crate::source::looks_like_data(&names));
-        if self.columns.is_empty() {
-            self.has_names = names_here;
-            self.columns = if names_here { names } else { (1..=width).map(|i| format!("column_{i}")).collect() };
-            self.spans = vec![Vec::new(); self.columns.len()];
-            self.accepted = true;
-        } else {
-            self.accepted = names_here == self.has_names
-                && if names_here { names == self.columns } else { width == self.columns.len() };
+        texts
+    }
+
+    /// Finds the header among the rows that wait, and lets the rows below it through.
+    fn find_head(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        let texts: Vec<Vec<String>> = waiting.iter().map(|(_, row)| self.texts(row)).collect();
+        let at = match self.options.title_lines {
+            Some(_) => 0,
+            None => head::titles(texts.iter().map(Vec::as_slice)),
+        };
+        let (Some(first), Some(&(title_lines, _))) = (texts.get(at), waiting.get(at)) else { return };
+        let header = self.options.header.unwrap_or_else(|| !head::looks_like_data(first));
+        let columns = if header { first.clone() } else { (1..=first.len()).map(|i| format!("column_{i}")).collect() };
+        self.spans = vec![Vec::new(); columns.len()];
+        self.head = Some(Head { columns, header, title_lines });
+        waiting.iter().skip(at + usize::from(header)).for_each(|(_, row)| self.push(row));
+    }
+
+    fn push(&mut self, row: &Cells) {
+        for (c, spans) in self.spans.iter_mut().enumerate() {
+            spans.push(row.iter().find(|(column, _)| *column == c).map_or((0, 0), |&(_, span)| span));
         }
-        names_here
+        self.n += 1;
+        if self.n == BLOCK_ROWS {
+            self.flush();
+        }
     }
 
     fn flush(&mut self) {
@@ -270,5 +351,16 @@ impl Rows {
             self.n = 0;
         }
         self.text.clear();
+    }
+
+    /// The sheet, unless it has no cell.
+    fn finish(mut self, name: String) -> Option<Sheet> {
+        self.end_row();
+        if self.head.is_none() {
+            self.find_head();
+        }
+        self.flush();
+        let Head { columns, header, title_lines } = self.head?;
+        Some(Sheet { name, columns, header, title_lines, blocks: self.blocks })
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use guike_core::{Column, ColumnData, EventLog, EventLogBuilder, Events, Table};
 use guike_data::canonical::{read_canonical, write_canonical};
+use guike_data::{Imported, QualityReport};
 use proptest::prelude::*;
 
 fn bits(log: &EventLog) -> String {
@@ -18,12 +19,16 @@ fn bits(log: &EventLog) -> String {
 }
 
 fn round_trip(log: &EventLog) -> EventLog {
+    let quality = QualityReport { rows_read: 7, amount: "column `实付金额`".into(), ..QualityReport::default() };
+    let imported = Imported { log: log.clone(), quality };
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("log.parquet");
-    write_canonical(log, &path).expect("written");
+    write_canonical(&imported, &path).expect("written");
     let files: Vec<PathBuf> = std::fs::read_dir(folder.path()).expect("a folder").flatten().map(|f| f.path()).collect();
     assert_eq!(files, std::slice::from_ref(&path), "nothing beside the log is left");
-    read_canonical(&path).expect("read")
+    let back = read_canonical(&path).expect("read");
+    assert_eq!(back.quality, imported.quality);
+    back.log
 }
 
 prop_compose! {
@@ -107,5 +112,6 @@ fn what_is_no_canonical_log_is_refused_with_a_reason() {
     std::fs::write(&path, b"PAR1 and so on").expect("written");
     assert!(refusal().contains("is damaged"), "{}", refusal());
     let empty = EventLogBuilder { offsets: vec![0], ..Default::default() }.build();
+    let empty = Imported { log: empty, quality: QualityReport::default() };
     assert!(write_canonical(&empty, &folder.path().join("no/such/log.parquet")).is_err());
 }

@@ -97,7 +97,7 @@ fn every_dress_holds_the_same_log() {
         ("array.json", array.into_bytes()),
     ] {
         let imported = read(name, &bytes, &ImportOptions::default());
-        assert_eq!(events(&imported), expected(), "{name}: {:?}", imported.quality.source);
+        assert_eq!(events(&imported), expected(), "{name}: {:?}", imported.quality.sources);
     }
 }
 
@@ -105,7 +105,7 @@ fn every_dress_holds_the_same_log() {
 fn the_report_says_what_the_file_is() {
     let gbk = encoding_rs::GBK.encode(TABLE).0.replace_semicolons();
     let q = read("a.csv.gz", &gzip(&gbk), &ImportOptions::default()).quality;
-    let source = &q.source;
+    let source = &q.sources[0];
     assert_eq!((source.format.as_str(), source.compression.as_deref()), ("csv", Some("gzip")));
     assert_eq!(
         (source.encoding.as_deref(), source.delimiter.as_deref(), source.header),
@@ -131,7 +131,7 @@ fn fixed_width_cdnow_without_a_header() {
     let i = read("CDNOW_master.txt", text.as_bytes(), &ImportOptions::default());
     assert_eq!(i.log.customer_ids(), ["00001", "00002", "00003"]);
     assert_eq!(events(&i)[2], "00002 1997-01-12 00:00:00 purchase 77.00");
-    assert!(!i.quality.source.header);
+    assert!(!i.quality.sources[0].header);
 }
 
 #[test]
@@ -367,7 +367,7 @@ fn workbooks_of_several_sheets() {
         ("xl/worksheets/sheet3.xml", sheet(&[&["anything else"], &["1"]])),
     ]);
     let i = read("orders.xlsx", &book, &ImportOptions::default());
-    assert_eq!(i.quality.source.sheets, ["2009", "2010"]);
+    assert_eq!(i.quality.sources[0].sheets, ["2009", "2010"]);
     assert_eq!(
         events(&i),
         [

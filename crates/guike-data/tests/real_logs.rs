@@ -88,3 +88,20 @@ fn clvtools_apparel() {
     assert_eq!((read.rows_read, read.matched, read.unused), (600, 600, 0));
     assert_eq!(read.attributes.columns().iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["Gender", "Channel"]);
 }
+
+#[test]
+fn online_retail_is_not_cleaned_a_second_time() {
+    let Some(raw) = log("online_retail/online_retail.csv.gz") else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("orders.parquet");
+    guike_data::write_canonical(&raw, &path).expect("written");
+    let again = import(&path, &ImportOptions::default(), &Quiet).expect("read again");
+    let rows = |i: &Imported| {
+        let e = i.log.all();
+        (e.time.to_vec(), e.kind.to_vec(), e.amount.to_vec(), e.item.to_vec(), e.order.to_vec())
+    };
+    assert!(rows(&again) == rows(&raw), "every event is as it was");
+    assert_eq!(again.log.customer_ids(), raw.log.customer_ids());
+    assert_eq!((again.log.items(), again.log.offsets()), (raw.log.items(), raw.log.offsets()));
+    assert_eq!(again.quality.dropped, raw.quality.dropped);
+}

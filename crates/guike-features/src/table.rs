@@ -27,8 +27,8 @@ impl<'a> TableBuilder<'a> {
     pub fn push_rows(&mut self, values: &[f64]) {
         let width = self.set.len();
         assert!(width > 0 && values.len().is_multiple_of(width), "whole rows");
-        for (j, column) in self.columns.iter_mut().enumerate() {
-            column.extend(values.iter().skip(j).step_by(width));
+        for row in values.chunks_exact(width) {
+            self.columns.iter_mut().zip(row).for_each(|(column, &value)| column.push(value));
         }
     }
 

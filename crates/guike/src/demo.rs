@@ -7,6 +7,7 @@
 use std::path::Path;
 
 use guike_core::Progress;
+use guike_data::LogFiles;
 use guike_store::Staged;
 
 use crate::error::Error;
@@ -29,5 +30,5 @@ pub fn demo(out: &Path, language: Language, progress: &dyn Progress) -> Result<R
     let mut settings = Settings::default();
     settings.forecast.cutoff = "1997-09-30".parse().ok();
     settings.forecast.horizon = "39w".parse().ok();
-    run(&out.join(LOG), out, None, &settings, language, progress)
+    run(&LogFiles::from(&out.join(LOG)), out, None, &settings, language, progress)
 }

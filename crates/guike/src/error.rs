@@ -139,7 +139,9 @@ fn io_kind(e: &std::io::Error) -> ErrorKind {
 fn data_kind(e: &DataError) -> ErrorKind {
     match e {
         DataError::Io { source, .. } => io_kind(source),
-        DataError::Option { .. } | DataError::NoSuchColumn { .. } => ErrorKind::Config,
+        DataError::InFile { error, .. } | DataError::InSheet { error, .. } => data_kind(error),
+        DataError::NoFiles { .. } => ErrorKind::NotFound,
+        DataError::Option { .. } | DataError::NoSuchColumn { .. } | DataError::FileTwice { .. } => ErrorKind::Config,
         DataError::Cancelled(_) => ErrorKind::Interrupted,
         _ => ErrorKind::Input,
     }

@@ -230,7 +230,8 @@ fn quality(f: &Findings) -> Quality {
             (Some(c), None) => format!(": {c}"),
             _ => String::new(),
         };
-        format!("{}{cell}", e.row)
+        let file = e.file.as_ref().map_or_else(String::new, |f| format!("{f} "));
+        format!("{file}{}{cell}", e.row)
     };
     let mut notes: Vec<Remark> = Vec::new();
     let said = |warning: bool| move |t: &String| Remark { warning, text: words::note(t) };

@@ -24,7 +24,8 @@ pub mod value;
 
 pub use demo::demo;
 pub use error::{Error, ErrorKind};
-pub use guike_data::QualityReport;
+pub use guike_data::numbers::DecimalSign;
+pub use guike_data::{LogFiles, QualityReport};
 pub use guike_eval::selection::Standing;
 pub use guike_eval::{Scores, Selection};
 pub use learners::{LearnerInfo, describe as describe_learners};

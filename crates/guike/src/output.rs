@@ -2,8 +2,7 @@
 //!
 //! `docs/files.md` describes them for readers; this is the only place that names them.
 
-use std::path::Path;
-
+use guike_data::LogFiles;
 use guike_eval::{AnchorPlan, Selection};
 use guike_store::{OutColumn, OutData, Staged, write_artifact, write_csv, write_parquet};
 use serde::Serialize;
@@ -63,7 +62,7 @@ pub(crate) fn write(
     staged: &Staged,
     findings: &Findings,
     settings: &Settings,
-    log: &Path,
+    log: &LogFiles,
     language: Language,
 ) -> Result<(), Error> {
     write_forecasts(staged, findings)?;
@@ -88,8 +87,8 @@ pub(crate) fn write(
     write_artifact(staged, names::MODEL_JSON, &f.fitted.model.save())?;
     json(staged, names::CALIBRATION_JSON, &f.fitted.calibration)?;
     staged.write(names::SETTINGS_TOML, settings.to_toml()?)?;
-    let source = log.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let page = report::render(&fill(f, settings, &source, language)?).map_err(|e| Error::Internal(e.to_string()))?;
+    let page =
+        report::render(&fill(f, settings, &log.title(), language)?).map_err(|e| Error::Internal(e.to_string()))?;
     staged.write(names::REPORT_HTML, page)?;
     Ok(())
 }

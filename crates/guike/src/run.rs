@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use guike_core::{Cases, Cutoff, EventLog, Forecasts, Horizon, Learner, Progress, RfmTable};
-use guike_data::{Imported, QualityReport, import, read_customers};
+use guike_data::{Imported, LogFiles, QualityReport, import, read_customers};
 use guike_eval::{Scores, Selection};
 use guike_learn::value::HeadsConfig;
 use guike_store::Staged;
@@ -133,12 +133,12 @@ pub enum Language {
     Chinese,
 }
 
-/// Reads `log`, forecasts and tiers every customer, and writes all results into the folder `out`.
+/// Reads the log in these files, forecasts and tiers every customer, and writes all results into the folder `out`.
 ///
 /// # Errors
 /// [`Error`]; the folder `out` is then as it was before.
 pub fn run(
-    log: &Path,
+    log: &LogFiles,
     out: &Path,
     previous_tiers: Option<&Path>,
     settings: &Settings,
@@ -160,7 +160,7 @@ pub fn run(
 }
 
 /// Reads and cleans the log, and joins the customers' attributes where the settings name a file of them.
-pub(crate) fn read(log: &Path, settings: &Settings, progress: &dyn Progress) -> Result<Imported, Error> {
+pub(crate) fn read(log: &LogFiles, settings: &Settings, progress: &dyn Progress) -> Result<Imported, Error> {
     let Imported { log, mut quality } = import(log, &settings.data, progress)?;
     let Some(path) = &settings.customers else { return Ok(Imported { log, quality }) };
     let customers = read_customers(path, &settings.data.read, &log, progress)?;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use guike_core::{Cutoff, Day, Horizon, Progress};
-use guike_data::{FeatureImport, Imported, QualityReport, import_features};
+use guike_data::{FeatureImport, Imported, LogFiles, QualityReport, import_features};
 use guike_eval::Selection;
 use guike_features::CATALOGUE;
 use guike_store::{OutColumn, OutData, read_artifact, read_json, write_parquet};
@@ -40,10 +40,15 @@ pub fn in_pool<T: Send>(threads: Option<usize>, job: impl FnOnce() -> Result<T, 
 ///
 /// # Errors
 /// [`Error`]; `out` is then as it was before.
-pub fn import_to(log: &Path, out: &Path, settings: &Settings, progress: &dyn Progress) -> Result<QualityReport, Error> {
+pub fn import_to(
+    log: &LogFiles,
+    out: &Path,
+    settings: &Settings,
+    progress: &dyn Progress,
+) -> Result<QualityReport, Error> {
     settings.validate()?;
     let imported = read(log, settings, progress)?;
-    guike_data::write_canonical(&imported.log, out)?;
+    guike_data::write_canonical(&imported, out)?;
     Ok(imported.quality)
 }
 
@@ -65,11 +70,11 @@ impl Profile {
     pub fn lines(&self) -> Vec<(String, String)> {
         let q = &self.quality;
         let day = |d: Option<Day>| d.map_or_else(|| "–".to_owned(), |d| d.to_string());
-        let mut lines = vec![
-            ("format".to_owned(), q.source.format.clone()),
+        let mut lines: Vec<(String, String)> = q.sources.iter().map(source_line).collect();
+        lines.extend([
             ("rows read".to_owned(), q.rows_read.to_string()),
             ("rows kept".to_owned(), q.rows_kept.to_string()),
-        ];
+        ]);
         lines.extend(q.dropped.iter().map(|d| (format!("dropped: {}", d.reason.words()), d.rows.to_string())));
         lines.extend(q.mapping.iter().map(|m| (m.role.clone(), format!("`{}` ({})", m.column, m.because))));
         lines.extend([
@@ -86,11 +91,21 @@ impl Profile {
     }
 }
 
+/// What one file is and holds.
+fn source_line(s: &guike_data::quality::SourceInfo) -> (String, String) {
+    let packed = s.compression.as_ref().map_or_else(String::new, |c| format!(" in {c}"));
+    let days = match (s.first_day, s.last_day) {
+        (Some(first), Some(last)) => format!(", {first} to {last}"),
+        _ => String::new(),
+    };
+    (format!("file {}", s.file), format!("{}{packed}, {} rows{days}", s.format, s.rows_read))
+}
+
 /// Reads a log and says what it holds.
 ///
 /// # Errors
 /// [`Error`].
-pub fn profile(log: &Path, settings: &Settings, progress: &dyn Progress) -> Result<Profile, Error> {
+pub fn profile(log: &LogFiles, settings: &Settings, progress: &dyn Progress) -> Result<Profile, Error> {
     settings.validate()?;
     let Imported { log, quality, .. } = read(log, settings, progress)?;
     let (mut repeat_customers, mut micros) = (0, 0_i128);
@@ -152,7 +167,7 @@ pub struct FeatureRequest {
 /// # Errors
 /// [`Error`]; `out` is then as it was before.
 pub fn features_to(
-    log: &Path,
+    log: &LogFiles,
     out: &Path,
     settings: &Settings,
     request: &FeatureRequest,
@@ -198,7 +213,7 @@ fn write_table(out: &Path, ids: &[String], table: &guike_core::Table) -> Result<
 ///
 /// # Errors
 /// [`Error::NoAnswer`] when the history is too short for a backtest.
-pub fn evaluate(log: &Path, settings: &Settings, progress: &dyn Progress) -> Result<Selection, Error> {
+pub fn evaluate(log: &LogFiles, settings: &Settings, progress: &dyn Progress) -> Result<Selection, Error> {
     settings.validate()?;
     let Imported { log, .. } = read(log, settings, progress)?;
     let (cutoff, horizon) = cutoff_and_horizon(&log, settings)?;
@@ -213,7 +228,7 @@ pub fn evaluate(log: &Path, settings: &Settings, progress: &dyn Progress) -> Res
 /// # Errors
 /// [`Error`].
 pub fn forecast_with(
-    log: &Path,
+    log: &LogFiles,
     model_dir: &Path,
     cutoff: Option<Day>,
     horizon: Option<Horizon>,

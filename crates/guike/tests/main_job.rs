@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use guike::{Language, RunSummary, Settings};
+use guike::{Language, LogFiles, RunSummary, Settings};
 use guike_core::{Cutoff, Day, Quiet};
 use guike_data::{FeatureImport, ImportOptions, import, import_features};
 
@@ -24,7 +24,7 @@ fn settings(cutoff: &str, horizon: &str) -> Settings {
 
 fn run_in(folder: &Path, out: &str, s: &Settings) -> RunSummary {
     let log = sample(folder);
-    guike::run(&log, &folder.join(out), None, s, Language::English, &Quiet).expect("the sample runs")
+    guike::run(&LogFiles::from(&log), &folder.join(out), None, s, Language::English, &Quiet).expect("the sample runs")
 }
 
 fn bytes(path: PathBuf) -> Vec<u8> {
@@ -64,8 +64,8 @@ fn what_happens_after_the_cutoff_changes_no_forecast() {
     }
     fs::write(&short, text).expect("written");
     let s = settings("1997-09-30", "39w");
-    guike::run(&log, &tmp.path().join("whole"), None, &s, Language::English, &Quiet).expect("runs");
-    guike::run(&short, &tmp.path().join("short"), None, &s, Language::English, &Quiet).expect("runs");
+    guike::run(&LogFiles::from(&log), &tmp.path().join("whole"), None, &s, Language::English, &Quiet).expect("runs");
+    guike::run(&LogFiles::from(&short), &tmp.path().join("short"), None, &s, Language::English, &Quiet).expect("runs");
     assert!(bytes(tmp.path().join("whole/forecasts.csv")) == bytes(tmp.path().join("short/forecasts.csv")));
 }
 
@@ -76,7 +76,7 @@ fn a_saved_model_forecasts_what_the_run_forecast() {
     run_in(tmp.path(), "out", &s);
     let log = tmp.path().join("orders.csv.gz");
     let (columns, rows) =
-        guike::forecast_with(&log, &tmp.path().join("out/model"), s.forecast.cutoff, None, &s, &Quiet)
+        guike::forecast_with(&LogFiles::from(&log), &tmp.path().join("out/model"), s.forecast.cutoff, None, &s, &Quiet)
             .expect("the model is read back");
     let spend = columns.iter().position(|c| c == "expected_spend").expect("a column of spend");
     let text = String::from_utf8(bytes(tmp.path().join("out/forecasts.csv"))).expect("utf-8");
@@ -135,7 +135,8 @@ fn earlier_tiers_hold_customers_near_a_border_and_show_who_moved() {
     let log = tmp.path().join("orders.csv.gz");
     let s = settings("1997-09-30", "90d");
     let previous = tmp.path().join("june/tiers.csv");
-    guike::run(&log, &tmp.path().join("later"), Some(&previous), &s, Language::English, &Quiet).expect("runs");
+    guike::run(&LogFiles::from(&log), &tmp.path().join("later"), Some(&previous), &s, Language::English, &Quiet)
+        .expect("runs");
     let tiers: serde_json::Value =
         serde_json::from_slice(&bytes(tmp.path().join("later/tiers.json"))).expect("valid JSON");
     let moved = tiers["migration"]["up"].as_u64().unwrap_or(0) + tiers["migration"]["down"].as_u64().unwrap_or(0);

@@ -12,6 +12,7 @@ mod order_scorer;
 mod results;
 mod schema;
 mod scorer;
+mod sources;
 mod support;
 mod tables;
 mod tutorial;

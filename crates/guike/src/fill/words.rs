@@ -12,6 +12,8 @@ use crate::value;
 pub(super) fn reason(r: Reason) -> Bilingual {
     let zh = match r {
         Reason::CellCount => "列数与表头不符",
+        Reason::RepeatedHeader => "重复的表头",
+        Reason::TotalLine => "合计行",
         Reason::MissingCustomer => "缺少客户",
         Reason::MissingTime => "缺少时间",
         Reason::UnparsableTime => "时间格式不符",
@@ -36,6 +38,7 @@ pub(super) fn role(role: &str) -> Bilingual {
     let zh = match role {
         "customer" => "客户",
         "time" => "时间",
+        "clock" => "时刻",
         "amount" => "金额",
         "price" => "单价",
         "quantity" => "数量",
@@ -51,7 +54,7 @@ pub(super) fn role(role: &str) -> Bilingual {
 }
 
 /// English patterns of remarks and their Chinese wording; `{}` stands for what varies.
-const REMARKS: [(&str, &str); 23] = [
+const REMARKS: &[(&str, &str)] = &[
     (
         "the history is too short to test {} days ahead; candidates are tested {} days ahead",
         "历史太短，无法回测未来 {} 天；候选模型按 {} 天回测",
@@ -99,6 +102,21 @@ const REMARKS: [(&str, &str); 23] = [
     ("test orders dropped", "测试订单已删除"),
     ("items that are not goods kept and counted", "非商品项目已保留并计数"),
     ("rows after {} dropped", "{} 之后的行已删除"),
+    ("rows in the future dropped", "未来日期的行会被删除"),
+    (
+        "the log was written by `guike import` and is not cleaned a second time; rows, columns and rules are those of that \
+         import",
+        "该日志由 guike import 写出，不再重复清洗；行数、列与规则均为当时导入的记录",
+    ),
+    ("times of day beside the days of {}", "{} 的日期旁的时刻列"),
+    ("sheets not read: {}; --sheet names another than {}", "未读取的工作表：{}；可用 --sheet 指定 {} 以外的工作表"),
+    ("{} has a header and no rows", "{} 只有表头，没有数据行"),
+    ("not read, because no table by name: {}", "按文件名不是表格，未读取：{}"),
+    (
+        "{} and {} both have rows from {} to {}, and duplicates are kept: a row that stands in both counts twice; {} under \
+         [data.clean] drops it",
+        "{} 与 {} 都含 {} 至 {} 的行，且重复行被保留：同时出现在两个文件中的行会计两次；可在 [data.clean] 下设 {} 删除",
+    ),
     ("its name says so, more plainly than {}", "由列名得知，比 {} 更明确"),
     ("its name says so", "由列名得知"),
 ];

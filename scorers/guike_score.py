@@ -40,8 +40,8 @@ def prepare(row, steps):
     out = []
     for step in steps:
         value, kind = row[step["column"]], step["as"]
-        if kind == "number":
-            out.append(math.nan if value is None else value)
+        if kind in ("number", "non_zero"):
+            out.append(math.nan if value is None or (kind == "non_zero" and abs(value) <= 1e-35) else value)
         elif kind == "code":
             out.append(math.nan if value is None else float(step["at"].get(value, len(step["levels"]))))
         elif kind == "scaled":

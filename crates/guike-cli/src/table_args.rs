@@ -147,7 +147,7 @@ pub(crate) struct Cluster {
 /// `guike predict`.
 #[derive(Debug, Args)]
 pub(crate) struct Predict {
-    /// The model.json of an earlier `guike train`, or its folder.
+    /// The model.json of an earlier `guike train`, its folder, or a model that LightGBM saved as text.
     pub(crate) model: PathBuf,
     /// The rows to predict, with the columns the model was trained on.
     pub(crate) table: PathBuf,
@@ -166,7 +166,7 @@ pub(crate) struct Predict {
 /// `guike export`.
 #[derive(Debug, Args)]
 pub(crate) struct Export {
-    /// The model.json of an earlier `guike train`, or its folder.
+    /// The model.json of an earlier `guike train`, its folder, or a model that LightGBM saved as text.
     pub(crate) model: PathBuf,
     /// The form to write.
     #[arg(long, value_enum, value_name = "FORM")]

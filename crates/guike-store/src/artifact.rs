@@ -4,6 +4,7 @@
 //! of `model`, so that re-indenting the file keeps it valid and changing a digit does not.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use guike_core::Artifact;
@@ -26,7 +27,11 @@ struct Envelope {
 
 fn checksum(model: &Value) -> String {
     // serde_json keeps object keys sorted and prints the shortest text that reads back to the same f64
-    format!("xxh3-{:032x}", xxh3_128(model.to_string().as_bytes()))
+    fingerprint(model.to_string().as_bytes())
+}
+
+fn fingerprint(bytes: &[u8]) -> String {
+    format!("xxh3-{:032x}", xxh3_128(bytes))
 }
 
 /// Above this many bytes a file is for programs: it is written without line breaks.
@@ -95,6 +100,25 @@ pub fn read_with_seal<T: DeserializeOwned>(path: &Path) -> Result<(T, String), S
     }
     let model = serde_json::from_value(envelope.model).map_err(|e| corrupt(e.to_string()))?;
     Ok((model, found))
+}
+
+/// The text of a file that begins with `start`, and a fingerprint of it; `None` where it begins otherwise, after reading no
+/// more than that.
+///
+/// # Errors
+/// [`StoreError::Io`]; [`StoreError::Corrupt`] when it begins so and is no text.
+pub fn read_text_beginning(path: &Path, start: &str) -> Result<Option<(String, String)>, StoreError> {
+    let mut file = fs::File::open(path).map_err(io("read", path))?;
+    let mut bytes = Vec::new();
+    file.by_ref().take(start.len() as u64).read_to_end(&mut bytes).map_err(io("read", path))?;
+    if bytes != start.as_bytes() {
+        return Ok(None);
+    }
+    file.read_to_end(&mut bytes).map_err(io("read", path))?;
+    let fingerprint = fingerprint(&bytes);
+    let text = String::from_utf8(bytes)
+        .map_err(|e| StoreError::Corrupt { path: path.to_owned(), reason: format!("it is not text ({e})") })?;
+    Ok(Some((text, fingerprint)))
 }
 
 /// The file `name` in a folder, or the path itself where it is no folder.

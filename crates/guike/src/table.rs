@@ -17,6 +17,7 @@ mod figures;
 mod importance;
 mod leaks;
 pub mod learners;
+mod lightgbm;
 mod model;
 mod onnx;
 mod output;

@@ -7,6 +7,7 @@ mod bad_input;
 mod clusters;
 mod documents;
 mod interrupt;
+mod lightgbm;
 mod onnx;
 mod order_scorer;
 mod results;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::error::Error;
 
 use super::columns::is_id_column;
+use super::lightgbm;
 use super::model::{Loaded, Saved};
 use super::output::names;
 use super::rows;
@@ -99,16 +100,23 @@ impl Predictions {
     }
 }
 
-/// Reads `model.json`, or the one in this folder.
+/// Reads `model.json`, or the one in this folder, or a model that LightGBM saved as text.
 pub(super) fn load(path: &Path) -> Result<(Loaded, PathBuf), Error> {
     let path = guike_store::file_of(path, names::MODEL_JSON);
-    let (saved, fingerprint): (Saved, String) = guike_store::read_with_seal(&path)?;
-    let loaded =
-        saved.load(fingerprint).map_err(|reason| guike_store::StoreError::Corrupt { path: path.clone(), reason })?;
+    let corrupt = |reason| guike_store::StoreError::Corrupt { path: path.clone(), reason };
+    let (saved, fingerprint): (Saved, String) = match guike_store::read_text_beginning(&path, lightgbm::BEGINS)? {
+        Some((text, fingerprint)) => {
+            let saved = lightgbm::saved(&text).map_err(|e| corrupt(format!("as a model of LightGBM: {e}")))?;
+            (saved, fingerprint)
+        }
+        None => guike_store::read_with_seal(&path)?,
+    };
+    let loaded = saved.load(fingerprint).map_err(corrupt)?;
     Ok((loaded, path))
 }
 
-/// Predicts every row of `table` with the model at `model` (a `model.json` or its folder).
+/// Predicts every row of `table` with the model at `model` (a `model.json`, its folder, or a text that LightGBM
+/// saved).
 ///
 /// Columns that the model does not know are ignored, also the target. Cells that do not fit their column and categories that
 /// training did not see are treated as missing and as unseen, and said so in the notes.

@@ -14,6 +14,7 @@ mod scale;
 use std::collections::BTreeMap;
 
 use guike_core::{Column, ColumnData, Matrix, Seed, Table};
+use guike_learn::boosting::lightgbm::{Input, InputKind, ZERO};
 use guike_learn::{ColumnKind, TargetEncoder, Task, Wants};
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,8 @@ const LEAST_ROWS: usize = 5;
 pub(super) enum Step {
     /// The number; NaN is missing.
     Number { column: String },
+    /// The number; NaN and zero are missing.
+    NonZero { column: String },
     /// The position of the category in `levels`, one more for any other; NaN is missing.
     Code { column: String, levels: Vec<String> },
     /// The number filled and scaled; then 1 where it was missing, if that was seen.
@@ -111,10 +114,23 @@ impl Preparation {
         &self.steps
     }
 
+    /// What a model of LightGBM's expects.
+    pub(super) fn of_inputs(inputs: &[Input]) -> Preparation {
+        let step = |input: &Input| {
+            let column = input.name.clone();
+            match &input.kind {
+                InputKind::Number => Step::Number { column },
+                InputKind::NonZero => Step::NonZero { column },
+                InputKind::Category(levels) => Step::Code { column, levels: levels.clone() },
+            }
+        };
+        Preparation { steps: inputs.iter().map(step).collect() }
+    }
+
     /// What each prepared column holds.
     pub(super) fn kinds(&self) -> Vec<ColumnKind> {
         let of = |s: &Step| match s {
-            Step::Number { .. } => vec![ColumnKind::Number],
+            Step::Number { .. } | Step::NonZero { .. } => vec![ColumnKind::Number],
             Step::Code { .. } => vec![ColumnKind::Category],
             Step::Scaled { indicator, .. } => vec![ColumnKind::Number; 1 + usize::from(*indicator)],
             Step::OneHot { levels, other, missing, .. } => {
@@ -153,6 +169,7 @@ impl Preparation {
 impl Step {
     fn column(&self) -> &str {
         let (Step::Number { column }
+        | Step::NonZero { column }
         | Step::Code { column, .. }
         | Step::Scaled { column, .. }
         | Step::OneHot { column, .. }
@@ -166,6 +183,10 @@ impl Step {
         let data = &table.column(self.column()).expect("the caller brings every column").data;
         match self {
             Step::Number { .. } => out.push(numbers(data, n)),
+            Step::NonZero { .. } => {
+                let value = |x: f64| if x.abs() <= ZERO { f64::NAN } else { x };
+                out.push(numbers(data, n).into_iter().map(value).collect());
+            }
             Step::Code { levels, .. } => {
                 let code = |p: Place| match p {
                     Place::Known(k) => k as f64,

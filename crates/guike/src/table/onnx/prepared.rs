@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use guike_learn::boosting::lightgbm::ZERO;
 use guike_onnx::{Attribute, Graph, Op, Tensor, Value};
 
 use super::super::prepare::{FARTHEST, Step};
@@ -17,6 +18,10 @@ pub(super) fn matrix(graph: &mut Graph, inputs: &BTreeMap<&str, Value>, steps: &
         match step {
             Step::Number { column } => {
                 numbers.push((&inputs[column.as_str()], first));
+                width += 1;
+            }
+            Step::NonZero { column } => {
+                blocks.push(non_zero(graph, column, &inputs[column.as_str()]), [first]);
                 width += 1;
             }
             Step::Scaled { column, scale, indicator } => {
@@ -87,6 +92,15 @@ impl Blocks {
         let order = graph.constant("prepared/order", Tensor::Ints(order.into_iter().map(|o| o.1).collect()));
         graph.node("prepared", Op::named("Gather").with("axis", Attribute::Int(1)), &[&all, &order])
     }
+}
+
+/// The number, with NaN in place of zero.
+fn non_zero(graph: &mut Graph, column: &str, input: &Value) -> Value {
+    let [zero, nothing] = [("zero", ZERO), ("nothing", f64::NAN)]
+        .map(|(name, v)| graph.constant(&format!("{column}/{name}"), Tensor::number(v)));
+    let size = graph.node(&format!("{column}/size"), Op::named("Abs"), &[input]);
+    let is_zero = graph.node(&format!("{column}/is_zero"), Op::named("LessOrEqual"), &[&size, &zero]);
+    graph.node(&format!("{column}/prepared"), Op::named("Where"), &[&is_zero, &nothing, input])
 }
 
 fn side_by_side(graph: &mut Graph, name: &str, values: &[&Value]) -> Value {

@@ -15,6 +15,7 @@ mod record;
 mod simulated;
 mod steps;
 mod summary;
+mod trees;
 mod usage;
 
 use std::path::{Path, PathBuf};
@@ -26,10 +27,12 @@ const USAGE: &str = "usage: cargo run --release -p bench -- COMMAND [--rounds N]
   features   features of 20 million orders of 1,000,000 customers against DuckDB, Polars and pandas
   learners   logistic regression, support vector machines, k-means, mixture and Ward's tree against scikit-learn and scipy
   steps      import, features, fits, forecast and the whole `guike run` on full CDNOW
+  trees      boosting against LightGBM, a random forest against scikit-learn's, on simulated tables
   accuracy   `guike run` on five public logs against the predictions of the peers kept in DIR/clv/preds
   page       docs/benchmarks.md from the newest run of each kind (the others do that at their end too)
 
-  --rounds   how many turns each contender gets; default 7 (3 for features, 5 for learners, 1 for accuracy)
+  --rounds   how many turns each contender gets; default 7 (3 for features, 5 for learners, 5 or 3 for trees, 1 for
+             accuracy)
   --shared   folder with public data sets, `data` and `clv`; default ../shared
 ";
 
@@ -98,6 +101,10 @@ fn run(args: &[String]) -> Result<ExitCode, String> {
             learners::fit_once(kind, Path::new(points), columns)?;
             return Ok(ExitCode::SUCCESS);
         }
+        ("grow", [learner, train, test]) => {
+            trees::fit_once(learner, Path::new(train), Path::new(test))?;
+            return Ok(ExitCode::SUCCESS);
+        }
         _ => {}
     }
     let setting = setting(&args[args.len().min(1)..])?;
@@ -105,6 +112,7 @@ fn run(args: &[String]) -> Result<ExitCode, String> {
         "btyd" => Some(btyd::run(&setting)?),
         "features" => Some(features::run(&setting)?),
         "learners" => Some(learners::run(&setting)?),
+        "trees" => Some(trees::run(&setting)?),
         "steps" => Some(steps::run(&setting)?),
         "accuracy" => Some(accuracy::run(&setting)?),
         "page" => None,

@@ -57,6 +57,7 @@ fn title(name: &str) -> String {
         "features" => "Features of a large log".to_owned(),
         "accuracy" => "Accuracy on public logs".to_owned(),
         "learners" => "Learners against scikit-learn and scipy".to_owned(),
+        "trees" => "Trees against LightGBM and scikit-learn".to_owned(),
         "steps" => "The steps of a run".to_owned(),
         _ => first + letters.as_str(),
     }

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 /// One run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Record {
-    /// What was run: `steps`, `btyd`, `features`, `learners`, `accuracy`. The newest record of a name makes its table.
+    /// What was run: `steps`, `btyd`, `features`, `learners`, `trees`, `accuracy`. The newest record of a name makes its
+    /// table.
     pub(crate) name: String,
     /// Coordinated universal time.
     pub(crate) date: String,

@@ -52,7 +52,29 @@ fn all_charts(numbers: &[f64], name: &str, frame: &Frame<'_>) -> Vec<(&'static s
         (0..n).map(|i| crate::importance::Importance { name: name.clone(), weight: interval(i) }).collect();
     let shifted: Vec<f64> = (0..n).map(|i| at(i + 1)).collect();
     let happened: Vec<bool> = numbers.iter().map(|v| *v > 1.0).collect();
+    let swarms: Vec<_> = (0..n.min(4))
+        .map(|i| crate::beeswarm::Swarm {
+            name: name.clone(),
+            effects: numbers.to_vec(),
+            values: shifted[i..].iter().chain(&shifted[..i]).copied().collect(),
+        })
+        .collect();
+    let strength: Vec<Vec<f64>> = (0..3).map(|r| (0..3).map(|c| at(r + c)).collect()).collect();
+    let lines: Vec<Vec<f64>> = (0..5).map(|r| (0..n).map(|i| at(i + r)).collect()).collect();
+    let mut places = numbers.to_vec();
+    places.sort_by(f64::total_cmp);
+    let (by_number, by_name) = (crate::dependence_picture::Places::Numbers(&places), vec![name.clone(); n]);
+    let by_name = crate::dependence_picture::Places::Names(&by_name);
+    let depends = |places| crate::dependence_picture::Curves { places, mean: &shifted, rows: &lines, data: numbers };
+    let tree = tree(numbers);
+    let columns = [crate::tree_picture::TreeColumn { name: name.clone(), levels: names.clone() }];
+    let picture = crate::tree_picture::TreePicture { tree: &tree, columns: &columns, base: at(0), output: 0 };
     vec![
+        ("beeswarm", crate::beeswarm::beeswarm(&swarms, frame)),
+        ("interactions", crate::interaction_map::interaction_map(&names, &strength, frame)),
+        ("dependence", crate::dependence_picture::curves(&depends(by_number), frame)),
+        ("dependence on categories", crate::dependence_picture::curves(&depends(by_name), frame)),
+        ("tree", picture.svg(frame)),
         (
             "totals",
             crate::totals::totals(&crate::totals::Totals { history: &periods, forecast: &expected, level: 0.8 }, frame),
@@ -73,6 +95,25 @@ fn all_charts(numbers: &[f64], name: &str, frame: &Frame<'_>) -> Vec<(&'static s
         ("waterfall", crate::waterfall::waterfall(at(0), &steps, &name, &name, frame)),
         ("importance", crate::importance::importance(&weights, frame)),
     ]
+}
+
+/// A chain of questions with these numbers as thresholds, covers and values.
+fn tree(numbers: &[f64]) -> guike_core::Tree {
+    use guike_core::tree::{Node, Split, Tree};
+    let leaf = |cover: f64| Node { split: None, left: 0, right: 0, cover, gain: 0.0 };
+    let (mut nodes, mut values) = (vec![leaf(1.0)], vec![0.0]);
+    for (i, &v) in numbers.iter().enumerate() {
+        let split = match i % 3 {
+            0 => Split::Category { column: 0, left: vec![0, 7], missing_left: true },
+            k => Split::Number { column: k as u32 - 1, threshold: v, missing_left: false },
+        };
+        let last = nodes.len() as u32;
+        *nodes.last_mut().expect("never empty") =
+            Node { split: Some(split), left: last, right: last + 1, cover: v, gain: v };
+        nodes.extend([leaf(v), leaf(1.0)]);
+        values.extend([v, 0.0]);
+    }
+    Tree { nodes, values, first_output: 0, n_outputs: 1 }
 }
 
 /// The first thing that is wrong with an SVG text, if any.

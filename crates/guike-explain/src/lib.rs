@@ -29,16 +29,19 @@ mod plot;
 mod svg;
 
 pub mod attribution;
+pub mod beeswarm;
 pub mod calibration;
 pub mod candidates;
 pub mod cohort;
 pub mod confusion;
 pub mod counterfactual;
 pub mod dependence;
+pub mod dependence_picture;
 pub mod error;
 pub mod gain;
 pub mod histogram;
 pub mod importance;
+pub mod interaction_map;
 pub mod lime;
 pub mod linear;
 pub mod lorenz;
@@ -55,6 +58,7 @@ pub mod shapley;
 pub mod text;
 pub mod theme;
 pub mod totals;
+pub mod tree_picture;
 pub mod tree_shap;
 pub mod waterfall;
 

@@ -158,6 +158,9 @@ pub(crate) enum Command {
         guike cluster customers.csv --method mixture --k 4 --out segments\n  \
         guike cluster visits.parquet --method dbscan --min-points 10")]
     Cluster(Box<crate::table_args::Cluster>),
+    /// Say why: what lifts and lowers one customer's forecast or one row's prediction, or what the model leans on in all.
+    #[command(after_help = EXPLAIN_HELP)]
+    Explain(Box<Explain>),
     /// Make data whose truth is known.
     #[command(subcommand)]
     Simulate(crate::table_args::Simulate),
@@ -174,6 +177,52 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+}
+
+const EXPLAIN_HELP: &str = "Examples, after `guike run`:
+  guike explain guike-out orders.csv              what the forecasts of a shop lean on
+  guike explain guike-out orders.csv C00017       why one customer's forecast is what it is
+  guike explain guike-out orders.csv C00017 --lang zh --out why.html
+Examples, after `guike train`:
+  guike explain guike-model customers.csv         what the model leans on
+  guike explain guike-model customers.csv --row 12 --out why.html";
+
+/// `guike explain`: the kind of the model says how the data are read.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Explain {
+    /// What an earlier `guike run` or `guike train` saved: its folder, or the model.json.
+    pub(crate) model: PathBuf,
+    /// The order log or the table.
+    pub(crate) data: PathBuf,
+    /// Whom to explain: a customer's id, or a row's where the table has an id column; without it the model in all.
+    pub(crate) who: Option<String>,
+    /// A row of the table by its number, from 1.
+    #[arg(long, value_name = "N", conflicts_with = "who")]
+    pub(crate) row: Option<usize>,
+    /// Also write a page with pictures, in both languages.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = Told::Text)]
+    pub(crate) format: Told,
+    #[command(flatten)]
+    pub(crate) language: Language,
+    /// Last day of the log that is known; default its last day.
+    #[arg(long, value_name = "DAY")]
+    pub(crate) cutoff: Option<Day>,
+    /// How far ahead; default the horizon the model was chosen for.
+    #[arg(long)]
+    pub(crate) horizon: Option<Horizon>,
+    #[command(flatten)]
+    pub(crate) data_flags: DataFlags,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Told {
+    Text,
+    Json,
 }
 
 /// Where the orders are.

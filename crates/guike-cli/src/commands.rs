@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use guike::{Error, Language, LogFiles, RunSummary, Settings};
 use serde_json::{Value, json};
 
-use crate::args::{Args, Command, DataFlags, ForecastFlags, Format, Lang};
+use crate::args::{Args, Command, DataFlags, Explain, ForecastFlags, Format, Lang, Told};
 use crate::progress::Bar;
 use crate::show::{self, Rows};
 use crate::table_commands;
@@ -92,12 +92,41 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
         Command::Cluster(flags) => table_commands::cluster(&flags, &bar, quiet)?,
         Command::Predict(flags) => table_commands::predict(&flags, &bar, quiet)?,
         Command::Export(flags) => table_commands::export(&flags, quiet)?,
+        Command::Explain(flags) => explain(&flags, &bar, quiet)?,
         Command::Simulate(what) => table_commands::simulate(&what, quiet)?,
         Command::Models { output } => list_models(output.format),
         Command::Config { config } => {
             let flags = DataFlags { config, ..DataFlags::default() };
             show::data(&settings(&flags, None)?.to_toml()?);
         }
+    }
+    Ok(())
+}
+
+/// `guike explain`.
+fn explain(flags: &Explain, bar: &Bar, quiet: bool) -> Result<(), Error> {
+    let settings = settings(&flags.data_flags, None)?;
+    let question = guike::explain::Question {
+        who: flags.who.clone(),
+        row: flags.row,
+        cutoff: flags.cutoff,
+        horizon: flags.horizon,
+    };
+    let found = guike::in_pool(flags.threads.threads, || {
+        guike::explain::explain(&flags.model, &flags.data, &question, &settings, bar)
+    });
+    bar.finish();
+    let found = found?;
+    let language = language_of(flags.language.lang);
+    if let Some(out) = &flags.out {
+        found.write_page(language, out)?;
+        if !quiet {
+            show::message(&format!("open {}", out.display()));
+        }
+    }
+    match flags.format {
+        Told::Text => show::data(&found.text(language)),
+        Told::Json => show::data(&format!("{:#}\n", json!(found))),
     }
     Ok(())
 }
@@ -295,9 +324,9 @@ fn names(columns: &[&str]) -> Vec<String> {
 fn list_features(format: Format) {
     let rows = guike::catalogue()
         .into_iter()
-        .map(|d| vec![json!(d.name), json!(d.unit), json!(d.null_rule), json!(d.description)])
+        .map(|d| vec![json!(d.name), json!(d.theme), json!(d.unit), json!(d.null_rule), json!(d.description)])
         .collect();
-    Rows { columns: names(&["name", "unit", "missing", "description"]), rows }.print(format);
+    Rows { columns: names(&["name", "theme", "unit", "missing", "description"]), rows }.print(format);
 }
 
 fn list_models(format: Format) {

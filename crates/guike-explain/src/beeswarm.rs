@@ -75,7 +75,7 @@ struct Dot {
     level: Option<f64>,
 }
 
-const CLASSES: [&str; STEPS + 1] = ["q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "q8", "l3"];
+const CLASSES: [&str; STEPS + 1] = ["q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "q8", "none"];
 
 fn step_of(level: f64) -> usize {
     FIRST_STEP + (level * (STEPS - 1 - FIRST_STEP) as f64).round() as usize

@@ -113,7 +113,7 @@ pub fn chart_css() -> String {
          .gk path{fill:none}.gk .g{stroke:var(--gk-grid)}.gk .ax{stroke:var(--gk-line)}\
          .gk .wh{stroke:var(--gk-ink);stroke-width:1.4}.gk .dash{stroke:var(--gk-quiet);stroke-dasharray:4 4}\
          .gk .ring{fill:var(--gk-paper);stroke:var(--gk-quiet);stroke-width:1.6}\
-         .gk .solid{stroke-dasharray:none}.gk .thin{stroke:var(--gk-quiet);opacity:.4}.gk .card{fill:var(--gk-raised);stroke:var(--gk-line)}\
+         .gk .none{stroke:var(--gk-s3)}.gk .solid{stroke-dasharray:none}.gk .thin{stroke:var(--gk-quiet);opacity:.4}.gk .card{fill:var(--gk-raised);stroke:var(--gk-line)}\
          .gk .dots{stroke-linecap:round}.gk .track{fill:var(--gk-grid)}\
          .gk .halo{stroke:var(--gk-paper);stroke-width:3px;paint-order:stroke;stroke-linejoin:round}\
          .gk .pick{stroke:var(--gk-accent);stroke-width:1.5}\

@@ -20,7 +20,7 @@ mod summary;
 mod table;
 mod tally;
 
-pub use catalogue::{CATALOGUE, Definition};
+pub use catalogue::{CATALOGUE, Definition, Theme};
 pub use error::FeatureError;
 pub use kernel::{Scratch, compute};
 pub use sequences::{Sequences, sequences};

@@ -26,6 +26,19 @@ pub struct LogShape {
 }
 
 impl LogShape {
+    /// A log that offers every feature of the catalogue.
+    pub(crate) fn everything() -> LogShape {
+        LogShape {
+            clock: true,
+            quantity: true,
+            item: true,
+            category: true,
+            order: true,
+            kinds: [true; EventKind::ALL.len()],
+            history_days: u32::MAX,
+        }
+    }
+
     /// The shape of the log as it was known at the cutoff: what came later leaves no trace.
     pub fn of(past: &Past<'_>) -> LogShape {
         let mut shape = LogShape::default();
@@ -106,15 +119,7 @@ impl FeatureSet {
     /// [`FeatureError`] for the first name that the catalogue or this log does not have.
     pub fn named(names: &[&str], shape: &LogShape, horizon: Horizon) -> Result<FeatureSet, FeatureError> {
         // a shape that offers everything tells unknown names from unavailable ones
-        let any = LogShape {
-            clock: true,
-            quantity: true,
-            item: true,
-            category: true,
-            order: true,
-            kinds: [true; EventKind::ALL.len()],
-            history_days: u32::MAX,
-        };
+        let any = LogShape::everything();
         let find =
             |name: &str, shape: &LogShape| CATALOGUE.iter().flat_map(|d| expand(d, shape)).find(|f| f.name == name);
         let mut features = Vec::with_capacity(names.len());

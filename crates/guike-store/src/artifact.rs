@@ -126,6 +126,24 @@ pub fn file_of(path: &Path, name: &str) -> PathBuf {
     if path.is_dir() { path.join(name) } else { path.to_owned() }
 }
 
+/// The first of the files `names` that is in a folder, or the path itself where it is no folder. The first name stands for
+/// all where none is there, so that the error about it tells what was looked for.
+pub fn file_among(path: &Path, names: &[&str]) -> PathBuf {
+    if !path.is_dir() {
+        return path.to_owned();
+    }
+    let there = names.iter().map(|n| path.join(n)).find(|p| p.is_file());
+    there.unwrap_or_else(|| names.first().map_or_else(|| path.to_owned(), |n| path.join(n)))
+}
+
+/// Reads a JSON file of ours, or nothing where there is no such file.
+///
+/// # Errors
+/// As [`read_json`].
+pub fn read_json_if_there<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> {
+    if path.is_file() { read_json(path).map(Some) } else { Ok(None) }
+}
+
 /// Reads a JSON file of ours that carries no checksum of its own.
 ///
 /// # Errors

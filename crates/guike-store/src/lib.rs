@@ -12,8 +12,8 @@ mod staged;
 mod table_file;
 
 pub use artifact::{
-    ARTIFACT_FORMAT, file_of, read_artifact, read_json, read_sealed, read_text_beginning, read_with_seal,
-    write_artifact, write_sealed,
+    ARTIFACT_FORMAT, file_among, file_of, read_artifact, read_json, read_json_if_there, read_sealed,
+    read_text_beginning, read_with_seal, write_artifact, write_sealed,
 };
 pub use read_csv::read_csv_columns;
 pub use staged::{Staged, write_bytes, write_file};

@@ -15,7 +15,7 @@ pub enum ErrorKind {
     Config,
     /// The log is readable and does not support the answer asked for.
     Data,
-    /// A file or model is not there.
+    /// A file, model, customer or row is not there.
     NotFound,
     /// Not allowed.
     Denied,
@@ -76,6 +76,9 @@ pub enum Error {
     /// The log does not support a forecast.
     #[error("{0}")]
     NoAnswer(String),
+    /// A customer or row that was asked about is not there.
+    #[error("{0}")]
+    NotThere(String),
     /// The tier plan is not possible.
     #[error("[tiers]: {0}")]
     Plan(#[from] guike_decide::PlanError),
@@ -122,6 +125,7 @@ impl Error {
             },
             Error::Config { .. } | Error::ConfigFile { .. } | Error::Plan(_) => ErrorKind::Config,
             Error::NoAnswer(_) | Error::Fit(_) => ErrorKind::Data,
+            Error::NotThere(_) => ErrorKind::NotFound,
             Error::Forecast(_) | Error::Internal(_) => ErrorKind::Internal,
             Error::Interrupted => ErrorKind::Interrupted,
         }

@@ -10,9 +10,9 @@ mod words;
 use guike_core::{Day, Forecasts, RfmTable};
 use guike_decide::rfm_groups::RfmCell as DecideCell;
 use guike_decide::{Method as TierMethod, TierRule};
+use guike_explain::Interval;
 use guike_explain::rfm::RfmCell;
 use guike_explain::totals::Period;
-use guike_explain::{Interval, Lang};
 
 use crate::error::Error;
 use crate::report::view::{
@@ -35,10 +35,7 @@ const GOOD_SHARE: f64 = 0.75;
 /// [`Error::Internal`] when the settings have no TOML form.
 pub(crate) fn fill(f: &Findings, settings: &Settings, source: &str, language: Language) -> Result<ReportView, Error> {
     Ok(ReportView {
-        lang: match language {
-            Language::English => Lang::En,
-            Language::Chinese => Lang::Zh,
-        },
+        lang: language.lang(),
         source: source.to_owned(),
         currency: f.log.currency().map(str::to_owned),
         cutoff: f.cutoff,

@@ -10,6 +10,7 @@ pub mod backtest;
 pub mod combination;
 mod demo;
 mod error;
+pub mod explain;
 mod fill;
 pub mod forecast;
 pub mod learners;

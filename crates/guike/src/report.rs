@@ -14,12 +14,15 @@ mod answer;
 mod cohorts;
 mod method;
 mod page;
+mod plain;
 mod quality;
 mod sure;
 mod tiers;
 pub mod training;
 pub mod view;
 mod who;
+pub(crate) mod why;
+mod why_table;
 mod words;
 
 use askama::Template;
@@ -62,6 +65,41 @@ struct Html<'a> {
     footer: Text,
 }
 
+/// What stands above the sections of a page.
+struct Head<'a> {
+    lang: Lang,
+    source: &'a str,
+    version: &'a str,
+    title: Text,
+    facts: Vec<(Text, Text)>,
+}
+
+impl<'a> Html<'a> {
+    fn new(head: Head<'a>, sections: Vec<Section>) -> Html<'a> {
+        Html {
+            zh_first: head.lang == Lang::Zh,
+            light: variables(Theme::Light),
+            dark: variables(Theme::Dark),
+            chart_css: chart_css(),
+            source: head.source,
+            version: head.version,
+            title: head.title,
+            facts: head.facts,
+            sections,
+            skip: w::SKIP.text(),
+            language: w::LANGUAGE.text(),
+            theme: w::THEME.text(),
+            auto: w::AUTO.text(),
+            bright: w::LIGHT.text(),
+            dim: w::DARK.text(),
+            contents: w::CONTENTS.text(),
+            as_table: w::AS_TABLE.text(),
+            check: w::WARNING.text(),
+            footer: w::FOOTER.with(&[("version", Text::same(head.version))]),
+        }
+    }
+}
+
 /// The report as one self-contained HTML page.
 ///
 /// Its size does not grow with the number of customers (about 300 kB).
@@ -69,11 +107,8 @@ struct Html<'a> {
 /// # Errors
 /// [`ReportError`]; in practice never.
 pub fn render(view: &ReportView) -> Result<String, ReportError> {
-    let html = Html {
-        zh_first: view.lang == Lang::Zh,
-        light: variables(Theme::Light),
-        dark: variables(Theme::Dark),
-        chart_css: chart_css(),
+    let head = Head {
+        lang: view.lang,
         source: &view.source,
         version: &view.method.version,
         title: w::REPORT.text(),
@@ -83,27 +118,17 @@ pub fn render(view: &ReportView) -> Result<String, ReportError> {
             (w::LOOKS_AHEAD.text(), w::DAYS_UNTIL.with(&[("n", days(view)), ("day", Text::whole(last_day(view)))])),
             (w::CUSTOMERS_TITLE.text(), Text::same(guike_explain::text::count(view.answer.n_customers))),
         ],
-        sections: vec![
-            answer::section(view),
-            tiers::section(view),
-            who::section(view),
-            sure::section(view),
-            cohorts::section(view),
-            quality::section(view),
-            method::section(view),
-        ],
-        skip: w::SKIP.text(),
-        language: w::LANGUAGE.text(),
-        theme: w::THEME.text(),
-        auto: w::AUTO.text(),
-        bright: w::LIGHT.text(),
-        dim: w::DARK.text(),
-        contents: w::CONTENTS.text(),
-        as_table: w::AS_TABLE.text(),
-        check: w::WARNING.text(),
-        footer: w::FOOTER.with(&[("version", Text::same(&view.method.version))]),
     };
-    Ok(html.render()?)
+    let sections = vec![
+        answer::section(view),
+        tiers::section(view),
+        who::section(view),
+        sure::section(view),
+        cohorts::section(view),
+        quality::section(view),
+        method::section(view),
+    ];
+    Ok(Html::new(head, sections).render()?)
 }
 
 /// The report's measure of money.

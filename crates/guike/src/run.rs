@@ -133,6 +133,16 @@ pub enum Language {
     Chinese,
 }
 
+impl Language {
+    /// The same for pictures and pages.
+    pub(crate) fn lang(self) -> guike_explain::Lang {
+        match self {
+            Language::English => guike_explain::Lang::En,
+            Language::Chinese => guike_explain::Lang::Zh,
+        }
+    }
+}
+
 /// Reads the log in these files, forecasts and tiers every customer, and writes all results into the folder `out`.
 ///
 /// # Errors

@@ -125,6 +125,8 @@ pub fn profile(log: &LogFiles, settings: &Settings, progress: &dyn Progress) -> 
 pub struct CatalogueEntry {
     /// Name; `{}` stands for the window, weekday … of a family.
     pub name: &'static str,
+    /// What it is about: explanations answer by theme.
+    pub theme: &'static str,
     /// Unit.
     pub unit: &'static str,
     /// When it is missing.
@@ -141,6 +143,7 @@ pub fn catalogue() -> Vec<CatalogueEntry> {
         .iter()
         .map(|d| CatalogueEntry {
             name: d.name,
+            theme: d.theme.name(),
             unit: d.unit,
             null_rule: d.missing,
             description: d.about,

@@ -9,9 +9,15 @@ fn commands_in_the_documents_exist_with_their_flags() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let desk = Desk::new();
     let mut n_checked = 0;
-    for name in
-        ["README.md", "README.zh-CN.md", "docs/cli.md", "docs/data-in.md", "docs/files.md", "docs/tutorial-table.md"]
-    {
+    for name in [
+        "README.md",
+        "README.zh-CN.md",
+        "docs/cli.md",
+        "docs/data-in.md",
+        "docs/files.md",
+        "docs/tutorial-table.md",
+        "docs/explain.md",
+    ] {
         let text = std::fs::read_to_string(root.join(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
         for line in code_lines(&text) {
             let line = line.replace("cargo run --release -- ", "guike ");

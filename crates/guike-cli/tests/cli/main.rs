@@ -6,6 +6,7 @@
 mod bad_input;
 mod clusters;
 mod documents;
+mod explain;
 mod interrupt;
 mod lightgbm;
 mod onnx;

@@ -8,13 +8,12 @@ use guike_explain::calibration::{calibration, groups};
 use guike_explain::candidates::{Candidate, candidates};
 use guike_explain::importance::{Importance, importance};
 use guike_explain::text::{grouped, percent};
-use guike_explain::theme::{Theme, chart_css, variables};
 use guike_explain::{Frame, Interval, Lang, Measure, confusion, gain, roc, scatter};
 
 use super::page::{Block, Figure, Section, Table, Text, Tile, numbers, words};
 use super::view::Bilingual;
-use super::words::{self as w, Word};
-use super::{Html, ReportError};
+use super::words::{self as w, Word, word};
+use super::{Head, Html, ReportError};
 
 /// Everything the page shows.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,20 +115,13 @@ pub enum Shown {
     },
 }
 
-const fn word(en: &'static str, zh: &'static str) -> Word {
-    Word { en, zh }
-}
-
 /// The page as one self-contained HTML text.
 ///
 /// # Errors
 /// [`ReportError`]; in practice never.
 pub fn render_training(view: &TrainingView) -> Result<String, ReportError> {
-    let html = Html {
-        zh_first: view.lang == Lang::Zh,
-        light: variables(Theme::Light),
-        dark: variables(Theme::Dark),
-        chart_css: chart_css(),
+    let head = Head {
+        lang: view.lang,
         source: &view.source,
         version: &view.version,
         title: word("What predicts {target}", "如何预测 {target}").with(&[("target", Text::same(&view.target))]),
@@ -139,19 +131,9 @@ pub fn render_training(view: &TrainingView) -> Result<String, ReportError> {
             (word("Columns learned from", "使用的列").text(), Text::same(view.n_inputs.to_string())),
             (word("Model", "模型").text(), Text::same(&view.chosen)),
         ],
-        sections: vec![answer(view), compared(view), tested(view), why(view), data(view), method(view)],
-        skip: w::SKIP.text(),
-        language: w::LANGUAGE.text(),
-        theme: w::THEME.text(),
-        auto: w::AUTO.text(),
-        bright: w::LIGHT.text(),
-        dim: w::DARK.text(),
-        contents: w::CONTENTS.text(),
-        as_table: w::AS_TABLE.text(),
-        check: w::WARNING.text(),
-        footer: w::FOOTER.with(&[("version", Text::same(&view.version))]),
     };
-    Ok(html.render()?)
+    let sections = vec![answer(view), compared(view), tested(view), why(view), data(view), method(view)];
+    Ok(Html::new(head, sections).render()?)
 }
 
 fn text(b: &Bilingual) -> Text {

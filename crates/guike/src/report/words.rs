@@ -14,6 +14,11 @@ pub(super) struct Word {
     pub(super) zh: &'static str,
 }
 
+/// A wording that only one page needs.
+pub(super) const fn word(en: &'static str, zh: &'static str) -> Word {
+    Word { en, zh }
+}
+
 impl Word {
     /// The word as a text.
     pub(super) fn text(self) -> Text {

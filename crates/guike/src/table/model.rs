@@ -34,6 +34,11 @@ pub(super) struct Saved {
 
 const KIND: &str = "guike-table-model";
 
+/// Whether this is a model of `guike train`, and not one of `guike run`.
+pub(crate) fn is_table_model(model: &Value) -> bool {
+    model.get("kind").and_then(Value::as_str) == Some(KIND)
+}
+
 /// A model read back, ready to predict.
 #[derive(Debug)]
 pub(super) struct Loaded {

@@ -52,6 +52,18 @@ pub(super) enum Step {
     Encoded { column: String, levels: Vec<String>, values: Vec<f64>, other: Vec<f64>, missing: Vec<f64> },
 }
 
+impl Step {
+    /// How many prepared columns it makes.
+    pub(super) fn width(&self) -> usize {
+        match self {
+            Step::Number { .. } | Step::NonZero { .. } | Step::Code { .. } => 1,
+            Step::Scaled { indicator, .. } => 1 + usize::from(*indicator),
+            Step::OneHot { levels, other, missing, .. } => levels.len() + usize::from(*other) + usize::from(*missing),
+            Step::Encoded { other, .. } => other.len(),
+        }
+    }
+}
+
 /// What the rows that learn are labelled with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Labels<'a> {
@@ -129,16 +141,19 @@ impl Preparation {
 
     /// What each prepared column holds.
     pub(super) fn kinds(&self) -> Vec<ColumnKind> {
-        let of = |s: &Step| match s {
-            Step::Number { .. } | Step::NonZero { .. } => vec![ColumnKind::Number],
-            Step::Code { .. } => vec![ColumnKind::Category],
-            Step::Scaled { indicator, .. } => vec![ColumnKind::Number; 1 + usize::from(*indicator)],
-            Step::OneHot { levels, other, missing, .. } => {
-                vec![ColumnKind::Number; levels.len() + usize::from(*other) + usize::from(*missing)]
-            }
-            Step::Encoded { other, .. } => vec![ColumnKind::Number; other.len()],
+        let kind = |s: &Step| if matches!(s, Step::Code { .. }) { ColumnKind::Category } else { ColumnKind::Number };
+        self.steps.iter().flat_map(|s| vec![kind(s); s.width()]).collect()
+    }
+
+    /// For each column of the table, the prepared columns that come from it.
+    pub(super) fn groups(&self) -> Vec<Vec<usize>> {
+        let mut next = 0;
+        let mut of = |s: &Step| {
+            let from = next;
+            next += s.width();
+            (from..next).collect()
         };
-        self.steps.iter().flat_map(of).collect()
+        self.steps.iter().map(&mut of).collect()
     }
 
     /// The categories of a column that have a code, a column or a number of their own.

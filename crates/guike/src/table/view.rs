@@ -1,6 +1,6 @@
 //! What the page about a training shows, from what the training found.
 
-use guike_explain::{Interval, Lang, importance};
+use guike_explain::{Interval, importance};
 
 use crate::report::training::{Shown, TrainingView, Tried};
 use crate::report::view::Bilingual;
@@ -97,10 +97,7 @@ pub(super) fn view(
     columns
         .extend(f.features.left_out.iter().map(|l| (l.name.clone(), Bilingual::new(l.why.words(), l.why.words_zh()))));
     TrainingView {
-        lang: match language {
-            Language::Chinese => Lang::Zh,
-            Language::English => Lang::En,
-        },
+        lang: language.lang(),
         source: source.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         target: settings.target.clone(),

@@ -1,0 +1,341 @@
+//! The few customers that an explanation looks at, and the hybrids made of them.
+//!
+//! The one idea: whoever asks about one customer of a million needs her, a small seeded sample of the others, and variants
+//! of her. [`Reader::people`] computes summaries and features of exactly these, with what the whole log offers as known
+//! facts, so that they are what a forecast of everybody would have read.
+//!
+//! A *hybrid* takes some themes from one customer and the others from another. Her columns are put side by side, and her
+//! summary is made possible where the parts contradict each other: no repeat purchase without days to make it on, no last
+//! purchase before the first.
+
+use guike_core::{
+    Cases, Column, ColumnData, Cutoff, EventLog, EventLogBuilder, Events, Horizon, ModelCard, RfmTable, Seed, Table,
+};
+use guike_explain::shapley::Hybrid;
+use guike_features::{FeatureSet, LogShape, Theme, feature_table, rfm};
+
+use crate::backtest::View;
+use crate::error::Error;
+use crate::value::features_of;
+
+/// Features that are told beside the themes, whether the model reads them or not; those that the log does not offer are
+/// left out.
+const FACTS: [&str; 12] = [
+    "recency_days",
+    "orders",
+    "tenure_days",
+    "spend_mean",
+    "gap_mean",
+    "year_ago_orders",
+    "items",
+    "categories",
+    "quantity_mean",
+    "refunds",
+    "view_events_28d",
+    "login_events_28d",
+];
+
+/// A customer of the log as she is, or with one purchase more on the last known day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Who {
+    /// Index in the log.
+    pub(super) customer: u32,
+    /// Millionths of the currency unit.
+    pub(super) buys_now: Option<i64>,
+}
+
+impl Who {
+    pub(super) fn is(customer: u32) -> Who {
+        Who { customer, buys_now: None }
+    }
+}
+
+/// Customers as a model reads them.
+#[derive(Debug)]
+pub(super) struct People {
+    pub(super) cutoff: Cutoff,
+    pub(super) horizon: Horizon,
+    pub(super) rfm: RfmTable,
+    /// What the model reads beside the summary.
+    pub(super) features: Option<Table>,
+    /// [`FACTS`] and attributes.
+    pub(super) facts: Table,
+}
+
+impl People {
+    pub(super) fn cases(&self) -> Cases<'_> {
+        Cases { cutoff: self.cutoff, horizon: self.horizon, rfm: &self.rfm, features: self.features.as_ref() }
+    }
+
+    /// The themes that the model reads, in the order in which they are told.
+    pub(super) fn themes(&self) -> Vec<Theme> {
+        let summary = [Theme::Recency, Theme::Frequency, Theme::Tenure, Theme::Spend];
+        let columns = self.features.iter().flat_map(|t| t.columns()).map(|c| Theme::of(&c.name));
+        let read: Vec<Theme> = summary.into_iter().chain(columns).collect();
+        Theme::ALL.into_iter().filter(|t| read.contains(t)).collect()
+    }
+}
+
+/// What a log offers at a cutoff, found out once.
+#[derive(Debug)]
+pub(super) struct Reader<'a> {
+    log: &'a EventLog,
+    cutoff: Cutoff,
+    horizon: Horizon,
+    set: Option<FeatureSet>,
+    facts: FeatureSet,
+    history_days: u32,
+    /// Customers with a purchase by the cutoff, ascending.
+    buyers: Vec<u32>,
+}
+
+impl<'a> Reader<'a> {
+    /// # Errors
+    /// [`Error::NoAnswer`] when the log lacks what the model reads.
+    pub(super) fn new(
+        log: &'a EventLog,
+        card: &ModelCard,
+        cutoff: Cutoff,
+        horizon: Horizon,
+    ) -> Result<Reader<'a>, Error> {
+        let past = log.before(cutoff);
+        let shape = LogShape::of(&past);
+        let set = match features_of(card) {
+            Some(View::Named { names, window }) => {
+                let own = |n: &&String| past.attributes().is_none_or(|a| a.column(n).is_none());
+                let names: Vec<&str> = names.iter().filter(own).map(String::as_str).collect();
+                let set = FeatureSet::named(&names, &shape, window);
+                Some(set.map_err(|e| Error::NoAnswer(format!("the model cannot read this log: {e}")))?)
+            }
+            _ => None,
+        };
+        let offered: Vec<&str> =
+            FACTS.into_iter().filter(|n| FeatureSet::named(&[n], &shape, horizon).is_ok()).collect();
+        let facts = FeatureSet::named(&offered, &shape, horizon)
+            .map_err(|e| Error::Internal(format!("a feature that is offered cannot be computed: {e}")))?;
+        Ok(Reader { log, cutoff, horizon, set, facts, history_days: shape.history_days, buyers: past.buyers() })
+    }
+
+    /// Number of customers with a purchase by the cutoff.
+    pub(super) fn n_buyers(&self) -> usize {
+        self.buyers.len()
+    }
+
+    /// Whether this customer has a purchase by the cutoff.
+    pub(super) fn is_buyer(&self, customer: u32) -> bool {
+        self.buyers.binary_search(&customer).is_ok()
+    }
+
+    /// At most `n` buyers other than `except`, by chance, the same for the same seed; ascending.
+    ///
+    /// By rank among the buyers: an index in the log would change with customers who come after the cutoff.
+    pub(super) fn sample(&self, n: usize, except: Option<u32>, seed: Seed) -> Vec<u32> {
+        let mut drawn: Vec<(u64, u32)> = self
+            .buyers
+            .iter()
+            .enumerate()
+            .filter(|(_, c)| Some(**c) != except)
+            .map(|(rank, &c)| (seed.at(rank as u64).0, c))
+            .collect();
+        if drawn.len() > n {
+            drawn.select_nth_unstable(n);
+            drawn.truncate(n);
+        }
+        let mut customers: Vec<u32> = drawn.into_iter().map(|d| d.1).collect();
+        customers.sort_unstable();
+        customers
+    }
+
+    /// Summaries, features and facts of these customers, in this order.
+    pub(super) fn people(&self, who: &[Who]) -> People {
+        let small = self.small_log(who);
+        let past = small.before(self.cutoff);
+        let mut rfm = rfm(&past, self.horizon.days());
+        // what is known of the whole shop
+        rfm.history_days = self.history_days;
+        assert_eq!(rfm.len(), who.len(), "every one of them has a purchase by the cutoff");
+        let everyone: Vec<u32> = (0..who.len() as u32).collect();
+        let features = self.set.as_ref().map(|set| feature_table(&past, &everyone, set));
+        let facts = feature_table(&past, &everyone, &self.facts);
+        People { cutoff: self.cutoff, horizon: self.horizon, rfm, features, facts }
+    }
+
+    /// A log of these customers' past alone.
+    fn small_log(&self, who: &[Who]) -> EventLog {
+        let past = self.log.before(self.cutoff);
+        let mut b = EventLogBuilder {
+            offsets: vec![0],
+            categories: self.log.categories().to_vec(),
+            currency: self.log.currency().map(str::to_owned),
+            ..EventLogBuilder::default()
+        };
+        for (i, w) in who.iter().enumerate() {
+            let e = past.customer(w.customer as usize);
+            b.customer_ids.push(i.to_string());
+            append(&mut b, e);
+            if let Some(amount) = w.buys_now {
+                buy(&mut b, e, self.cutoff, amount);
+            }
+            b.offsets.push(b.time.len() as u64);
+        }
+        b.attributes = self.log.attributes().map(|table| {
+            let rows: Vec<usize> = who.iter().map(|w| w.customer as usize).collect();
+            pick(table, |_| &rows)
+        });
+        b.build()
+    }
+}
+
+fn append(b: &mut EventLogBuilder, e: Events<'_>) {
+    b.time.extend_from_slice(e.time);
+    b.kind.extend_from_slice(e.kind);
+    b.amount.extend_from_slice(e.amount);
+    b.quantity.extend_from_slice(e.quantity);
+    b.item.extend_from_slice(e.item);
+    b.category.extend_from_slice(e.category);
+    b.order.extend_from_slice(e.order);
+}
+
+/// One purchase on the last known day, of what she bought last.
+fn buy(b: &mut EventLogBuilder, e: Events<'_>, cutoff: Cutoff, amount: i64) {
+    let day = i64::from(cutoff.last_day().0) * guike_core::SECONDS_PER_DAY;
+    b.time.push(e.time.last().map_or(day, |&t| t.max(day)));
+    b.kind.push(guike_core::EventKind::Purchase as u8);
+    b.amount.push(amount);
+    let last = (0..e.len()).rfind(|&r| e.is_purchase(r));
+    b.quantity.extend(last.and_then(|r| e.quantity.get(r)));
+    b.item.extend(last.and_then(|r| e.item.get(r)));
+    b.category.extend(last.and_then(|r| e.category.get(r)));
+    // a new order has a number of its own; which one does not matter
+    b.order.extend(last.and_then(|r| e.order.get(r)).map(|_| Events::MISSING));
+}
+
+/// A table of these rows, chosen per column.
+fn pick<'r>(table: &Table, rows: impl Fn(&str) -> &'r [usize]) -> Table {
+    let column = |c: &Column| {
+        let rows = rows(&c.name).iter();
+        let data = match &c.data {
+            ColumnData::Numeric(v) => ColumnData::Numeric(rows.map(|&i| v[i]).collect()),
+            ColumnData::Categorical { codes, levels } => {
+                ColumnData::Categorical { codes: rows.map(|&i| codes[i]).collect(), levels: levels.clone() }
+            }
+        };
+        Column { name: c.name.clone(), data }
+    };
+    Table::new(table.columns().iter().map(column).collect()).expect("columns of a table, each with as many rows")
+}
+
+/// Hybrids of `people`, by theme.
+#[derive(Debug)]
+pub(super) struct Composer<'a> {
+    people: &'a People,
+    /// The themes that are shared out; the groups of the game.
+    pub(super) themes: Vec<Theme>,
+}
+
+impl<'a> Composer<'a> {
+    pub(super) fn new(people: &'a People) -> Composer<'a> {
+        Composer { people, themes: people.themes() }
+    }
+
+    /// The hybrids of customer `case` with the customers in `background`, as the model reads them.
+    pub(super) fn hybrids(&self, case: usize, background: &[usize], hybrids: &[Hybrid]) -> (RfmTable, Option<Table>) {
+        // by theme, the row that gives it to each hybrid
+        let source: Vec<Vec<usize>> = (0..self.themes.len())
+            .map(|g| hybrids.iter().map(|h| if h.from_case(g) { case } else { background[h.background] }).collect())
+            .collect();
+        let of = |theme: Theme| {
+            let g = self.themes.iter().position(|t| *t == theme).expect("every theme that is read takes part");
+            source[g].as_slice()
+        };
+        let from = (of(Theme::Recency), of(Theme::Frequency), of(Theme::Tenure), of(Theme::Spend));
+        let summary = summaries(&self.people.rfm, from);
+        let features = self.people.features.as_ref().map(|t| pick(t, |name| of(Theme::of(name))));
+        (summary, features)
+    }
+}
+
+/// Possible summaries whose recency, frequency, tenure and spend come from these rows.
+///
+/// Recency is the days since the last purchase, as people think of it, and not the days from the first to the last.
+fn summaries(
+    rfm: &RfmTable,
+    (recency, frequency, tenure, spend): (&[usize], &[usize], &[usize], &[usize]),
+) -> RfmTable {
+    let n = recency.len();
+    let mut out = RfmTable {
+        customer_idx: tenure.iter().map(|&i| rfm.customer_idx[i]).collect(),
+        window_days: rfm.window_days,
+        history_days: rfm.history_days,
+        ..RfmTable::default()
+    };
+    for k in 0..n {
+        let (r, f, t, m) = (recency[k], frequency[k], tenure[k], spend[k]);
+        let age = rfm.age_days[t];
+        let since = rfm.age_days[r] - rfm.recency_days[r];
+        // one day for each repeat purchase
+        let repeats = f64::from(rfm.repeats[f]).min(age.floor());
+        let last = if repeats > 0.0 { (age - since).clamp(repeats, age) } else { 0.0 };
+        let repeat_spend = if rfm.repeats[m] > 0 { rfm.repeat_spend_mean[m] } else { rfm.spend_mean[m] };
+        let repeats = repeats as u32;
+        out.repeats.push(repeats);
+        out.recency_days.push(last);
+        out.age_days.push(age);
+        out.repeat_spend_mean.push(if repeats > 0 { repeat_spend } else { 0.0 });
+        out.spend_mean.push(rfm.spend_mean[m]);
+        out.spend_total.push(if m == f && repeats == rfm.repeats[f] {
+            rfm.spend_total[m]
+        } else {
+            rfm.spend_mean[m] * f64::from(repeats + 1)
+        });
+        out.window_purchase_days.push(rfm.window_purchase_days[f].min(repeats + 1));
+        out.window_spend.push(rfm.window_spend[m]);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> RfmTable {
+        RfmTable {
+            customer_idx: vec![0, 1, 2],
+            repeats: vec![0, 40, 3],
+            recency_days: vec![0.0, 380.0, 20.0],
+            age_days: vec![5.0, 400.0, 90.0],
+            repeat_spend_mean: vec![0.0, 10.0, 7.0],
+            spend_mean: vec![50.0, 12.0, 8.0],
+            spend_total: vec![50.0, 492.0, 32.0],
+            window_days: 90,
+            window_purchase_days: vec![1, 9, 4],
+            window_spend: vec![50.0, 99.0, 32.0],
+            history_days: 500,
+        }
+    }
+
+    #[test]
+    fn a_hybrid_of_one_customer_is_that_customer() {
+        let rfm = table();
+        let same = [0, 1, 2];
+        assert_eq!(summaries(&rfm, (&same, &same, &same, &same)), rfm);
+    }
+
+    #[test]
+    fn every_hybrid_is_possible() {
+        let rfm = table();
+        let all: Vec<[usize; 4]> = (0..81).map(|i| [i % 3, i / 3 % 3, i / 9 % 3, i / 27]).collect();
+        let column = |j: usize| all.iter().map(|a| a[j]).collect::<Vec<_>>();
+        let out = summaries(&rfm, (&column(0), &column(1), &column(2), &column(3)));
+        for i in 0..out.len() {
+            let (x, t_x, age) = (f64::from(out.repeats[i]), out.recency_days[i], out.age_days[i]);
+            assert!(x <= t_x || x == 0.0, "{:?}", all[i]);
+            assert!(
+                t_x <= age && (x > 0.0 || t_x == 0.0) && (x > 0.0) == (out.repeat_spend_mean[i] > 0.0),
+                "{:?}",
+                all[i]
+            );
+            assert!(out.window_purchase_days[i] <= out.repeats[i] + 1);
+        }
+    }
+}

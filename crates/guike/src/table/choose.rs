@@ -65,14 +65,18 @@ pub(super) fn choose(contenders: &[Contender<'_>]) -> Option<Choice> {
             order(a).0.cmp(&order(b).0).then(means[*a].total_cmp(&means[*b])).then(order(a).1.cmp(&order(b).1))
         })
         .unwrap_or(best);
-    let extra = with_error.iter().map(|&(m, e)| Estimate { mid: m, lo: m - 1.96 * e, hi: m + 1.96 * e }).collect();
+    let extra = with_error.iter().map(|&(m, e)| around(m, e)).collect();
     Some(Choice { best, chosen, extra })
 }
 
 /// The mean with its 95 % interval.
 pub(super) fn estimate(v: &[f64]) -> Estimate {
-    let (m, e) = (mean(v), standard_error(v));
-    Estimate { mid: m, lo: m - 1.96 * e, hi: m + 1.96 * e }
+    around(mean(v), standard_error(v))
+}
+
+/// A mean with the 95 % interval of its standard error.
+pub(super) fn around(mean: f64, standard_error: f64) -> Estimate {
+    Estimate { mid: mean, lo: mean - 1.96 * standard_error, hi: mean + 1.96 * standard_error }
 }
 
 fn mean(v: &[f64]) -> f64 {

@@ -1,11 +1,10 @@
 //! Which columns the model leans on: shuffle one, and see how much worse it gets (Breiman 2001, section 10).
 
 use guike_core::{Column, ColumnData, Progress, Seed, Table};
-use rand::seq::SliceRandom;
 
 use crate::error::Error;
 
-use super::choose::estimate;
+use super::choose::around;
 use super::figures::losses;
 use super::output::Importance;
 use super::pipeline::Fitted;
@@ -14,7 +13,7 @@ use super::target::Outcome;
 /// Rows that are looked at; more would not change the order.
 const MOST_ROWS: usize = 2_000;
 /// How often each column is shuffled.
-const REPEATS: u64 = 3;
+const REPEATS: u32 = 3;
 
 /// Every column's importance for these rows, the most important first.
 pub(super) fn permutation(
@@ -30,21 +29,20 @@ pub(super) fn permutation(
     let y: Vec<f64> = rows.iter().map(|&i| y[i]).collect();
     let before = losses(&fitted.predict(&table), &y, outcome);
     progress.stage("see which columns matter", table.columns().len() as u64);
-    let mut found = Vec::with_capacity(table.columns().len());
-    for column in table.columns() {
+    let names: Vec<&str> = table.columns().iter().map(|c| c.name.as_str()).collect();
+    let mut begun = 0;
+    let grown = guike_explain::permutation::permutation(&names, &before, REPEATS, seed, |at, order| {
         progress.check()?;
-        let mut extra = vec![0.0; y.len()];
-        for repeat in 0..REPEATS {
-            let mut order: Vec<usize> = (0..y.len()).collect();
-            order.shuffle(&mut seed.derive(&column.name).at(repeat).rng());
-            let after = losses(&fitted.predict(&with_shuffled(&table, column, &order)), &y, outcome);
-            for ((e, a), b) in extra.iter_mut().zip(&after).zip(&before) {
-                *e += (a - b) / REPEATS as f64;
-            }
-        }
-        found.push(Importance { column: column.name.clone(), loss: estimate(&extra) });
-        progress.advance(1);
-    }
+        progress.advance((at - begun) as u64);
+        begun = at;
+        Ok::<_, Error>(losses(&fitted.predict(&with_shuffled(&table, &table.columns()[at], order)), &y, outcome))
+    })?;
+    progress.advance((names.len() - begun) as u64);
+    let mut found: Vec<Importance> = names
+        .iter()
+        .zip(grown)
+        .map(|(name, g)| Importance { column: (*name).to_owned(), loss: around(g.mean, g.standard_error) })
+        .collect();
     found.sort_by(|a, b| b.loss.mid.total_cmp(&a.loss.mid));
     Ok(found)
 }

@@ -1,25 +1,32 @@
 """Peers on a table with a column of two classes, on the very folds of a `guike train`.
 
     guike train TABLE --target COL --out DIR
-    python table_auc.py TABLE DIR [--csv]
+    python table_auc.py TABLE DIR
 
 Reads the folds and Guike's out-of-fold probabilities from DIR/predictions.csv and the columns that were learned from, from
 DIR/evaluation.json. LightGBM, XGBoost, CatBoost (where installed), scikit-learn's random forest and logistic regression
-predict the same rows; each prints its out-of-fold AUC (mean over folds), the standard error over folds, and Guike's
-difference from it with the standard error of the paired fold differences.
+predict the same rows; the answer is JSON: each one's AUC per fold and their mean, and Guike's difference from it with the
+95 % Student interval of the paired fold differences.
 
 What the peers get: categories as categories where they know them, else one-hot (levels of 0.5 % or more); numbers filled
 with the median and standardised for logistic regression; the settings printed below, which are usual for tables of a few
 thousand rows. Boosting stops early on a tenth of the training rows, as Guike's does on its own.
 """
 import json
+import os
 import sys
 import time
 import warnings
 from pathlib import Path
 
+# one thread each: CPU time is what is compared, and threads that wait for each other burn it
+THREADS = 1
+os.environ.setdefault("OMP_NUM_THREADS", str(THREADS))
+os.environ.setdefault("OPENBLAS_NUM_THREADS", str(THREADS))
+
 import numpy as np
 import pandas as pd
+from scipy.stats import t
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
@@ -30,7 +37,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 warnings.filterwarnings("ignore")
-THREADS = 2
 
 
 def encoder(x, scale):
@@ -80,7 +86,7 @@ def catboost(x, y, new):
     from catboost import CatBoostClassifier
 
     text = [c for c in x if x[c].dtype.name == "category"]
-    plain = lambda t: t.assign(**{c: t[c].astype(str) for c in text})  # noqa: E731
+    plain = lambda x: x.assign(**{c: x[c].astype(str) for c in text})  # noqa: E731
     a, b, ya, yb = aside(plain(x), y)
     model = CatBoostClassifier(iterations=1000, learning_rate=0.05, thread_count=THREADS, random_seed=1, verbose=0,
                                early_stopping_rounds=50, allow_writing_files=False)
@@ -126,17 +132,19 @@ def main():
             print(f"{name}: not installed ({missing})", file=sys.stderr)
             continue
         cpu[name] = time.process_time() - begun
-    error = lambda v: np.std(v, ddof=1) / np.sqrt(len(v))  # noqa: E731
+    # Student's interval of the mean difference over the folds
+    reach = lambda v: t.ppf(0.975, len(v) - 1) * np.std(v, ddof=1) / np.sqrt(len(v))  # noqa: E731
     first = next(iter(scores))
     best = max((n for n in scores if n != first), key=lambda n: np.mean(scores[n]))
     rows = []
     for name, auc in scores.items():
         less = np.array(scores[first]) - np.array(auc)
-        rows.append({"data": table.name.split(".")[0], "contender": name, "auc": np.mean(auc), "se": error(auc),
-                     "ours_less": less.mean(), "se_less": error(less) if name != first else 0.0,
-                     "cpu_s": cpu.get(name, np.nan), "best_peer": name == best})
-    rows = pd.DataFrame(rows)
-    print(rows.to_csv(index=False) if "--csv" in sys.argv else rows.round(4).to_string(index=False))
+        rows.append({"name": name, "auc": float(np.mean(auc)), "auc_of_folds": [float(a) for a in auc],
+                     "best_peer": name == best, "cpu_s": cpu.get(name)})
+        if name != first:
+            d, r = float(less.mean()), float(reach(less))
+            rows[-1]["ours_less"] = [d, d - r, d + r]
+    print(json.dumps({"rows": len(frame), "columns": len(found["columns"]), "folds": len(folds), "contenders": rows}))
 
 
 if __name__ == "__main__":

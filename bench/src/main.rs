@@ -15,6 +15,7 @@ mod record;
 mod simulated;
 mod steps;
 mod summary;
+mod tables;
 mod trees;
 mod usage;
 
@@ -29,6 +30,7 @@ const USAGE: &str = "usage: cargo run --release -p bench -- COMMAND [--rounds N]
   steps      import, features, fits, forecast and the whole `guike run` on full CDNOW
   trees      boosting against LightGBM, a random forest against scikit-learn's, on simulated tables
   accuracy   `guike run` on five public logs against the predictions of the peers kept in DIR/clv/preds
+  tables     `guike train` on public tables against LightGBM, XGBoost, CatBoost and scikit-learn, on the same folds
   page       docs/benchmarks.md from the newest run of each kind (the others do that at their end too)
 
   --rounds   how many turns each contender gets; default 7 (3 for features, 5 for learners, 5 or 3 for trees, 1 for
@@ -60,8 +62,11 @@ impl Setting {
         }
     }
 
-    /// The release binary of the product, built when it is older than its sources.
+    /// The release binary of the product, built when it is older than its sources; `GUIKE_BENCH_BINARY` names another one.
     pub(crate) fn guike(&self) -> Result<PathBuf, String> {
+        if let Some(given) = std::env::var_os("GUIKE_BENCH_BINARY") {
+            return Ok(given.into());
+        }
         let status = std::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
             .args(["build", "--release", "--quiet", "--package", "guike-cli"])
             .current_dir(&self.root)
@@ -115,6 +120,7 @@ fn run(args: &[String]) -> Result<ExitCode, String> {
         "trees" => Some(trees::run(&setting)?),
         "steps" => Some(steps::run(&setting)?),
         "accuracy" => Some(accuracy::run(&setting)?),
+        "tables" => Some(tables::run(&setting)?),
         "page" => None,
         _ => {
             eprint!("{USAGE}");

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 /// One run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Record {
-    /// What was run: `steps`, `btyd`, `features`, `learners`, `trees`, `accuracy`. The newest record of a name makes its
-    /// table.
+    /// What was run: `steps`, `btyd`, `features`, `learners`, `trees`, `accuracy`, `tables`. The newest record of a name makes
+    /// its table.
     pub(crate) name: String,
     /// Coordinated universal time.
     pub(crate) date: String,
@@ -29,6 +29,41 @@ pub(crate) struct Record {
     /// Accuracy on public logs; empty in a run about time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) accuracy: Vec<Accuracy>,
+    /// AUC on public tables; empty in other runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tables: Vec<TableAuc>,
+}
+
+/// One public table with a column of two classes, and everybody's AUC on the same folds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct TableAuc {
+    /// The table.
+    #[serde(default)]
+    pub(crate) data: String,
+    /// Rows and columns that were learned from, and folds.
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    pub(crate) folds: usize,
+    /// Ours first.
+    pub(crate) contenders: Vec<ContenderAuc>,
+}
+
+/// One contender's AUC.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ContenderAuc {
+    /// Who; ours with the learner that it chose.
+    pub(crate) name: String,
+    /// Mean over the folds.
+    pub(crate) auc: f64,
+    /// Each fold's.
+    pub(crate) auc_of_folds: Vec<f64>,
+    /// Whether it is the peer with the highest mean.
+    pub(crate) best_peer: bool,
+    /// CPU seconds for all folds, where they are of this contender alone.
+    pub(crate) cpu_s: Option<f64>,
+    /// Ours less this one's, with the 95 % interval of the paired fold differences; absent for ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ours_less: Option<[f64; 3]>,
 }
 
 /// The same work by several contenders, in turns.
@@ -95,6 +130,7 @@ impl Record {
             method: method.to_owned(),
             cases: Vec::new(),
             accuracy: Vec::new(),
+            tables: Vec::new(),
         }
     }
 

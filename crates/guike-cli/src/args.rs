@@ -146,6 +146,9 @@ pub(crate) enum Command {
         guike train churn.csv.gz --target churn --positive Yes --cost-fn 5 --drop total_charges --out churn-model\n  \
         guike train houses.parquet --target price --model boosting")]
     Train(Box<crate::table_args::Train>),
+    /// Search better hyper-parameters; goes on where it was stopped, and says whether they gained anything.
+    #[command(subcommand)]
+    Tune(crate::table_args::Tune),
     /// Predict new rows with a model of `guike train`.
     #[command(after_help = "Examples:\n  guike predict guike-model/model.json new.csv > predictions.csv\n  \
         guike predict guike-model new.csv --out predictions.csv")]

@@ -11,6 +11,7 @@ use crate::args::{Args, Command, DataFlags, Explain, ForecastFlags, Format, Lang
 use crate::progress::Bar;
 use crate::show::{self, Rows};
 use crate::table_commands;
+use crate::tune_commands;
 
 /// Settings file that is read when it is there.
 const CONFIG_FILE: &str = "guike.toml";
@@ -90,6 +91,7 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
         }
         Command::Train(flags) => table_commands::train(&flags, language_of(flags.language.lang), &bar, quiet)?,
         Command::Cluster(flags) => table_commands::cluster(&flags, &bar, quiet)?,
+        Command::Tune(what) => tune_commands::tune(&what, &bar, quiet)?,
         Command::Predict(flags) => table_commands::predict(&flags, &bar, quiet)?,
         Command::Export(flags) => table_commands::export(&flags, quiet)?,
         Command::Explain(flags) => explain(&flags, &bar, quiet)?,
@@ -133,7 +135,7 @@ fn explain(flags: &Explain, bar: &Bar, quiet: bool) -> Result<(), Error> {
 
 /// `guike.toml`, then flags over it.
 /// The log's files; `-` is standard input.
-fn files(paths: &[PathBuf]) -> Result<LogFiles, Error> {
+pub(crate) fn files(paths: &[PathBuf]) -> Result<LogFiles, Error> {
     let is_stdin = |p: &PathBuf| p.as_os_str() == "-";
     if !paths.iter().any(is_stdin) {
         return Ok(LogFiles::find(paths)?);
@@ -151,7 +153,7 @@ fn files(paths: &[PathBuf]) -> Result<LogFiles, Error> {
     Ok(LogFiles::of_stream(&mut stdin.lock(), "standard input")?)
 }
 
-fn settings(data: &DataFlags, forecast: Option<&ForecastFlags>) -> Result<Settings, Error> {
+pub(crate) fn settings(data: &DataFlags, forecast: Option<&ForecastFlags>) -> Result<Settings, Error> {
     let file = match &data.config {
         Some(path) => Some(path.clone()),
         None => Some(PathBuf::from(CONFIG_FILE)).filter(|p| p.is_file()),
@@ -329,15 +331,21 @@ fn list_features(format: Format) {
     Rows { columns: names(&["name", "theme", "unit", "missing", "description"]), rows }.print(format);
 }
 
+/// What may be tuned: `learning_rate 0.01 to 0.2 (log); …`.
+fn space(of: &[guike::tune::Knob]) -> String {
+    of.iter().map(|k| format!("{} {}", k.name, k.range.words())).collect::<Vec<_>>().join("; ")
+}
+
 fn list_models(format: Format) {
-    let from_logs = guike::describe_learners()
-        .into_iter()
-        .map(|l| vec![json!(l.name), json!("order log"), json!(l.parameters), json!(l.idea), json!(l.source)]);
-    let from_tables = guike::table::learners::ALL
-        .iter()
-        .map(|l| vec![json!(l.name), json!("table"), Value::Null, json!(l.idea), json!(l.source)]);
+    let from_logs = guike::describe_learners().into_iter().map(|l| {
+        let tuned = if guike::learners::reads_features(l.name) { space(guike::learners::HEADS) } else { String::new() };
+        vec![json!(l.name), json!("order log"), json!(l.parameters), json!(l.idea), json!(l.source), json!(tuned)]
+    });
+    let from_tables = guike::table::learners::ALL.iter().map(|l| {
+        vec![json!(l.name), json!("table"), Value::Null, json!(l.idea), json!(l.source), json!(space(l.space))]
+    });
     let rows = from_logs.chain(from_tables).collect();
-    Rows { columns: names(&["name", "learns_from", "parameters", "idea", "source"]), rows }.print(format);
+    Rows { columns: names(&["name", "learns_from", "parameters", "idea", "source", "tuned"]), rows }.print(format);
 }
 
 fn print_standings(selection: &guike::Selection, format: Format, quiet: bool) {

@@ -9,6 +9,7 @@ mod progress;
 mod show;
 mod table_args;
 mod table_commands;
+mod tune_commands;
 
 use std::process::ExitCode;
 

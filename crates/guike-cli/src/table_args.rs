@@ -4,16 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::args::{Budget, Language, Output, Threads};
+use crate::args::{Budget, DataFlags, ForecastFlags, Language, Log, Output, Threads};
 
 /// `guike train`.
 #[derive(Debug, Args)]
 pub(crate) struct Train {
     /// The table: CSV (also gzip or zstd), Parquet, JSON Lines or XLSX, one row per case.
     pub(crate) table: PathBuf,
-    /// Column to predict.
-    #[arg(long, value_name = "COLUMN")]
-    pub(crate) target: String,
     /// Folder for the results; appears only when everything is complete.
     #[arg(long, default_value = "guike-model")]
     pub(crate) out: PathBuf,
@@ -33,39 +30,48 @@ pub(crate) struct Train {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Learning")]
 pub(crate) struct Learn {
-    /// `auto`, or one learner's name (see `guike models`).
-    #[arg(long, default_value = "auto")]
-    pub(crate) model: String,
+    /// Column to predict.
+    #[arg(long, value_name = "COLUMN", required_unless_present = "settings")]
+    pub(crate) target: Option<String>,
+    /// Settings file, as `guike tune` and `guike train` write it; flags win over it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) settings: Option<PathBuf>,
+    /// `auto` (the default), or one learner's name (see `guike models`).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
     /// What the target is; default found out from its cells.
     #[arg(long, value_enum)]
     pub(crate) task: Option<Task>,
     /// Of two classes, the one asked about; default by its name, else the rarer one.
     #[arg(long, value_name = "CLASS")]
     pub(crate) positive: Option<String>,
-    /// Folds of the cross-validation.
-    #[arg(long, default_value_t = 5, value_name = "N")]
-    pub(crate) folds: usize,
-    /// Share of the rows kept apart for the final figures; 0 keeps none.
-    #[arg(long, default_value_t = 0.2, value_name = "SHARE")]
-    pub(crate) test: f64,
-    /// What a false alarm costs; with --cost-fn it sets the threshold.
-    #[arg(long, default_value_t = 1.0, value_name = "COST")]
-    pub(crate) cost_fp: f64,
-    /// What a missed case costs.
-    #[arg(long, default_value_t = 1.0, value_name = "COST")]
-    pub(crate) cost_fn: f64,
-    /// How much to try.
-    #[arg(long, value_enum, default_value_t = Budget::Standard)]
-    pub(crate) budget: Budget,
-    /// How numbers are put on one scale, for learners that need it.
-    #[arg(long, value_enum, default_value_t = Scaling::Auto)]
-    pub(crate) scaling: Scaling,
-    /// Length of a step of `--model logistic-gradient-descent`.
-    #[arg(long, default_value_t = 0.01, value_name = "RATE")]
-    pub(crate) learning_rate: f64,
-    /// Steps of `--model logistic-gradient-descent`.
-    #[arg(long, default_value_t = 1_000, value_name = "N")]
-    pub(crate) iterations: usize,
+    /// Folds of the cross-validation; default 5.
+    #[arg(long, value_name = "N")]
+    pub(crate) folds: Option<usize>,
+    /// Share of the rows kept apart for the final figures; default 0.2, and 0 keeps none.
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) test: Option<f64>,
+    /// What a false alarm costs, default 1; with --cost-fn it sets the threshold.
+    #[arg(long, value_name = "COST")]
+    pub(crate) cost_fp: Option<f64>,
+    /// What a missed case costs, default 1.
+    #[arg(long, value_name = "COST")]
+    pub(crate) cost_fn: Option<f64>,
+    /// From which probability a row is called positive; default by the costs.
+    #[arg(long, value_name = "PROBABILITY")]
+    pub(crate) threshold: Option<f64>,
+    /// How much to try; default standard.
+    #[arg(long, value_enum)]
+    pub(crate) budget: Option<Budget>,
+    /// How numbers are put on one scale, for learners that need it; default auto.
+    #[arg(long, value_enum)]
+    pub(crate) scaling: Option<Scaling>,
+    /// Length of a step of `--model logistic-gradient-descent`; default 0.01.
+    #[arg(long, value_name = "RATE")]
+    pub(crate) learning_rate: Option<f64>,
+    /// Steps of `--model logistic-gradient-descent`; default 1000.
+    #[arg(long, value_name = "N")]
+    pub(crate) iterations: Option<usize>,
     /// Columns not to learn from; repeat or separate by commas.
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     pub(crate) drop: Vec<String>,
@@ -78,9 +84,12 @@ pub(crate) struct Learn {
     /// Column of dates: the test rows are then the newest, and every fold learns only from older rows.
     #[arg(long, value_name = "COLUMN")]
     pub(crate) cutoff_column: Option<String>,
-    /// Root of all randomness.
-    #[arg(long, default_value_t = 1)]
-    pub(crate) seed: u64,
+    /// Column of groups, such as a customer with several rows: no group is learned from and judged at once.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) group: Option<String>,
+    /// Root of all randomness; default 1.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
 }
 
 /// How to read the table; everything is guessed where it is not given.
@@ -138,6 +147,59 @@ pub(crate) struct Cluster {
     pub(crate) seed: u64,
     #[command(flatten)]
     pub(crate) read: Read,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// `guike tune`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tune {
+    /// Search better hyper-parameters for a table with a column to predict.
+    #[command(after_help = "Examples:\n  guike tune table churn.csv --target churn --out tuned\n  \
+        guike train churn.csv --settings tuned/settings.toml\n  \
+        guike tune table churn.csv --target churn --model boosting --trials 200")]
+    Table {
+        /// The table, as for `guike train`.
+        table: PathBuf,
+        /// Folder for the results; appears only when everything is complete.
+        #[arg(long, default_value = "guike-tuned")]
+        out: PathBuf,
+        #[command(flatten)]
+        learn: Box<Learn>,
+        #[command(flatten)]
+        read: Read,
+        #[command(flatten)]
+        how: TuneHow,
+    },
+    /// Search better hyper-parameters for the learners on an order log.
+    #[command(after_help = "Examples:\n  guike tune log orders.csv --horizon 90d --out tuned\n  \
+        guike run orders.csv --config tuned/settings.toml")]
+    Log {
+        #[command(flatten)]
+        log: Log,
+        /// Folder for the results; appears only when everything is complete.
+        #[arg(long, default_value = "guike-tuned")]
+        out: PathBuf,
+        #[command(flatten)]
+        data: Box<DataFlags>,
+        #[command(flatten)]
+        forecast: Box<ForecastFlags>,
+        /// Draws; default 60, or 200 with --budget thorough.
+        #[arg(long, value_name = "N")]
+        trials: Option<usize>,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+/// How much to try, and how to print it.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TuneHow {
+    /// Draws; default 20, 60 or 200 by --budget.
+    #[arg(long, value_name = "N")]
+    pub(crate) trials: Option<usize>,
     #[command(flatten)]
     pub(crate) threads: Threads,
     #[command(flatten)]

@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use crate::args::Format;
 use crate::progress::Bar;
 use crate::show::{self, Rows};
-use crate::table_args::{self as args, Cluster, Export, Predict, Read, Simulate, Train};
+use crate::table_args::{self as args, Cluster, Export, Learn, Predict, Read, Simulate, Train};
 
 /// `guike train`.
 pub(crate) fn train(flags: &Train, language: Language, bar: &Bar, quiet: bool) -> Result<(), Error> {
-    let settings = settings(flags)?;
+    let settings = settings(&flags.learn, &flags.read)?;
     let summary = guike::in_pool(flags.threads.threads, || {
         guike::table::train(&flags.table, &flags.out, &settings, language, bar)
     });
@@ -136,33 +136,63 @@ pub(crate) fn simulate(what: &Simulate, quiet: bool) -> Result<(), Error> {
     Ok(())
 }
 
-fn settings(flags: &Train) -> Result<TableSettings, Error> {
-    let learn = &flags.learn;
-    let settings = TableSettings {
-        target: flags.target.clone(),
-        task: learn.task.map(|t| match t {
-            args::Task::Regression => TaskChoice::Regression,
-            args::Task::Classification => TaskChoice::Classification,
-        }),
-        positive: learn.positive.clone(),
-        model: learn.model.clone(),
-        folds: learn.folds,
-        test: learn.test,
-        cost_fp: learn.cost_fp,
-        cost_fn: learn.cost_fn,
-        budget: learn.budget.into(),
-        learning_rate: learn.learning_rate,
-        iterations: learn.iterations,
-        seed: Seed(learn.seed),
-        drop: learn.drop.clone(),
-        keep: learn.keep.clone(),
-        categories: learn.category.clone(),
-        time: learn.cutoff_column.clone(),
-        scaling: learn.scaling.into(),
-        read: options(&flags.read)?,
+/// The settings file, where there is one, then flags over it.
+pub(crate) fn settings(learn: &Learn, read: &Read) -> Result<TableSettings, Error> {
+    let mut s = match &learn.settings {
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|e| Error::ConfigFile { path: path.clone(), reason: e.to_string() })?;
+            TableSettings::from_toml(&text, path)?
+        }
+        None => TableSettings::default(),
     };
-    settings.validate()?;
-    Ok(settings)
+    fn over<T: Clone>(setting: &mut T, flag: &Option<T>) {
+        if let Some(flag) = flag {
+            setting.clone_from(flag);
+        }
+    }
+    fn one<T: Clone>(setting: &mut Option<T>, flag: &Option<T>) {
+        if flag.is_some() {
+            setting.clone_from(flag);
+        }
+    }
+    over(&mut s.target, &learn.target);
+    over(&mut s.model, &learn.model);
+    over(&mut s.folds, &learn.folds);
+    over(&mut s.test, &learn.test);
+    over(&mut s.cost_fp, &learn.cost_fp);
+    over(&mut s.cost_fn, &learn.cost_fn);
+    over(&mut s.budget, &learn.budget.map(Into::into));
+    over(&mut s.learning_rate, &learn.learning_rate);
+    over(&mut s.iterations, &learn.iterations);
+    over(&mut s.seed, &learn.seed.map(Seed));
+    over(&mut s.scaling, &learn.scaling.map(Into::into));
+    one(&mut s.task, &learn.task.map(task));
+    one(&mut s.positive, &learn.positive);
+    one(&mut s.threshold, &learn.threshold);
+    one(&mut s.time, &learn.cutoff_column);
+    one(&mut s.group, &learn.group);
+    for (setting, flag) in
+        [(&mut s.drop, &learn.drop), (&mut s.keep, &learn.keep), (&mut s.categories, &learn.category)]
+    {
+        if !flag.is_empty() {
+            setting.clone_from(flag);
+        }
+    }
+    let given = options(read)?;
+    one(&mut s.read.encoding, &given.encoding);
+    one(&mut s.read.delimiter, &given.delimiter);
+    one(&mut s.read.sheet, &given.sheet);
+    one(&mut s.read.date_format, &given.date_format);
+    s.validate()?;
+    Ok(s)
+}
+
+fn task(flag: args::Task) -> TaskChoice {
+    match flag {
+        args::Task::Regression => TaskChoice::Regression,
+        args::Task::Classification => TaskChoice::Classification,
+    }
 }
 
 fn options(read: &Read) -> Result<guike::table::ReadOptions, Error> {

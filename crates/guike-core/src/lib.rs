@@ -7,6 +7,7 @@
 //! This crate does no input or output, reads no clock and no environment, and knows no concrete model.
 
 pub mod event;
+pub mod folds;
 pub mod forecast;
 pub mod learner;
 pub mod matrix;

@@ -31,7 +31,7 @@ impl LogFile {
     }
 
     /// Where its bytes lie.
-    pub(crate) fn at(&self) -> &Path {
+    pub fn at(&self) -> &Path {
         self.kept.as_deref().map_or(&self.name, |kept| kept)
     }
 

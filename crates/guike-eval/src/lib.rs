@@ -4,7 +4,7 @@
 //! worth choosing on futures it could not see. Everything here works over plain slices and returns plain, serialisable
 //! reports.
 //!
-//! * [`metrics`], [`curves`] and [`distribution`] hold the definitions; [`Scores`] collects them for one forecast.
+//! * [`metrics`], [`curves`], [`thresholds`] and [`distribution`] hold the definitions; [`Scores`] collects them for one forecast.
 //! * [`bootstrap`] gives intervals and paired comparisons; [`selection`] picks among candidates with them.
 //! * [`anchors`] plans the earlier cutoffs on which candidates are compared and learners are trained.
 //! * [`stacking`] weighs forecasts against each other.
@@ -23,6 +23,7 @@ mod order;
 mod scores;
 pub mod selection;
 pub mod stacking;
+pub mod thresholds;
 
 pub use anchors::{Anchor, AnchorConfig, AnchorPlan};
 pub use bootstrap::{Bootstrap, Interval, Metric};

@@ -263,6 +263,28 @@ impl Confusion {
     }
 }
 
+/// Matthews' correlation of call and truth from `counts[actual][called]`, for two or more classes: 1 is perfect, 0 guessing;
+/// 0 when calls or truth are all of one class, as scikit-learn has it.
+///
+/// # Source
+/// Gorodkin (2004), "Comparing two K-category assignments by a K-category correlation coefficient", eq. 8
+///
+/// # Example
+/// ```
+/// let mcc = guike_eval::metrics::matthews(&[vec![2, 2], vec![1, 3]]);
+/// assert!((mcc - 0.2581988897471611).abs() < 1e-15, "scikit-learn's matthews_corrcoef");
+/// ```
+pub fn matthews(counts: &[Vec<u64>]) -> f64 {
+    let k = counts.len();
+    let actual: Vec<f64> = counts.iter().map(|row| row.iter().sum::<u64>() as f64).collect();
+    let called: Vec<f64> = (0..k).map(|c| counts.iter().map(|row| row[c]).sum::<u64>() as f64).collect();
+    let right: f64 = (0..k).map(|c| counts[c][c] as f64).sum();
+    let n: f64 = actual.iter().sum();
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
+    let under = ((n * n - dot(&called, &called)) * (n * n - dot(&actual, &actual))).sqrt();
+    if under > 0.0 { (right * n - dot(&actual, &called)) / under } else { 0.0 }
+}
+
 fn ratio(part: usize, whole: usize) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }

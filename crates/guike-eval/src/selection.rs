@@ -83,6 +83,18 @@ impl Criterion {
         }
     }
 
+    /// Loss of one forecast of what happened after one anchor.
+    ///
+    /// # Panics
+    /// When forecast and truth are of another number of customers.
+    pub fn of(&self, anchor: &AnchorTruth<'_>, forecast: &Prediction<'_>) -> f64 {
+        let (anchors, used) = ([*anchor], [0]);
+        let candidates = [Candidate { name: "", complexity: 0, forecasts: Ok(vec![*forecast]) }];
+        let (who, _) = dense_customers(&anchors, &used);
+        let whole = panel(&anchors, &used, &who, &candidates, &used, None);
+        self.loss(&mean_parts(&whole.panel.point(), &whole, &[1.0], 1)[0])
+    }
+
     fn loss(&self, p: &LossParts) -> f64 {
         self.ranking * p.ranking + self.active * p.active + self.orders * p.orders + self.level * p.level
     }

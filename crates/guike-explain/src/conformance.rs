@@ -69,6 +69,9 @@ fn all_charts(numbers: &[f64], name: &str, frame: &Frame<'_>) -> Vec<(&'static s
     let tree = tree(numbers);
     let columns = [crate::tree_picture::TreeColumn { name: name.clone(), levels: names.clone() }];
     let picture = crate::tree_picture::TreePicture { tree: &tree, columns: &columns, base: at(0), output: 0 };
+    let pairs: Vec<(f64, f64)> = (0..n).map(|i| (at(i), at(i + 1))).collect();
+    let triples: Vec<(f64, f64, f64)> = (0..n).map(|i| (at(i), at(i + 1), at(i + 2))).collect();
+    let classes = [crate::roc::OneClass { name: &name, score: numbers, happened: &happened }];
     vec![
         ("beeswarm", crate::beeswarm::beeswarm(&swarms, frame)),
         ("interactions", crate::interaction_map::interaction_map(&names, &strength, frame)),
@@ -85,6 +88,11 @@ fn all_charts(numbers: &[f64], name: &str, frame: &Frame<'_>) -> Vec<(&'static s
         ("gain", crate::gain::gain(numbers, &shifted, frame)),
         ("roc", crate::roc::roc(numbers, &happened, frame)),
         ("calibration", crate::calibration::calibration(&groups, frame)),
+        ("roc by class", crate::roc::roc_by_class(&classes, frame)),
+        ("precision and recall", crate::precision_recall::precision_recall(&pairs, at(0), at(1), frame)),
+        ("ks", crate::ks::ks(&triples, frame)),
+        ("cost", crate::cost::cost(&pairs, (at(0), at(1)), frame)),
+        ("lift", crate::lift::lift(numbers, frame)),
         ("scatter", crate::scatter::scatter(numbers, &shifted, frame)),
         ("cohort", crate::cohort::cohorts(&cohorts, frame)),
         ("candidates", crate::candidates::candidates(&candidates, 3, frame)),

@@ -1,4 +1,4 @@
-//! Curves on the unit square: the core of Lorenz, gain and ROC pictures.
+//! Curves over shares: the core of Lorenz, gain, ROC, precision–recall, KS and cost pictures.
 
 use crate::plot::{Area, Axis, Frame, Key, legend, legend_extra};
 use crate::svg::Path;
@@ -29,16 +29,31 @@ pub(crate) fn thin(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
 
 /// Draws curves over the unit square, with the first curve on top.
 pub(crate) fn draw(frame: &Frame<'_>, desc: &str, curves: &[Curve<'_>], note: &str) -> String {
+    draw_over(frame, desc, curves, note, &Axis::exact(0.0, 1.0, 5, percent), None)
+}
+
+/// Draws curves over [0, 1] on a vertical axis of their own, with an upright line at `mark`.
+pub(crate) fn draw_over(
+    frame: &Frame<'_>,
+    desc: &str,
+    curves: &[Curve<'_>],
+    note: &str,
+    y_axis: &Axis,
+    mark: Option<f64>,
+) -> String {
     let entries: Vec<(Key, &str)> = curves.iter().map(|c| (Key::Line(c.class), c.name)).collect();
     let x_axis = Axis::exact(0.0, 1.0, 5, percent);
-    let left = x_axis.room().max(40.0);
+    let left = y_axis.room().max(40.0);
     let extra = legend_extra(&entries, 0.0, frame.width);
     let top = frame.head() + 49.0 + extra;
     let area = Area { left, right: frame.width - 14.0, top, bottom: top + (frame.width - left) * 0.58 };
     let mut svg = frame.begin(area.bottom + 42.0, desc);
     legend(&mut svg, &entries, 0.0, frame.width, frame.head() + 8.0);
-    let y = x_axis.draw_left(&mut svg, area, frame.y);
+    let y = y_axis.draw_left(&mut svg, area, frame.y);
     let x = x_axis.draw_bottom(&mut svg, area, frame.x);
+    if let Some(at) = mark.filter(|m| m.is_finite()).map(|m| x.clamped(m)) {
+        svg.line((at, area.top), (at, area.bottom), "ax");
+    }
     for curve in curves.iter().rev() {
         let at: Vec<(f64, f64)> = curve
             .points

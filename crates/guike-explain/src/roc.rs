@@ -1,4 +1,4 @@
-//! The ROC curve of a score against what happened, with the area under it.
+//! The ROC curve of a score against what happened, with the area under it; one per class where there are several.
 
 use crate::curve::{Curve, by_score, draw, thin};
 use crate::plot::Frame;
@@ -79,4 +79,77 @@ pub fn roc(score: &[f64], happened: &[bool], frame: &Frame<'_>) -> String {
         },
     ];
     draw(frame, &desc, &curves, &format!("AUC {auc:.3}"))
+}
+
+/// A class with the score of each case for it, and whether the case is of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct OneClass<'a> {
+    /// Name of the class.
+    pub name: &'a str,
+    /// Scores.
+    pub score: &'a [f64],
+    /// Truth.
+    pub happened: &'a [bool],
+}
+
+/// Most classes that get a curve: more could not be told apart.
+const MOST_CLASSES: usize = 4;
+
+/// Draws the ROC curve of each class against the rest; of more than four classes, those with the most cases.
+///
+/// # Panics
+/// When a class has another number of scores than of cases.
+pub fn roc_by_class(classes: &[OneClass<'_>], frame: &Frame<'_>) -> String {
+    const STROKES: [&str; MOST_CLASSES] = ["l1", "l2", "l4", "l3"];
+    let mut shown: Vec<(&OneClass<'_>, f64)> =
+        classes.iter().filter_map(|c| Some((c, auc(c.score, c.happened)?))).collect();
+    if shown.is_empty() {
+        return frame.empty();
+    }
+    // a stable sort: classes with as many cases keep their order
+    shown.sort_by_key(|(c, _)| std::cmp::Reverse(c.happened.iter().filter(|&&h| h).count()));
+    let left_out = shown.len().saturating_sub(MOST_CLASSES);
+    shown.truncate(MOST_CLASSES);
+    let names: Vec<String> = shown.iter().map(|(c, auc)| format!("{} {auc:.3}", c.name)).collect();
+    let more = match left_out {
+        0 => String::new(),
+        n => frame.lang.pick(format!(" ({n} rarer classes are left out)"), format!("（另有 {n} 个较少的类别未画出）")),
+    };
+    let desc = frame.lang.pick(
+        format!("ROC curves of each class against the rest; areas under them: {}{more}.", names.join(", ")),
+        format!("各类别对其余类别的 ROC 曲线；曲线下面积：{}{more}。", names.join("，")),
+    );
+    let mut curves: Vec<Curve<'_>> = shown
+        .iter()
+        .zip(&names)
+        .zip(STROKES)
+        .map(|(((c, _), name), class)| Curve { name, class, points: thin(points(c.score, c.happened)), tinted: false })
+        .collect();
+    curves.push(Curve {
+        name: frame.lang.pick("guessing", "瞎猜"),
+        class: "dash",
+        points: vec![(0.0, 0.0), (1.0, 1.0)],
+        tinted: false,
+    });
+    draw(frame, &desc, &curves, "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::Lang;
+
+    #[test]
+    fn every_class_has_its_area_and_the_rarest_of_many_are_left_out() {
+        let truth: Vec<usize> = (0..60).map(|i| if i < 10 { i % 5 } else { i % 4 }).collect();
+        let score: Vec<f64> = (0..60).map(|i| f64::from(i * 7 % 11)).collect();
+        let of: Vec<Vec<bool>> = (0..5).map(|c| truth.iter().map(|&t| t == c).collect()).collect();
+        let names = ["a", "b", "c", "d", "rare"];
+        let classes: Vec<OneClass<'_>> =
+            names.iter().zip(&of).map(|(&name, happened)| OneClass { name, score: &score, happened }).collect();
+        let svg = roc_by_class(&classes, &Frame::new(Lang::En, "ROC", "x", "y"));
+        let area = auc(&score, &of[0]).expect("both kinds");
+        assert!(svg.contains(&format!("a {area:.3}")), "{svg}");
+        assert!(svg.contains("1 rarer classes") && !svg.contains("rare 0"), "{svg}");
+    }
 }

@@ -198,7 +198,7 @@ impl KernelSvm {
             rule: rule.to_owned(),
         };
         match self.gamma {
-            Gamma::Value(gamma) if !(gamma > 0.0 && gamma.is_finite()) => {
+            Gamma::Value(gamma) | Gamma::TimesScale(gamma) if !(gamma > 0.0 && gamma.is_finite()) => {
                 return Err(wrong("gamma", gamma.to_string(), "the width of the kernel is above 0 and finite"));
             }
             _ => {}

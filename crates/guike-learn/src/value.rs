@@ -69,15 +69,36 @@ pub struct HeadsConfig {
     pub learning_rate: f64,
     /// Leaves per boosted tree: small trees, because shops of a few thousand customers are the rule.
     pub max_leaves: u32,
+    /// Fewest rows of a leaf of a boosted tree.
+    pub min_leaf_rows: u32,
+    /// Ridge penalty on the leaf values of boosted trees.
+    pub l2: f64,
+    /// Share of the columns each boosted tree sees.
+    pub column_fraction: f64,
+    /// Share of the rows each boosted tree sees.
+    pub row_fraction: f64,
     /// Trees per forest.
     pub forest_trees: u32,
+    /// Fewest rows of a leaf of a forest.
+    pub forest_leaf_rows: u32,
     /// Rows that each tree of a forest draws, at most.
     pub forest_rows: u32,
 }
 
 impl Default for HeadsConfig {
     fn default() -> HeadsConfig {
-        HeadsConfig { max_rounds: 200, learning_rate: 0.08, max_leaves: 15, forest_trees: 60, forest_rows: 8_000 }
+        HeadsConfig {
+            max_rounds: 200,
+            learning_rate: 0.08,
+            max_leaves: 15,
+            min_leaf_rows: 30,
+            l2: 5.0,
+            column_fraction: 0.5,
+            row_fraction: 0.8,
+            forest_trees: 60,
+            forest_leaf_rows: 10,
+            forest_rows: 8_000,
+        }
     }
 }
 
@@ -379,10 +400,10 @@ fn boost(
         rounds: config.max_rounds,
         learning_rate: config.learning_rate,
         max_leaves: config.max_leaves,
-        min_leaf_rows: 30,
-        l2: 5.0,
-        column_fraction: 0.5,
-        row_fraction: 0.8,
+        min_leaf_rows: config.min_leaf_rows,
+        l2: config.l2,
+        column_fraction: config.column_fraction,
+        row_fraction: config.row_fraction,
         early_stopping: 15,
         max_bins: MAX_BINS,
         ..GradientBoosting::default()
@@ -416,7 +437,7 @@ fn grow(
 ) -> Result<TreesModel, FitError> {
     let learner = ExtraTrees {
         trees: config.forest_trees as usize,
-        min_samples_leaf: 10,
+        min_samples_leaf: config.forest_leaf_rows as usize,
         features: Features::Auto,
         sample_fraction: (f64::from(config.forest_rows) / x.n_rows().max(1) as f64).min(1.0),
         ..ExtraTrees::default()

@@ -2,11 +2,12 @@
 //!
 //! The one idea: results are written into a hidden staging folder beside their destination, flushed to disk, and appear by
 //! rename only when all of them are complete ([`Staged`]). A run that is stopped, killed or out of disk leaves the
-//! destination as it was.
+//! destination as it was. Only a [`Journal`] grows in place: work of hours goes on from it after any end.
 //!
 //! What it does not do: it knows no model and no event; it writes tables, JSON and text, and reads its own files back.
 
 mod artifact;
+mod journal;
 mod read_csv;
 mod staged;
 mod table_file;
@@ -15,6 +16,7 @@ pub use artifact::{
     ARTIFACT_FORMAT, file_among, file_of, read_artifact, read_json, read_json_if_there, read_sealed,
     read_text_beginning, read_with_seal, write_artifact, write_sealed,
 };
+pub use journal::{Journal, fingerprint};
 pub use read_csv::read_csv_columns;
 pub use staged::{Staged, write_bytes, write_file};
 pub use table_file::{OutColumn, OutData, significant, write_csv, write_parquet};
@@ -55,6 +57,17 @@ pub enum StoreError {
         path: PathBuf,
         /// What does not fit.
         reason: String,
+    },
+    /// The log of work that was begun with other data or settings.
+    #[error(
+        "`{}` belongs to other work ({what}); repeat that work as it was, remove the file, or choose another --out",
+        path.display()
+    )]
+    OtherWork {
+        /// Which file.
+        path: PathBuf,
+        /// The first difference.
+        what: String,
     },
     /// A file written by a newer Guike.
     #[error("`{}` has format {found}, and this Guike reads up to {known}; update Guike to open it", path.display())]

@@ -118,7 +118,7 @@ impl Error {
             Error::Data(e) => data_kind(e),
             Error::Store(e) => match e {
                 StoreError::Busy(_) => ErrorKind::Busy,
-                StoreError::NotAFolder(_) => ErrorKind::Config,
+                StoreError::NotAFolder(_) | StoreError::OtherWork { .. } => ErrorKind::Config,
                 StoreError::Corrupt { .. } | StoreError::Newer { .. } => ErrorKind::Corrupt,
                 StoreError::Io { source, .. } => io_kind(source),
                 StoreError::Encode { .. } => ErrorKind::Internal,

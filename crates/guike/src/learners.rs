@@ -6,6 +6,7 @@ use guike_learn::value::HeadsConfig;
 use serde::Serialize;
 
 use crate::combination::{self, Average, Combination};
+use crate::tune::{Given, Knob, Range, Values};
 use crate::value::{self, Blend, BlendLearner};
 
 /// Probability models whose forecasts make up the average: those with drop-out and a spend model, both ways of fitting the
@@ -18,6 +19,37 @@ const AVERAGED: [&str; 6] = [
     "mbg-nbd+gamma-gamma-all",
     "pareto-nbd+gamma-gamma-all",
 ];
+
+const fn knob(name: &'static str, range: Range, meaning: &'static str) -> Knob {
+    Knob { name, range, meaning }
+}
+
+/// What `guike tune log` may change about the learners that read features, and `guike.toml` may give under
+/// `[forecast.heads]`.
+pub const HEADS: &[Knob] = &[
+    knob("learning_rate", Range::Log(0.02, 0.2), "part of each step of boosting that is taken"),
+    knob("max_leaves", Range::Whole(3, 63), "most leaves per boosted tree"),
+    knob("min_leaf_rows", Range::Whole(5, 200), "fewest rows of a leaf of a boosted tree"),
+    knob("l2", Range::Log(0.5, 50.0), "shrinkage of the leaf values of boosted trees"),
+    knob("column_fraction", Range::Linear(0.2, 1.0), "share of the features each boosted tree sees"),
+    knob("row_fraction", Range::Linear(0.4, 1.0), "share of the rows each boosted tree sees"),
+    knob("forest_leaf_rows", Range::Whole(2, 50), "fewest rows of a leaf of the forest"),
+];
+
+/// The learners' settings with these values in the place of their own.
+pub(crate) fn heads_with(base: HeadsConfig, values: &Values) -> HeadsConfig {
+    let of = Given(Some(values));
+    HeadsConfig {
+        learning_rate: of.number("learning_rate", base.learning_rate),
+        max_leaves: of.count("max_leaves", base.max_leaves as usize) as u32,
+        min_leaf_rows: of.count("min_leaf_rows", base.min_leaf_rows as usize) as u32,
+        l2: of.number("l2", base.l2),
+        column_fraction: of.number("column_fraction", base.column_fraction),
+        row_fraction: of.number("row_fraction", base.row_fraction),
+        forest_leaf_rows: of.count("forest_leaf_rows", base.forest_leaf_rows as usize) as u32,
+        ..base
+    }
+}
 
 /// One learner, for people.
 #[derive(Debug, Clone, Serialize)]
@@ -57,15 +89,19 @@ pub fn named(name: &str) -> Option<Box<dyn Learner>> {
         let members = all().into_iter().filter(|l| is_member_of_average(l.name())).collect();
         return Some(Box::new(Combination { members }));
     }
-    let members = value::members();
-    if let Some(k) = members.iter().position(|&m| m == name) {
-        let weights = (0..members.len()).map(|j| f64::from(u8::from(j == k))).collect();
-        return Some(Box::new(BlendLearner { name: members[k], weights, config: HeadsConfig::default() }));
-    }
     if name == value::BLEND {
         return Some(blend(value::starting_weights(), HeadsConfig::default()));
     }
-    all().into_iter().find(|l| l.name() == name)
+    member(name, HeadsConfig::default()).or_else(|| all().into_iter().find(|l| l.name() == name))
+}
+
+/// The member of the blend of this name that learns as `config` says.
+pub(crate) fn member(name: &str, config: HeadsConfig) -> Option<Box<dyn Learner>> {
+    let members = value::members();
+    // the first is the average, which is no learner on features
+    let k = members.iter().position(|&m| m == name).filter(|&k| k > 0)?;
+    let weights = (0..members.len()).map(|j| f64::from(u8::from(j == k))).collect();
+    Some(Box::new(BlendLearner { name: members[k], weights, config }))
 }
 
 /// The blend with these weights.
@@ -163,6 +199,14 @@ mod tests {
         for (i, l) in list.iter().enumerate() {
             assert!(!l.idea.is_empty(), "{} has no idea", l.name);
             assert!(list[..i].iter().all(|m| m.name != l.name), "{} is there twice", l.name);
+        }
+    }
+
+    #[test]
+    fn every_declared_hyper_parameter_reaches_the_heads() {
+        for knob in HEADS {
+            let at = |u| heads_with(HeadsConfig::default(), &[(knob.name.to_owned(), knob.range.at(u))].into());
+            assert_ne!(at(0.0), at(0.999_999), "{}", knob.name);
         }
     }
 

@@ -21,6 +21,7 @@ mod settings;
 mod steps;
 pub mod table;
 mod tier;
+pub mod tune;
 pub mod value;
 
 pub use demo::demo;

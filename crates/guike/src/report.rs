@@ -11,6 +11,7 @@
 //! ```
 
 mod answer;
+mod classification;
 mod cohorts;
 mod method;
 mod page;

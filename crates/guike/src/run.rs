@@ -207,12 +207,13 @@ pub fn candidates(settings: &Settings) -> Result<Vec<Box<dyn Learner>>, Error> {
 /// How the learners that read features learn; `None` where they are not wanted.
 pub(crate) fn heads(settings: &Settings) -> Option<HeadsConfig> {
     let name = settings.forecast.model.as_str();
-    match settings.forecast.budget.heads() {
+    let heads = match settings.forecast.budget.heads() {
         // a model that was named is fitted whatever the budget
         None if learners::reads_features(name) => Some(HeadsConfig::default()),
         heads if name == AUTO || learners::reads_features(name) => heads,
         _ => None,
-    }
+    };
+    heads.map(|base| learners::heads_with(base, &settings.forecast.heads))
 }
 
 /// When to stand and how far to look, from the settings and the log.
@@ -384,11 +385,14 @@ fn fit_or_fall_back(
 
 /// The learner of this name, the blend with the weights that the backtest found.
 fn final_learner(name: &str, backtest: &Backtest, settings: &Settings) -> Result<Box<dyn Learner>, Error> {
+    let config = heads(settings).unwrap_or_default();
     if name == value::BLEND {
         let weights = backtest.weights.clone().unwrap_or_else(value::starting_weights);
-        return Ok(learners::blend(weights, heads(settings).unwrap_or_default()));
+        return Ok(learners::blend(weights, config));
     }
-    learners::named(name).ok_or_else(|| Error::Internal(format!("there is no learner `{name}`")))
+    learners::member(name, config)
+        .or_else(|| learners::named(name))
+        .ok_or_else(|| Error::Internal(format!("there is no learner `{name}`")))
 }
 
 /// Totals per day from the first purchase day to the cutoff.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::learners;
+use crate::tune::Values;
 
 /// All settings; every field has a default that serves most shops.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -45,6 +46,9 @@ pub struct ForecastSettings {
     pub budget: Budget,
     /// Root of all randomness.
     pub seed: Seed,
+    /// Hyper-parameters of the learners that read features, where they are not their own: what `guike tune log` finds.
+    #[serde(skip_serializing_if = "Values::is_empty")]
+    pub heads: Values,
 }
 
 /// How much work to spend on learning, from order logs and from tables.
@@ -98,6 +102,7 @@ impl Default for ForecastSettings {
             level: LevelRule::Auto,
             budget: Budget::default(),
             seed: Seed(1),
+            heads: Values::new(),
         }
     }
 }
@@ -128,6 +133,7 @@ impl Settings {
     /// [`Error::Config`] naming the setting, its value and the rule.
     pub fn validate(&self) -> Result<(), Error> {
         self.tiers.validate()?;
+        crate::tune::check("forecast.heads", learners::HEADS, &self.forecast.heads)?;
         let model = &self.forecast.model;
         let known = learners::names();
         if model != AUTO && !known.contains(&model.as_str()) {

@@ -30,6 +30,7 @@ mod settings;
 mod split;
 mod target;
 mod train;
+mod tune;
 mod view;
 
 use std::path::Path;
@@ -50,6 +51,9 @@ pub use predict::{Predictions, predict};
 pub use rows::table_cells;
 pub use settings::{ScalingChoice, TableSettings, TaskChoice};
 pub use target::Outcome;
+pub use tune::{TuneBudget, tune};
+
+pub(crate) use tune::journal_path;
 
 /// Learns to predict a column of the table at `table` and writes model, figures, predictions and page into the folder `out`,
 /// which appears only when everything is complete.

@@ -17,5 +17,6 @@ mod scorer;
 mod sources;
 mod support;
 mod tables;
+mod tune;
 mod tutorial;
 mod usage;

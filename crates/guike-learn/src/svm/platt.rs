@@ -1,10 +1,8 @@
-//! From scores to probabilities: Platt's sigmoid, and the folds that give it honest scores.
+//! From scores to probabilities: Platt's sigmoid.
 //!
 //! The one idea: a machine's scores on its own training rows are too good, so the sigmoid is fitted to scores of rows that
 //! were held out. The sigmoid has two parameters and cannot mend an order of scores that is wrong.
 
-use guike_core::Seed;
-use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
 use crate::tabular::sigmoid;
@@ -105,15 +103,4 @@ impl PlattSigmoid {
         let z = self.a * score + self.b;
         if z > 0.0 { -z - (-z).exp().ln_1p() } else { -z.exp().ln_1p() }
     }
-}
-
-/// The fold of every row: each class is shuffled and dealt out in turn, going on where the class before ended, so that every
-/// fold has its share of every class.
-pub(super) fn stratified(classes: &[u32], n_folds: usize, seed: Seed) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..classes.len()).collect();
-    order.shuffle(&mut seed.rng());
-    order.sort_by_key(|&i| classes[i]);
-    let mut folds = vec![0; classes.len()];
-    order.into_iter().enumerate().for_each(|(place, i)| folds[i] = place % n_folds);
-    folds
 }

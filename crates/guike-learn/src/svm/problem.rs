@@ -3,9 +3,10 @@
 //! The one idea: a held-out row is a row whose cost is 0. So one set of rows serves every class and every fold, and a solver
 //! that scores all rows gives the out-of-fold scores along the way. Nothing here knows how a machine is solved.
 
+use guike_core::folds::{deal, order_by_class};
 use guike_core::{FitContext, FitError};
 
-use super::platt::{PlattSigmoid, stratified};
+use super::platt::PlattSigmoid;
 use crate::tabular::{Examples, Task};
 
 /// Largest value that is learned from or predicted for: squares of it can be added up without overflow.
@@ -115,7 +116,7 @@ impl Problem {
         cx: &FitContext<'_>,
         mut solve: impl FnMut(&Question<'_>, Option<&M>) -> Result<(M, Vec<f64>), FitError>,
     ) -> Result<(Vec<M>, Vec<PlattSigmoid>), FitError> {
-        let folds = stratified(&self.classes, n_folds, cx.seed.derive("folds"));
+        let folds = deal(&order_by_class(&self.classes, cx.seed.derive("folds")), n_folds);
         let costs: Vec<f64> = self.weight.iter().map(|w| w * c).collect();
         let (mut machines, mut sigmoids) = (Vec::new(), Vec::new());
         cx.progress.stage("support vectors", (self.asked().len() * (n_folds + 1)) as u64);

@@ -22,6 +22,8 @@ pub enum Gamma {
     /// 1 / (columns × variance of all values), scikit-learn's `"scale"`; 1 where all values are equal.
     #[default]
     Scale,
+    /// This many times [`Gamma::Scale`], above 0: the unit in which a width means the same for every table.
+    TimesScale(f64),
     /// 1 / columns, scikit-learn's `"auto"`.
     Auto,
     /// This number, above 0.
@@ -32,10 +34,11 @@ impl Gamma {
     pub(super) fn of(self, rows: &[f64], p: usize) -> f64 {
         let n = rows.len() as f64;
         match self {
-            Gamma::Scale => {
+            Gamma::Scale => Gamma::TimesScale(1.0).of(rows, p),
+            Gamma::TimesScale(times) => {
                 let mean: f64 = rows.iter().map(|v| v / n).sum();
                 let variance: f64 = rows.iter().map(|v| (v - mean) * (v - mean) / n).sum();
-                if variance > 0.0 { 1.0 / (p as f64 * variance) } else { 1.0 }
+                if variance > 0.0 { times / (p as f64 * variance) } else { times }
             }
             Gamma::Auto => 1.0 / p as f64,
             Gamma::Value(gamma) => gamma,

@@ -164,11 +164,36 @@ fn the_page_about_a_training_is_whole_for_every_kind_of_target() {
         happened: score.iter().map(|s| *s > 0.6).collect(),
         score: score.clone(),
         threshold: 0.5,
+        costs: (1.0, 5.0),
     };
-    let classes = Shown::Classes { names: vec!["a".to_owned(), "b".to_owned()], counts: vec![vec![3, 1], vec![0, 4]] };
+    let actual: Vec<usize> = (0..20).map(|i| usize::from(i % 3 == 0)).collect();
+    let classes = Shown::Classes {
+        names: vec!["a".to_owned(), "b".to_owned()],
+        counts: vec![vec![3, 1], vec![0, 4]],
+        probabilities: score.iter().flat_map(|s| [1.0 - s, *s]).collect(),
+        actual,
+    };
     let numbers = Shown::Numbers { predicted: score.clone(), actual: score };
     for shown in [binary, classes, numbers] {
+        let titles: &[&str] = match shown {
+            Shown::Binary { .. } => &[
+                "Confusion matrix",
+                "ROC curve",
+                "Precision and recall",
+                "KS curve",
+                "Cumulative gain",
+                "Lift by tenth",
+                "Calibration",
+                "Cost over the threshold",
+                "Found so far",
+            ],
+            Shown::Classes { .. } => &["Confusion matrix", "ROC curves, each class against the rest"],
+            Shown::Numbers { .. } => &["Predicted and actual by group", "Row by row"],
+        };
         let html = render_training(&training(shown)).expect("renders");
+        for title in titles {
+            assert!(html.contains(title), "{title}");
+        }
         assert_eq!(nesting_flaw(&html), None);
         assert!(!html.contains("NaN") && !html.contains("<i>t</i>") && !html.contains("<no>"));
         for outside in ["http://", "https://", "src=\"", "@import", "url("] {

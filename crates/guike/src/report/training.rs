@@ -7,12 +7,12 @@ use askama::Template;
 use guike_explain::calibration::{calibration, groups};
 use guike_explain::candidates::{Candidate, candidates};
 use guike_explain::importance::{Importance, importance};
-use guike_explain::text::{grouped, percent};
-use guike_explain::{Frame, Interval, Lang, Measure, confusion, gain, roc, scatter};
+use guike_explain::text::grouped;
+use guike_explain::{Frame, Interval, Lang, scatter};
 
 use super::page::{Block, Figure, Section, Table, Text, Tile, numbers, words};
 use super::view::Bilingual;
-use super::words::{self as w, Word, word};
+use super::words::{self as w, word};
 use super::{Head, Html, ReportError};
 
 /// Everything the page shows.
@@ -98,6 +98,8 @@ pub enum Shown {
         happened: Vec<bool>,
         /// From which probability a row is called positive.
         threshold: f64,
+        /// What a false alarm costs, and what a missed case costs.
+        costs: (f64, f64),
     },
     /// `counts[actual][predicted]`.
     Classes {
@@ -105,6 +107,10 @@ pub enum Shown {
         names: Vec<String>,
         /// Counts.
         counts: Vec<Vec<u64>>,
+        /// Probabilities, one row of classes after the other.
+        probabilities: Vec<f64>,
+        /// Class of each row.
+        actual: Vec<usize>,
     },
     /// Numbers.
     Numbers {
@@ -207,10 +213,12 @@ fn compared(view: &TrainingView) -> Section {
 
 fn tested(view: &TrainingView) -> Section {
     let figures = match &view.shown {
-        Shown::Binary { positive, negative, score, happened, threshold } => {
-            binary(positive, negative, score, happened, *threshold)
+        Shown::Binary { positive, negative, score, happened, threshold, costs } => {
+            super::classification::binary(positive, negative, score, happened, *threshold, *costs)
         }
-        Shown::Classes { names, counts } => vec![matrix(names, counts, Text::default())],
+        Shown::Classes { names, counts, probabilities, actual } => {
+            super::classification::several(names, counts, probabilities, actual)
+        }
         Shown::Numbers { predicted, actual } => of_numbers(&view.target, predicted, actual),
     };
     let mut table = Table::new(vec![
@@ -223,74 +231,6 @@ fn tested(view: &TrainingView) -> Section {
     }
     let blocks = vec![Block::Figures(figures), Block::Table(table)];
     Section { id: "tested", title: word("How good it is", "效果如何").text(), lead: Vec::new(), blocks }
-}
-
-fn matrix(names: &[String], counts: &[Vec<u64>], more: Text) -> Figure {
-    let draw = |lang: Lang| {
-        let title = word("Confusion matrix", "混淆矩阵").pick(lang);
-        let (x, y) = (word("predicted", "预测").pick(lang), word("actual", "实际").pick(lang));
-        confusion::confusion(names, counts, &Frame::new(lang, title, x, y))
-    };
-    let caption = word("Rows are what is true, columns what was predicted.", "行为实际类别，列为预测类别。").text();
-    Figure::new(word("Confusion matrix", "混淆矩阵").text(), draw, Text::sentences(&[caption, more]))
-}
-
-fn binary(positive: &str, negative: &str, score: &[f64], happened: &[bool], threshold: f64) -> Vec<Figure> {
-    let mut counts = vec![vec![0_u64; 2]; 2];
-    for (s, &h) in score.iter().zip(happened) {
-        counts[usize::from(h)][usize::from(*s >= threshold)] += 1;
-    }
-    let names = [negative.to_owned(), positive.to_owned()];
-    let at = word("A row is called {class} from a probability of {p}.", "概率达到 {p} 即判为 {class}。");
-    let at = at.with(&[("class", Text::same(positive)), ("p", Text::same(percent(threshold)))]);
-    let frame =
-        |lang: Lang, title: Word, x: Word, y: Word| Frame::new(lang, title.pick(lang), x.pick(lang), y.pick(lang));
-    let hit = word("share of true cases found", "真例检出率");
-    let roc_title = word("ROC curve", "ROC 曲线");
-    let roc = Figure::new(
-        roc_title.text(),
-        |lang| roc::roc(score, happened, &frame(lang, roc_title, word("share of other cases called", "误报率"), hit)),
-        word(
-            "Each point is a threshold. The area under the curve is the chance that a true case has a higher probability than another.",
-            "曲线上每一点对应一个阈值。曲线下面积为真例的概率高于非真例的可能性。",
-        )
-        .text(),
-    );
-    let value: Vec<f64> = happened.iter().map(|&h| f64::from(u8::from(h))).collect();
-    let gain_title = word("Cumulative gain", "累积增益");
-    let gain = Figure::new(
-        gain_title.text(),
-        |lang| {
-            gain::gain(
-                score,
-                &value,
-                &frame(lang, gain_title, word("share of rows, best first", "按概率从高到低的行占比"), hit),
-            )
-        },
-        word(
-            "Going through the rows from the highest probability down: how many of the true cases are found.",
-            "按概率从高到低查看各行时，已找到的真例占比。",
-        )
-        .text(),
-    );
-    let rows = groups(score, &value, 10);
-    let calibration_title = word("Calibration", "校准");
-    let calibrated = Figure::new(
-        calibration_title.text(),
-        |lang| {
-            let x = word("group of rows by probability, lowest first", "按概率分组（由低到高）");
-            calibration(
-                &rows,
-                &frame(lang, calibration_title, x, word("share of true cases", "真例占比")).measuring(Measure::Percent),
-            )
-        },
-        word(
-            "Rows in ten groups by probability: what was predicted beside what is true.",
-            "按概率把各行分为十组：预测值与实际值对照。",
-        )
-        .text(),
-    );
-    vec![matrix(&names, &counts, at), roc, gain, calibrated]
 }
 
 fn of_numbers(target: &str, predicted: &[f64], actual: &[f64]) -> Vec<Figure> {

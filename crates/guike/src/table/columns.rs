@@ -48,6 +48,8 @@ pub(super) enum WhyLeftOut {
     Constant,
     /// It orders the rows in time.
     Time,
+    /// It says which rows belong together.
+    Group,
 }
 
 impl WhyLeftOut {
@@ -59,6 +61,7 @@ impl WhyLeftOut {
             WhyLeftOut::Empty => "every cell is empty",
             WhyLeftOut::Constant => "every row has the same value",
             WhyLeftOut::Time => "it orders the rows in time",
+            WhyLeftOut::Group => "it says which rows belong together",
         }
     }
 
@@ -70,6 +73,7 @@ impl WhyLeftOut {
             WhyLeftOut::Empty => "所有单元格为空",
             WhyLeftOut::Constant => "所有行的值都相同",
             WhyLeftOut::Time => "它是各行的时间次序",
+            WhyLeftOut::Group => "它表明哪些行属于同一组",
         }
     }
 }
@@ -101,8 +105,10 @@ pub(super) fn divide(
             return Err(no_such_column(flag, name, table));
         }
     }
-    if let Some(name) = settings.time.as_deref().filter(|n| table.column(n).is_none()) {
-        return Err(no_such_column("--cutoff-column", name, table));
+    for (flag, name) in [("--cutoff-column", &settings.time), ("--group", &settings.group)] {
+        if let Some(name) = name.as_deref().filter(|n| table.column(n).is_none()) {
+            return Err(no_such_column(flag, name, table));
+        }
     }
     let mut features = Features::default();
     for (column, &kind) in table.columns().iter().zip(kinds).filter(|(c, _)| c.name != settings.target) {
@@ -134,6 +140,9 @@ fn reason(column: &Column, kind: CellKind, rows: &[usize], settings: &TableSetti
     }
     if settings.time.as_ref() == Some(&column.name) {
         return Some(WhyLeftOut::Time);
+    }
+    if settings.group.as_ref() == Some(&column.name) {
+        return Some(WhyLeftOut::Group);
     }
     let (filled, distinct) = tally(column, rows);
     if filled == 0 {

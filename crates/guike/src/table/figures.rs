@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use guike_eval::metrics::{Confusion, auc, confusion, mae, rmse};
+use guike_eval::metrics::{auc, confusion, mae, matthews, rmse};
+use guike_eval::thresholds::Thresholds;
 use serde::Serialize;
 
 use crate::report::view::Bilingual;
@@ -42,7 +43,9 @@ pub(super) fn keys(outcome: &Outcome) -> &'static [&'static str] {
             "lift_10",
             "cost",
         ],
-        Outcome::Classification { positive: None, .. } => &["accuracy", "macro_f1", "log_loss", "mean_auc"],
+        Outcome::Classification { positive: None, .. } => {
+            &["accuracy", "macro_f1", "log_loss", "mean_auc", "mean_average_precision", "mcc"]
+        }
     }
 }
 
@@ -111,6 +114,12 @@ pub(super) fn words(key: &str) -> (Bilingual, Bilingual) {
         "mean_auc" => {
             ("Mean AUC", "平均 AUC", "AUC of every class against the rest, averaged", "每类对其余类的 AUC 的平均")
         }
+        "mean_average_precision" => (
+            "Mean average precision",
+            "平均精确率的均值",
+            "average precision of every class against the rest, averaged",
+            "每类对其余类的平均精确率的均值",
+        ),
         other => (other, other, "", ""),
     };
     (Bilingual::new(en, zh), Bilingual::new(meaning, meaning_zh))
@@ -191,6 +200,7 @@ pub(super) fn figures(predicted: &[f64], y: &[f64], outcome: &Outcome, decision:
     let right: u64 = (0..k).map(|c| counts[c][c]).sum();
     put("log_loss", Some(loss));
     put("accuracy", Some(right as f64 / n as f64));
+    put("mcc", Some(matthews(&counts)));
     let class_score = |c: usize| predicted.chunks_exact(k).map(|p| p[c]).collect::<Vec<f64>>();
     let is_class = |c: usize| y.iter().map(|&v| v as usize == c).collect::<Vec<bool>>();
     match positive {
@@ -201,7 +211,7 @@ pub(super) fn figures(predicted: &[f64], y: &[f64], outcome: &Outcome, decision:
             put("f1", calls.f1());
             put("precision", calls.precision());
             put("recall", calls.recall());
-            put("mcc", mcc(&calls));
+
             put(
                 "brier",
                 Some(
@@ -211,9 +221,9 @@ pub(super) fn figures(predicted: &[f64], y: &[f64], outcome: &Outcome, decision:
             );
             let (fp, fns) = (counts[1 - pos][*pos] as f64, counts[*pos][1 - pos] as f64);
             put("cost", Some((fp * decision.cost_fp + fns * decision.cost_fn) / n as f64));
-            let ranked = Ranked::of(&score, &truth);
-            put("average_precision", ranked.average_precision());
-            put("ks", ranked.ks());
+            let all = Thresholds::of(&truth, &score);
+            put("average_precision", all.average_precision());
+            put("ks", all.ks());
             let value: Vec<f64> = truth.iter().map(|&t| f64::from(u8::from(t))).collect();
             let tenth = (n as f64 * 0.1).ceil() / n as f64;
             put("lift_10", guike_eval::metrics::top_decile_capture(&value, &score).map(|share| share / tenth));
@@ -221,6 +231,9 @@ pub(super) fn figures(predicted: &[f64], y: &[f64], outcome: &Outcome, decision:
         None => {
             let aucs: Vec<f64> = (0..k).filter_map(|c| auc(&is_class(c), &class_score(c))).collect();
             put("mean_auc", (!aucs.is_empty()).then(|| mean(&aucs)));
+            let precisions: Vec<f64> =
+                (0..k).filter_map(|c| Thresholds::of(&is_class(c), &class_score(c)).average_precision()).collect();
+            put("mean_average_precision", (!precisions.is_empty()).then(|| mean(&precisions)));
             let f1 = |c: usize| {
                 let called: u64 = counts.iter().map(|row| row[c]).sum();
                 let actual: u64 = counts[c].iter().sum();
@@ -230,65 +243,6 @@ pub(super) fn figures(predicted: &[f64], y: &[f64], outcome: &Outcome, decision:
         }
     }
     Figures { n, values, confusion: counts }
-}
-
-/// Matthews' correlation of call and truth; 0 when either is constant, as scikit-learn has it.
-fn mcc(c: &Confusion) -> Option<f64> {
-    let (tp, fp) = (c.true_positive as f64, c.false_positive as f64);
-    let (tn, fns) = (c.true_negative as f64, c.false_negative as f64);
-    let under = ((tp + fp) * (tp + fns) * (tn + fp) * (tn + fns)).sqrt();
-    Some(if under > 0.0 { (tp * tn - fp * fns) / under } else { 0.0 })
-}
-
-/// Hits and alarms counted from the highest score down, one step per different score.
-struct Ranked {
-    /// (hits, alarms) after each step.
-    steps: Vec<(f64, f64)>,
-}
-
-impl Ranked {
-    fn of(score: &[f64], truth: &[bool]) -> Ranked {
-        let mut order: Vec<usize> = (0..score.len()).collect();
-        order.sort_by(|&a, &b| score[b].total_cmp(&score[a]));
-        let mut steps = Vec::new();
-        let (mut hits, mut alarms) = (0.0, 0.0);
-        for (i, &row) in order.iter().enumerate() {
-            if truth[row] {
-                hits += 1.0
-            } else {
-                alarms += 1.0
-            }
-            if order.get(i + 1).is_none_or(|&next| score[next] != score[row]) {
-                steps.push((hits, alarms));
-            }
-        }
-        Ranked { steps }
-    }
-
-    fn totals(&self) -> Option<(f64, f64)> {
-        self.steps.last().copied().filter(|(h, a)| *h > 0.0 && *a > 0.0)
-    }
-
-    /// Σ (Rₙ − Rₙ₋₁) Pₙ, scikit-learn's `average_precision_score`.
-    fn average_precision(&self) -> Option<f64> {
-        let (hits, _) = self.totals()?;
-        let mut before = 0.0;
-        Some(
-            self.steps
-                .iter()
-                .map(|&(h, a)| {
-                    let step = (h - before) / hits * h / (h + a);
-                    before = h;
-                    step
-                })
-                .sum(),
-        )
-    }
-
-    fn ks(&self) -> Option<f64> {
-        let (hits, alarms) = self.totals()?;
-        Some(self.steps.iter().map(|&(h, a)| (h / hits - a / alarms).abs()).fold(0.0, f64::max))
-    }
 }
 
 #[cfg(test)]
@@ -325,6 +279,43 @@ mod tests {
         ("mcc", 0.2581988897471611),
         ("f1", 2.0 / 3.0),
         ("ks", 0.5),
+    ];
+
+    /// ```python
+    /// # scikit-learn 1.9.1
+    /// accuracy_score(y, c), f1_score(y, c, average="macro"), log_loss(y, p), matthews_corrcoef(y, c)
+    /// roc_auc_score(y, p, multi_class="ovr", average="macro")
+    /// mean([average_precision_score(y == c, p[:, c]) for c in range(3)])
+    /// ```
+    #[test]
+    fn figures_of_three_classes_agree_with_scikit_learn() {
+        let classes = ["a", "b", "c"].map(str::to_owned).to_vec();
+        let outcome = Outcome::Classification { classes, positive: None };
+        let y: Vec<f64> = THREE_Y.iter().map(|&c| f64::from(c)).collect();
+        let f = figures(&THREE_P, &y, &outcome, &Decision::by_costs(1.0, 1.0));
+        for (key, expected) in [
+            ("accuracy", 0.6),
+            ("macro_f1", 0.5930946291560103),
+            ("log_loss", 0.9225769913389077),
+            ("mcc", 0.4429246579655117),
+            ("mean_auc", 0.79673721340388),
+            ("mean_average_precision", 0.6962556270889605),
+        ] {
+            assert!((f.values[key] - expected).abs() < 1e-12, "{key}: {} {expected}", f.values[key]);
+        }
+        assert_eq!(f.confusion, [[7, 0, 2], [6, 4, 2], [1, 1, 7]]);
+    }
+
+    const THREE_Y: [u8; 30] =
+        [1, 0, 2, 2, 0, 1, 0, 0, 1, 2, 2, 1, 1, 1, 0, 1, 2, 1, 0, 0, 2, 0, 2, 2, 1, 1, 2, 1, 1, 0];
+    #[rustfmt::skip]
+    const THREE_P: [f64; 90] = [
+        0.736, 0.034, 0.23, 0.069, 0.098, 0.833, 0.546, 0.14, 0.314, 0.244, 0.107, 0.649, 0.684, 0.101, 0.215, 0.429,
+        0.54, 0.031, 0.848, 0.0, 0.152, 0.582, 0.124, 0.294, 0.224, 0.292, 0.484, 0.159, 0.152, 0.689, 0.123, 0.139,
+        0.738, 0.059, 0.167, 0.774, 0.414, 0.356, 0.23, 0.478, 0.43, 0.092, 0.584, 0.211, 0.205, 0.427, 0.416, 0.157,
+        0.224, 0.11, 0.666, 0.078, 0.677, 0.245, 0.298, 0.083, 0.619, 0.4, 0.367, 0.233, 0.38, 0.399, 0.221, 0.65,
+        0.245, 0.105, 0.434, 0.119, 0.447, 0.301, 0.125, 0.574, 0.666, 0.095, 0.239, 0.071, 0.478, 0.451, 0.36, 0.015,
+        0.625, 0.453, 0.405, 0.142, 0.039, 0.707, 0.254, 0.738, 0.047, 0.215,
     ];
 
     #[test]

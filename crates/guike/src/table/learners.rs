@@ -5,12 +5,13 @@ use guike_learn::boosting::{Boosted, GradientBoosting, Shape};
 use guike_learn::forest::{DecisionTree, ExtraTrees, Features, RandomForest, TreesModel};
 use guike_learn::linear::{Family, GeneralisedLinear, LinearModel, LinearRegression, LogisticRegression, Solver};
 use guike_learn::neighbours::{KNearestNeighbours, NeighboursModel};
-use guike_learn::svm::{KernelSvm, LinearSvm, SvmModel};
+use guike_learn::svm::{Gamma, KernelSvm, LinearSvm, SvmModel};
 use guike_learn::{TabularLearner, TabularModel, Task, Wants};
 use serde_json::Value;
 
 use super::settings::TableSettings;
 use crate::settings::Budget;
+use crate::tune::{Given, Knob, Range};
 
 /// A learner on tables.
 pub struct Entry {
@@ -28,6 +29,8 @@ pub struct Entry {
     pub tried_from: Option<Budget>,
     /// With more rows than this `auto` leaves it out, because it would take longest.
     pub most_rows: usize,
+    /// What `guike tune` may change about it, and settings files may give under `[learners.NAME]`.
+    pub space: &'static [Knob],
     /// The learner as these settings want it, for this many rows.
     pub make: fn(&TableSettings, usize) -> Box<dyn TabularLearner>,
     /// Reads its model back.
@@ -73,7 +76,12 @@ pub static ALL: &[Entry] = &[
         tried_from: Some(Budget::Fast),
         most_rows: usize::MAX,
         // scikit-learn's Ridge(alpha=1) on the sum of squares
-        make: |_, n| Box::new(LinearRegression { penalty: 1.0 / n.max(1) as f64, l1_ratio: 0.0 }),
+        space: &[PENALTY_PER_ROW, L1_RATIO],
+        make: |s, n| {
+            let of = s.given("linear-regression");
+            let penalty = of.number("penalty", 1.0 / n.max(1) as f64);
+            Box::new(LinearRegression { penalty, l1_ratio: of.number("l1_ratio", 0.0) })
+        },
         load: load_linear,
     },
     Entry {
@@ -84,7 +92,8 @@ pub static ALL: &[Entry] = &[
         complexity: 1,
         tried_from: None,
         most_rows: usize::MAX,
-        make: |_, _| Box::new(GeneralisedLinear::default()),
+        space: &[PENALTY_PER_ROW],
+        make: |s, _| Box::new(glm(s.given("poisson-regression"), Family::Poisson)),
         load: load_linear,
     },
     Entry {
@@ -95,7 +104,11 @@ pub static ALL: &[Entry] = &[
         complexity: 1,
         tried_from: None,
         most_rows: usize::MAX,
-        make: |_, _| Box::new(GeneralisedLinear { family: Family::Tweedie { power: 1.5 }, ..Default::default() }),
+        space: &[PENALTY_PER_ROW, POWER],
+        make: |s, _| {
+            let of = s.given("tweedie-regression");
+            Box::new(glm(of, Family::Tweedie { power: of.number("power", 1.5) }))
+        },
         load: load_linear,
     },
     Entry {
@@ -106,7 +119,8 @@ pub static ALL: &[Entry] = &[
         complexity: 1,
         tried_from: None,
         most_rows: usize::MAX,
-        make: |_, _| Box::new(GeneralisedLinear { family: Family::Gamma, ..Default::default() }),
+        space: &[PENALTY_PER_ROW],
+        make: |s, _| Box::new(glm(s.given("gamma-regression"), Family::Gamma)),
         load: load_linear,
     },
     Entry {
@@ -117,7 +131,12 @@ pub static ALL: &[Entry] = &[
         complexity: 1,
         tried_from: Some(Budget::Fast),
         most_rows: usize::MAX,
-        make: |_, _| Box::new(LogisticRegression::default()),
+        space: &[PENALTY],
+        make: |s, _| {
+            let as_is = LogisticRegression::default();
+            let penalty = s.given("logistic-regression").number("penalty", as_is.penalty);
+            Box::new(LogisticRegression { penalty, ..as_is })
+        },
         load: load_linear,
     },
     Entry {
@@ -128,6 +147,7 @@ pub static ALL: &[Entry] = &[
         complexity: 1,
         tried_from: None,
         most_rows: usize::MAX,
+        space: &[],
         make: |s, _| {
             let solver = Solver::GradientDescent { rate: s.learning_rate, iterations: s.iterations };
             Box::new(LogisticRegression { penalty: 0.0, solver })
@@ -142,7 +162,8 @@ pub static ALL: &[Entry] = &[
         complexity: 2,
         tried_from: Some(Budget::Thorough),
         most_rows: 200_000,
-        make: |_, n| Box::new(LinearSvm { folds: folds(n), ..LinearSvm::default() }),
+        space: &[COST],
+        make: |s, n| Box::new(LinearSvm { c: s.given("linear-svm").number("c", 1.0), folds: folds(n) }),
         load: load_svm,
     },
     Entry {
@@ -153,7 +174,12 @@ pub static ALL: &[Entry] = &[
         complexity: 5,
         tried_from: Some(Budget::Thorough),
         most_rows: 5_000,
-        make: |_, n| Box::new(KernelSvm { folds: folds(n), ..KernelSvm::default() }),
+        space: &[COST, GAMMA],
+        make: |s, n| {
+            let of = s.given("kernel-svm");
+            let gamma = Gamma::TimesScale(of.number("gamma", 1.0));
+            Box::new(KernelSvm { c: of.number("c", 1.0), gamma, folds: folds(n), ..KernelSvm::default() })
+        },
         load: load_svm,
     },
     Entry {
@@ -164,9 +190,12 @@ pub static ALL: &[Entry] = &[
         complexity: 2,
         tried_from: Some(Budget::Standard),
         most_rows: 1_000_000,
-        make: |_, n| {
-            let min_samples_leaf = leaf_rows(n).max(20).min(n / 10).max(1);
-            Box::new(DecisionTree { max_leaves: Some(32), min_samples_leaf, ..DecisionTree::default() })
+        space: &[TREE_LEAVES, LEAF_ROWS],
+        make: |s, n| {
+            let of = s.given("decision-tree");
+            let min_samples_leaf = of.count("min_leaf_rows", leaf_rows(n).max(20).min(n / 10).max(1));
+            let max_leaves = Some(of.count("max_leaves", 32));
+            Box::new(DecisionTree { max_leaves, min_samples_leaf, ..DecisionTree::default() })
         },
         load: load_trees,
     },
@@ -178,7 +207,11 @@ pub static ALL: &[Entry] = &[
         complexity: 4,
         tried_from: Some(Budget::Standard),
         most_rows: 50_000,
-        make: |_, n| Box::new(KNearestNeighbours { k: (n / 20).clamp(1, 50), ..KNearestNeighbours::default() }),
+        space: &[NEIGHBOURS],
+        make: |s, n| {
+            let k = s.given("k-nearest-neighbours").count("k", (n / 20).clamp(1, 50)).min(n.max(1));
+            Box::new(KNearestNeighbours { k, ..KNearestNeighbours::default() })
+        },
         load: |v| Ok(Box::new(NeighboursModel::load(v)?)),
     },
     Entry {
@@ -189,11 +222,13 @@ pub static ALL: &[Entry] = &[
         complexity: 6,
         tried_from: Some(Budget::Standard),
         most_rows: 1_000_000,
+        space: &[LEAF_ROWS, FEATURES],
         make: |s, n| {
+            let of = s.given("random-forest");
             Box::new(RandomForest {
                 trees: larger(s, 300, 1_000),
-                min_samples_leaf: leaf_rows(n),
-                features: Features::Share(0.3),
+                min_samples_leaf: of.count("min_leaf_rows", leaf_rows(n)),
+                features: Features::Share(of.number("features", 0.3)),
                 ..RandomForest::default()
             })
         },
@@ -207,11 +242,13 @@ pub static ALL: &[Entry] = &[
         complexity: 7,
         tried_from: Some(Budget::Thorough),
         most_rows: 1_000_000,
+        space: &[LEAF_ROWS, FEATURES],
         make: |s, n| {
+            let of = s.given("extra-trees");
             Box::new(ExtraTrees {
                 trees: larger(s, 300, 1_000),
-                min_samples_leaf: leaf_rows(n),
-                features: Features::Share(0.3),
+                min_samples_leaf: of.count("min_leaf_rows", leaf_rows(n)),
+                features: Features::Share(of.number("features", 0.3)),
                 ..ExtraTrees::default()
             })
         },
@@ -225,7 +262,12 @@ pub static ALL: &[Entry] = &[
         complexity: 8,
         tried_from: Some(Budget::Fast),
         most_rows: usize::MAX,
-        make: |s, n| Box::new(boosting(s, n)),
+        space: &[RATE, BOOSTED_LEAVES, BOOSTED_LEAF_ROWS, L2, COLUMNS, ROWS],
+        make: |s, n| {
+            let (of, as_is) = (s.given("boosting"), boosting(s, n));
+            let min_leaf_rows = of.count("min_leaf_rows", as_is.min_leaf_rows as usize) as u32;
+            Box::new(GradientBoosting { min_leaf_rows, ..tuned(of, as_is) })
+        },
         load: load_boosted,
     },
     Entry {
@@ -236,13 +278,45 @@ pub static ALL: &[Entry] = &[
         complexity: 9,
         tried_from: Some(Budget::Standard),
         most_rows: 20_000,
+        space: &[RATE, SYMMETRIC_LEAVES, L2, COLUMNS, ROWS],
         make: |s, n| {
-            let shape = Shape::Symmetric;
-            Box::new(GradientBoosting { shape, max_leaves: 64, min_leaf_rows: 1, row_fraction: 0.8, ..boosting(s, n) })
+            let (shape, of) = (Shape::Symmetric, s.given("symmetric-boosting"));
+            let as_is =
+                GradientBoosting { shape, max_leaves: 64, min_leaf_rows: 1, row_fraction: 0.8, ..boosting(s, n) };
+            Box::new(tuned(of, as_is))
         },
         load: load_boosted,
     },
 ];
+
+const fn knob(name: &'static str, range: Range, meaning: &'static str) -> Knob {
+    Knob { name, range, meaning }
+}
+
+// The ranges reach well beyond the defaults on both sides, and stop where fits take many times as long or predict a constant.
+const PENALTY: Knob = knob("penalty", Range::Log(1e-3, 1e3), "strength of shrinkage beside the sum of losses");
+const PENALTY_PER_ROW: Knob = knob("penalty", Range::Log(1e-6, 10.0), "strength of shrinkage beside the mean loss");
+const L1_RATIO: Knob =
+    knob("l1_ratio", Range::Choice(&[0.0, 0.5, 1.0]), "share of the penalty that sets coefficients to 0");
+const POWER: Knob = knob("power", Range::Linear(1.1, 1.9), "1 is a count, 2 an amount that is never zero");
+const COST: Knob = knob("c", Range::Log(1e-3, 1e3), "cost of a row inside the margin");
+const GAMMA: Knob =
+    knob("gamma", Range::Log(0.03, 30.0), "narrowness of the kernel, 1 for what fits the spread of the columns");
+const TREE_LEAVES: Knob = knob("max_leaves", Range::Whole(4, 256), "most leaves");
+const LEAF_ROWS: Knob = knob("min_leaf_rows", Range::Whole(1, 200), "fewest rows of a leaf");
+const NEIGHBOURS: Knob = knob("k", Range::Whole(1, 200), "neighbours that are asked");
+const FEATURES: Knob = knob("features", Range::Linear(0.05, 1.0), "share of the columns tried at each split");
+const RATE: Knob = knob("learning_rate", Range::Log(0.01, 0.2), "part of each step that is taken");
+const BOOSTED_LEAVES: Knob = knob("max_leaves", Range::Whole(3, 64), "most leaves per tree");
+const SYMMETRIC_LEAVES: Knob = knob(
+    "max_leaves",
+    Range::Choice(&[8.0, 16.0, 32.0, 64.0, 128.0]),
+    "leaves per tree, two to the number of questions",
+);
+const BOOSTED_LEAF_ROWS: Knob = knob("min_leaf_rows", Range::Whole(1, 200), "fewest rows of a leaf");
+const L2: Knob = knob("l2", Range::Log(0.1, 100.0), "shrinkage of leaf values");
+const COLUMNS: Knob = knob("column_fraction", Range::Linear(0.2, 1.0), "share of the columns each tree sees");
+const ROWS: Knob = knob("row_fraction", Range::Linear(0.4, 1.0), "share of the rows each tree sees");
 
 fn load_linear(v: &Value) -> Result<Box<dyn TabularModel>, String> {
     Ok(Box::new(LinearModel::load(v)?))
@@ -296,6 +370,22 @@ fn boosting(s: &TableSettings, n_rows: usize) -> GradientBoosting {
     }
 }
 
+/// The hyper-parameters that both shapes of boosting share.
+fn tuned(of: Given<'_>, as_is: GradientBoosting) -> GradientBoosting {
+    GradientBoosting {
+        learning_rate: of.number("learning_rate", as_is.learning_rate),
+        max_leaves: of.count("max_leaves", as_is.max_leaves as usize) as u32,
+        l2: of.number("l2", as_is.l2),
+        column_fraction: of.number("column_fraction", as_is.column_fraction),
+        row_fraction: of.number("row_fraction", as_is.row_fraction),
+        ..as_is
+    }
+}
+
+fn glm(of: Given<'_>, family: Family) -> GeneralisedLinear {
+    GeneralisedLinear { family, penalty: of.number("penalty", GeneralisedLinear::default().penalty) }
+}
+
 /// The learner of this name.
 pub fn named(name: &str) -> Option<&'static Entry> {
     ALL.iter().find(|e| e.name == name)
@@ -304,4 +394,28 @@ pub fn named(name: &str) -> Option<&'static Entry> {
 /// Every name that `--model` accepts besides `auto`.
 pub fn names() -> Vec<&'static str> {
     ALL.iter().map(|e| e.name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tune::Values;
+
+    #[test]
+    fn every_declared_hyper_parameter_reaches_its_learner_from_end_to_end_of_its_range() {
+        for entry in ALL {
+            let made = |name: &str, value: f64| {
+                let values: Values = [(name.to_owned(), value)].into();
+                let settings =
+                    TableSettings { learners: [(entry.name.to_owned(), values)].into(), ..Default::default() };
+                settings.validate().expect("a value of the range");
+                format!("{:?}", entry.learner(&settings, 1_000))
+            };
+            for knob in entry.space {
+                let ends = [made(knob.name, knob.range.at(0.0)), made(knob.name, knob.range.at(0.999_999))];
+                assert_ne!(ends[0], ends[1], "{} ignores {}", entry.name, knob.name);
+                assert!(!knob.meaning.is_empty(), "{} {}", entry.name, knob.name);
+            }
+        }
+    }
 }

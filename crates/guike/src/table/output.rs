@@ -104,8 +104,7 @@ pub(super) fn write(
         Saved::of(f.chosen.name, &settings.target, &f.target.outcome, &f.decision, &f.features.inputs, &f.model);
     guike_store::write_sealed(staged, names::MODEL_JSON, &saved)?;
     write_predictions(staged, f)?;
-    let config =
-        toml::to_string(settings).map_err(|e| Error::Internal(format!("the settings have no TOML form: {e}")))?;
+    let config = settings.to_toml()?;
     staged.write(names::SETTINGS_TOML, &config)?;
     let source = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let view = super::view::view(f, settings, &source, language, config);

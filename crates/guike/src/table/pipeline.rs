@@ -1,5 +1,6 @@
 //! A learner with its preparation: fitted on some rows, applied to others.
 
+use guike_core::folds::Split;
 use guike_core::{FitContext, FitError, Matrix, Table};
 use guike_learn::{Examples, TabularModel, Wants};
 
@@ -8,7 +9,6 @@ use super::learners::Entry;
 use super::prepare::{Labels, Preparation};
 use super::rows;
 use super::settings::TableSettings;
-use super::split::Split;
 use super::target::Target;
 
 /// A preparation fitted on training rows, and those rows prepared.
@@ -97,8 +97,13 @@ impl<'a> Shared<'a> {
         Shared { data, fold, target, settings, test: None, ready: Vec::new() }
     }
 
-    /// What the learner, fitted on the fold's training rows, predicts for its test rows.
-    pub(super) fn fit_and_predict(&mut self, entry: &Entry, cx: &FitContext<'_>) -> Result<Vec<f64>, FitError> {
+    /// What the learner, as `settings` want it, fitted on the fold's training rows, predicts for its test rows.
+    pub(super) fn fit_and_predict(
+        &mut self,
+        entry: &Entry,
+        settings: &TableSettings,
+        cx: &FitContext<'_>,
+    ) -> Result<Vec<f64>, FitError> {
         let wants = entry.wants();
         if !self.ready.iter().any(|r| r.0 == wants) {
             let prepared = Prepared::fit(self.data, self.target, &self.fold.train, wants, self.settings);
@@ -107,7 +112,7 @@ impl<'a> Shared<'a> {
             self.ready.push((wants, prepared, x));
         }
         let (_, prepared, test) = self.ready.iter().find(|r| r.0 == wants).expect("prepared above");
-        let model = prepared.model(entry, self.target, &self.fold.train, self.settings, cx)?;
+        let model = prepared.model(entry, self.target, &self.fold.train, settings, cx)?;
         Ok(model.predict(test))
     }
 }

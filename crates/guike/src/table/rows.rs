@@ -23,6 +23,28 @@ pub(super) fn columns<'a>(table: &Table, names: impl Iterator<Item = &'a str>) -
     Table::new(columns).expect("columns of a table")
 }
 
+/// The group of every row: rows with the same cell are one group, a row without a cell is one of its own.
+pub(super) fn groups(column: &Column) -> Vec<u32> {
+    let mut known = std::collections::BTreeMap::new();
+    let mut next = 0;
+    (0..column.len())
+        .map(|i| {
+            let key = match &column.data {
+                ColumnData::Numeric(v) => (!v[i].is_nan()).then(|| (v[i] + 0.0).to_bits()),
+                ColumnData::Categorical { codes, .. } => (codes[i] != Column::MISSING).then(|| u64::from(codes[i])),
+            };
+            let mut new = || {
+                next += 1;
+                next - 1
+            };
+            match key {
+                Some(key) => *known.entry(key).or_insert_with(new),
+                None => new(),
+            }
+        })
+        .collect()
+}
+
 /// The text of a cell; empty where it is missing.
 pub(super) fn text(column: &Column, row: usize) -> String {
     match &column.data {

@@ -1,4 +1,7 @@
-//! Everything `guike train` can be told, as plain data.
+//! Everything `guike train` can be told, as plain data: what `train.toml` and the file of `--settings` hold.
+
+use std::collections::BTreeMap;
+use std::path::Path;
 
 use guike_core::Seed;
 use guike_data::ReadOptions;
@@ -6,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::settings::{AUTO, Budget};
+use crate::tune::{Given, Values, check};
 
+use super::figures::Decision;
 use super::learners;
 
 /// What to learn from a table and how; only `target` has no default.
@@ -29,6 +34,9 @@ pub struct TableSettings {
     pub cost_fp: f64,
     /// What it costs to call a positive case negative, in the same unit.
     pub cost_fn: f64,
+    /// From which probability of the positive class a row is called positive, above 0 and below 1; `None` takes the one that
+    /// the costs make best.
+    pub threshold: Option<f64>,
     /// How much to try.
     pub budget: Budget,
     /// Root of all randomness.
@@ -41,6 +49,8 @@ pub struct TableSettings {
     pub categories: Vec<String>,
     /// Column of moments: the test rows are then the newest, and every fold learns from what is older than what it is tested on.
     pub time: Option<String>,
+    /// Column of groups, such as a customer with several rows: no group is learned from and judged at once.
+    pub group: Option<String>,
     /// How to put numbers on one scale for the learners that need it.
     pub scaling: ScalingChoice,
     /// Length of a step of gradient descent per unit of gradient, above 0.
@@ -49,6 +59,8 @@ pub struct TableSettings {
     pub iterations: usize,
     /// How to read the file.
     pub read: ReadOptions,
+    /// Hyper-parameters by learner and name, where they are not the learner's own: what `guike tune` finds.
+    pub learners: BTreeMap<String, Values>,
 }
 
 /// What a target can be.
@@ -89,21 +101,51 @@ impl Default for TableSettings {
             test: 0.2,
             cost_fp: 1.0,
             cost_fn: 1.0,
+            threshold: None,
             budget: Budget::default(),
             seed: Seed(1),
             drop: Vec::new(),
             keep: Vec::new(),
             categories: Vec::new(),
             time: None,
+            group: None,
             scaling: ScalingChoice::default(),
             learning_rate: 0.01,
             iterations: 1_000,
             read: ReadOptions::default(),
+            learners: BTreeMap::new(),
         }
     }
 }
 
 impl TableSettings {
+    /// The settings in this text of a settings file; `path` names it in errors.
+    ///
+    /// # Errors
+    /// [`Error::ConfigFile`] with the line, for a name or value that is not known.
+    pub fn from_toml(text: &str, path: &Path) -> Result<TableSettings, Error> {
+        toml::from_str(text).map_err(|e| Error::ConfigFile { path: path.to_owned(), reason: e.to_string() })
+    }
+
+    /// The text of a settings file that says the same.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when a setting has no TOML form, which is a mistake of ours.
+    pub fn to_toml(&self) -> Result<String, Error> {
+        toml::to_string(self).map_err(|e| Error::Internal(format!("the settings have no TOML form: {e}")))
+    }
+
+    /// The hyper-parameters of this learner that are not its own.
+    pub(super) fn given(&self, learner: &str) -> Given<'_> {
+        Given(self.learners.get(learner))
+    }
+
+    /// How rows are called: at the threshold that was given, else at the one that the costs make best.
+    pub(super) fn decision(&self) -> Decision {
+        let by_costs = Decision::by_costs(self.cost_fp, self.cost_fn);
+        Decision { threshold: self.threshold.unwrap_or(by_costs.threshold), ..by_costs }
+    }
+
     /// Checks what the types cannot.
     ///
     /// # Errors
@@ -123,17 +165,30 @@ impl TableSettings {
                 return refuse(what, cost.to_string(), "give a number above 0");
             }
         }
+        if let Some(t) = self.threshold.filter(|t| !(*t > 0.0 && *t < 1.0)) {
+            return refuse("--threshold", t.to_string(), "give a probability above 0 and below 1");
+        }
+        if self.group.is_some() && self.time.is_some() {
+            let rule = "rows are divided by time or by group, not by both; leave out --group or --cutoff-column";
+            return refuse("--group", self.group.clone().unwrap_or_default(), rule);
+        }
         if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
             return refuse("--learning-rate", self.learning_rate.to_string(), "give a number above 0");
         }
         if !(1..=1_000_000).contains(&self.iterations) {
             return refuse("--iterations", self.iterations.to_string(), "give 1 to 1,000,000");
         }
-        if self.model != AUTO && learners::named(&self.model).is_none() {
+        let unknown = |asked: &str| {
             let names = learners::names();
-            let near = nearest(&self.model, &names).map_or_else(String::new, |n| format!("did you mean `{n}`? "));
-            let rule = format!("no learner on tables has this name; {near}they are {}, and `auto`", names.join(", "));
-            return refuse("--model", self.model.clone(), &rule);
+            let near = nearest(asked, &names).map_or_else(String::new, |n| format!("did you mean `{n}`? "));
+            format!("no learner on tables has this name; {near}they are {}", names.join(", "))
+        };
+        if self.model != AUTO && learners::named(&self.model).is_none() {
+            return refuse("--model", self.model.clone(), &(unknown(&self.model) + ", and `auto`"));
+        }
+        for (name, values) in &self.learners {
+            let Some(entry) = learners::named(name) else { return refuse("learners", name.clone(), &unknown(name)) };
+            check(&format!("learners.{name}"), entry.space, values)?;
         }
         Ok(())
     }

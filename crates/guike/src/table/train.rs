@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use guike_core::folds::Split;
 use guike_core::{FitContext, FitError, Progress, Table};
 use guike_data::{CellKind, TableRead, read_table};
 use serde::Serialize;
@@ -12,16 +13,16 @@ use crate::settings::AUTO;
 
 use super::calibrate::Calibrator;
 use super::choose::{Choice, Contender, Estimate, choose, estimate};
-use super::columns::{Features, divide};
+use super::columns::{Features, LeftOut, divide};
 use super::figures::{Decision, Figures, figures, losses};
 use super::importance::permutation;
-use super::leaks::Leak;
+use super::leaks::{Leak, Moments};
 use super::learners::{self, Entry};
 use super::output::Importance;
 use super::pipeline::{self, Fitted, Prepared};
 use super::rows;
 use super::settings::TableSettings;
-use super::split::{Plan, Split, forward, stratified};
+use super::split::{Plan, Rows, in_time};
 use super::target::{self, Outcome, Target};
 
 /// Name of the yardstick: the mean, or the share of every class, for everybody.
@@ -94,22 +95,85 @@ pub(super) fn read(path: &Path, settings: &TableSettings, progress: &dyn Progres
     Ok(read_table(path, &settings.read, &asked, progress)?)
 }
 
+/// A table with its target found and its columns divided.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) read_notes: Vec<String>,
+    pub(super) rows_read: u64,
+    pub(super) target: Target,
+    pub(super) features: Features,
+    /// The labelled rows, all columns.
+    labelled: Table,
+    /// The labelled rows, the columns that are learned from.
+    pub(super) data: Table,
+    /// Whether the column of moments holds days.
+    time_is_days: bool,
+}
+
+impl Opened {
+    /// Reads the table at `path`.
+    pub(super) fn read(path: &Path, settings: &TableSettings, progress: &dyn Progress) -> Result<Opened, Error> {
+        let TableRead { table, kinds, rows_read, notes: read_notes, .. } = read(path, settings, progress)?;
+        let target = target::find(&table, settings)?;
+        let features = divide(&table, &kinds, &target.rows, settings)?;
+        let labelled = rows::select(&table, &target.rows);
+        let data = rows::columns(&labelled, features.inputs.iter().map(|c| c.name.as_str()));
+        let time = settings.time.as_ref().and_then(|t| table.columns().iter().position(|c| c.name == *t));
+        let time_is_days = time.is_some_and(|t| matches!(kinds[t], CellKind::Date(_)));
+        Ok(Opened { read_notes, rows_read, target, features, labelled, data, time_is_days })
+    }
+
+    /// Rows kept apart, and folds among the others, divided anew `repeats` times where chance divides them.
+    pub(super) fn plan(&self, settings: &TableSettings, repeats: usize) -> Result<Plan, Error> {
+        let target = &self.target;
+        let plan = match &settings.time {
+            Some(name) => in_time(self.moments(name)?, settings.folds, settings.test),
+            None => {
+                let groups = settings.group.as_ref().and_then(|g| self.labelled.column(g)).map(rows::groups);
+                let rows = Rows { y: &target.y, outcome: &target.outcome, groups: groups.as_deref() };
+                rows.drawn(settings.folds, repeats, settings.test, settings.seed)
+            }
+        };
+        let judged: usize = plan.folds.iter().map(|f| f.test.len()).sum();
+        if plan.folds.is_empty() || judged == 0 {
+            return Err(Error::NoAnswer(format!(
+                "the {} labelled rows cannot be divided into {} folds; lower --folds or --test",
+                target.y.len(),
+                settings.folds
+            )));
+        }
+        Ok(plan)
+    }
+
+    /// When each labelled row is of.
+    fn moments(&self, name: &str) -> Result<&[f64], Error> {
+        self.labelled.column(name).and_then(|c| c.as_numeric()).ok_or_else(|| Error::Config {
+            what: "--cutoff-column".to_owned(),
+            value: name.to_owned(),
+            rule: "its cells are no dates and no numbers; --date-format helps where their order is unclear".to_owned(),
+        })
+    }
+
+    fn ids(&self) -> Option<Vec<String>> {
+        let column = self.features.id.as_ref().and_then(|id| self.labelled.column(id))?;
+        Some((0..column.len()).map(|i| rows::text(column, i)).collect())
+    }
+
+    /// What a reader should know about rows and columns.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let left_out = |l: &LeftOut| format!("column `{}` is not learned from: {}", l.name, l.why.words());
+        self.target.notes.iter().cloned().chain(self.features.left_out.iter().map(left_out)).collect()
+    }
+}
+
 /// Learns from the table at `path`.
 pub(super) fn learn(path: &Path, settings: &TableSettings, progress: &dyn Progress) -> Result<Findings, Error> {
-    let TableRead { table, kinds, rows_read, notes: read_notes, .. } = read(path, settings, progress)?;
-    let target = target::find(&table, settings)?;
-    let features = divide(&table, &kinds, &target.rows, settings)?;
-    let labelled = rows::select(&table, &target.rows);
-    let ids = features
-        .id
-        .as_ref()
-        .and_then(|id| labelled.column(id))
-        .map(|c| (0..c.len()).map(|i| rows::text(c, i)).collect());
-    let data = rows::columns(&labelled, features.inputs.iter().map(|c| c.name.as_str()));
-    let plan = plan(&labelled, &target, settings)?;
+    let opened = Opened::read(path, settings, progress)?;
+    let (target, data) = (&opened.target, &opened.data);
+    let plan = opened.plan(settings, 1)?;
     let part = parts(&plan, target.y.len());
     let cx = FitContext { seed: settings.seed.derive("train"), progress };
-    let task = Work { data: &data, target: &target, settings, cx };
+    let task = Work { data, target, settings, cx };
 
     let entries = candidates(&target.outcome, settings, data.n_rows())?;
     let tried = task.compare(&entries, &plan.folds)?;
@@ -123,7 +187,7 @@ pub(super) fn learn(path: &Path, settings: &TableSettings, progress: &dyn Progre
     let raw = &tried[choice.chosen].predicted;
     let y_judged: Vec<f64> = judged_rows.iter().map(|&i| target.y[i]).collect();
     let calibrator = Calibrator::fit(&at(raw, &judged_rows, k), &y_judged, outcome);
-    let decision = Decision::by_costs(settings.cost_fp, settings.cost_fn);
+    let decision = settings.decision();
     let mut predicted = vec![f64::NAN; target.y.len() * k];
     put(&mut predicted, &tried[choice.chosen].calibrated, &judged_rows, k);
 
@@ -132,7 +196,7 @@ pub(super) fn learn(path: &Path, settings: &TableSettings, progress: &dyn Progre
     judged.calibrator = calibrator.clone();
     progress.advance(1);
     let tested = (!plan.test.is_empty()).then(|| {
-        let p = judged.predict(&rows::select(&data, &plan.test));
+        let p = judged.predict(&rows::select(data, &plan.test));
         for (slot, &i) in plan.test.iter().enumerate() {
             predicted[i * k..(i + 1) * k].copy_from_slice(&p[slot * k..(slot + 1) * k]);
         }
@@ -145,16 +209,20 @@ pub(super) fn learn(path: &Path, settings: &TableSettings, progress: &dyn Progre
     model.calibrator = calibrator;
     progress.advance(1);
 
-    let mut notes = target.notes.clone();
-    for l in &features.left_out {
-        notes.push(format!("column `{}` is not learned from: {}", l.name, l.why.words()));
-    }
-    let leaks = super::leaks::find(&data, &target, settings, progress)?;
+    let notes = opened.notes();
+    let cells: Vec<CellKind> = opened.features.inputs.iter().map(|c| c.kind).collect();
+    let moments = match &settings.time {
+        None => None,
+        Some(name) => Some(Moments { at: opened.moments(name)?, days: opened.time_is_days }),
+    };
+    let leaks = super::leaks::find(data, &cells, target, moments, settings, progress)?;
     // the rows kept apart tell what the model leans on; without any, the rows it learned from must do
     let shown: &[usize] = if plan.test.is_empty() { &all } else { &plan.test };
     let y_shown: Vec<f64> = shown.iter().map(|&i| target.y[i]).collect();
     let seed = settings.seed.derive("importance");
-    let importance = permutation(&judged, &rows::select(&data, shown), &y_shown, outcome, seed, progress)?;
+    let importance = permutation(&judged, &rows::select(data, shown), &y_shown, outcome, seed, progress)?;
+    let ids = opened.ids();
+    let Opened { read_notes, rows_read, target, features, .. } = opened;
     Ok(Findings {
         read_notes,
         rows_read,
@@ -178,30 +246,6 @@ pub(super) fn learn(path: &Path, settings: &TableSettings, progress: &dyn Progre
     })
 }
 
-fn plan(labelled: &Table, target: &Target, settings: &TableSettings) -> Result<Plan, Error> {
-    let plan = match &settings.time {
-        None => stratified(&target.y, &target.outcome, settings.folds, settings.test, settings.seed),
-        Some(name) => {
-            let moment = labelled.column(name).and_then(|c| c.as_numeric()).ok_or_else(|| Error::Config {
-                what: "--cutoff-column".to_owned(),
-                value: name.clone(),
-                rule: "its cells are no dates and no numbers; --date-format helps where their order is unclear"
-                    .to_owned(),
-            })?;
-            forward(moment, settings.folds, settings.test)
-        }
-    };
-    let judged: usize = plan.folds.iter().map(|f| f.test.len()).sum();
-    if plan.folds.is_empty() || judged == 0 {
-        return Err(Error::NoAnswer(format!(
-            "the {} labelled rows cannot be divided into {} folds; lower --folds or --test",
-            target.y.len(),
-            settings.folds
-        )));
-    }
-    Ok(plan)
-}
-
 fn parts(plan: &Plan, n: usize) -> Vec<Part> {
     let mut part = vec![Part::Learned; n];
     for (f, fold) in plan.folds.iter().enumerate() {
@@ -212,7 +256,11 @@ fn parts(plan: &Plan, n: usize) -> Vec<Part> {
 }
 
 /// The learners to try, in order of preference among equals.
-fn candidates(outcome: &Outcome, settings: &TableSettings, n_rows: usize) -> Result<Vec<&'static Entry>, Error> {
+pub(super) fn candidates(
+    outcome: &Outcome,
+    settings: &TableSettings,
+    n_rows: usize,
+) -> Result<Vec<&'static Entry>, Error> {
     let task = outcome.task();
     if settings.model != AUTO {
         let entry = learners::named(&settings.model)
@@ -270,7 +318,7 @@ impl Work<'_> {
             let mut prepared = pipeline::Shared::new(self.data, fold, self.target, self.settings);
             for (entry, result) in entries.iter().zip(&mut tried).filter(|(_, r)| r.failure.is_none()) {
                 cx.progress.check()?;
-                match prepared.fit_and_predict(entry, &cx) {
+                match prepared.fit_and_predict(entry, self.settings, &cx) {
                     Ok(p) => {
                         for (slot, &i) in fold.test.iter().enumerate() {
                             result.predicted[i * k..(i + 1) * k].copy_from_slice(&p[slot * k..(slot + 1) * k]);
@@ -310,7 +358,7 @@ impl Work<'_> {
     ) -> Result<(Choice, Vec<CandidateResult>), Error> {
         let outcome = &self.target.outcome;
         let y: Vec<f64> = judged.iter().map(|&i| self.target.y[i]).collect();
-        let decision = Decision::by_costs(self.settings.cost_fp, self.settings.cost_fn);
+        let decision = self.settings.decision();
         let loss: Vec<Vec<f64>> = tried
             .iter()
             .map(|t| if t.failure.is_some() { vec![f64::NAN; y.len()] } else { losses(&t.calibrated, &y, outcome) })
@@ -369,6 +417,23 @@ impl Work<'_> {
                 .collect(),
         };
         judged.iter().flat_map(|_| one.iter().copied()).collect()
+    }
+
+    /// Losses of the rows kept apart under the learner fitted on `train` and calibrated by its predictions of the folds.
+    pub(super) fn loss_apart(
+        &self,
+        entry: &'static Entry,
+        train: &[usize],
+        folds: &[Split],
+        apart: &[usize],
+    ) -> Result<Vec<f64>, Error> {
+        let (outcome, k) = (&self.target.outcome, self.target.outcome.task().n_outputs());
+        let labels = |rows: &[usize]| rows.iter().map(|&i| self.target.y[i]).collect::<Vec<f64>>();
+        let tried = self.compare(&[entry], folds)?;
+        let judged: Vec<usize> = folds.iter().flat_map(|f| f.test.iter().copied()).collect();
+        let mut fitted = self.fit(entry, train)?;
+        fitted.calibrator = Calibrator::fit(&at(&tried[0].predicted, &judged, k), &labels(&judged), outcome);
+        Ok(losses(&fitted.predict(&rows::select(self.data, apart)), &labels(apart), outcome))
     }
 
     /// The learner fitted on these rows.

@@ -40,10 +40,14 @@ pub(super) fn view(
             score: p.chunks_exact(k).map(|r| r[*c]).collect(),
             happened: y.iter().map(|&v| v as usize == *c).collect(),
             threshold: f.decision.threshold,
+            costs: (f.decision.cost_fp, f.decision.cost_fn),
         },
-        Outcome::Classification { classes, positive: None } => {
-            Shown::Classes { names: classes.clone(), counts: judged.confusion.clone() }
-        }
+        Outcome::Classification { classes, positive: None } => Shown::Classes {
+            names: classes.clone(),
+            counts: judged.confusion.clone(),
+            actual: y.iter().map(|&v| v as usize).collect(),
+            probabilities: p,
+        },
     };
     let more: Vec<&str> = keys(outcome).iter().copied().filter(|k| *k != "log_loss").take(4).collect();
     let best = f.candidates.iter().filter_map(|c| c.loss).fold(f64::INFINITY, f64::min);

@@ -123,10 +123,12 @@ fn what_cannot_be_tuned_says_why() {
 #[test]
 fn a_log_of_orders_is_tuned_before_its_newest_window_and_judged_on_it() {
     let desk = Desk::new();
-    desk.put("orders.csv", shop_csv(250));
+    desk.put("orders.csv", shop_csv(150));
     let ended = desk.guike(&["tune", "log", "orders.csv", "--horizon", "60d", "--trials", "1", "--out", "tuned"]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    assert!(ended.stderr.contains("60 days after ") && ended.stderr.contains("which took no part"), "{}", ended.stderr);
+    let answer = desk.text("tuned/tuning.json");
+    assert!(answer.contains("60 days after ") && answer.contains("which took no part"), "{answer}");
+    assert!(ended.stderr.contains("on what was kept apart"), "{}", ended.stderr);
     let read = desk.guike(&["config", "--config", "tuned/settings.toml"]);
     assert_eq!(read.code, 0, "{}", read.stderr);
     assert!(read.stdout.contains("horizon = \"60d\""), "{}", read.stdout);

@@ -176,7 +176,9 @@ pub(crate) enum Tune {
     /// Search better hyper-parameters for the learners on an order log.
     #[command(after_help = "Examples:\n  guike tune log orders.csv --horizon 90d --out tuned\n  \
         guike run orders.csv --config tuned/settings.toml")]
-    Log {
+    // the flags of a log are a group called `Log` already
+    #[command(name = "log")]
+    OrderLog {
         #[command(flatten)]
         log: Log,
         /// Folder for the results; appears only when everything is complete.

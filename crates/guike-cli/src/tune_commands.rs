@@ -20,7 +20,7 @@ pub(crate) fn tune(what: &Tune, bar: &Bar, quiet: bool) -> Result<(), Error> {
             let tune = || guike::table::tune(table, out, &settings, budget, bar);
             (guike::in_pool(how.threads.threads, tune), how.output.format)
         }
-        Tune::Log { log, out, data, forecast, trials, output } => {
+        Tune::OrderLog { log, out, data, forecast, trials, output } => {
             let settings = commands::settings(data, Some(forecast))?;
             let asked = LogTuning { settings: &settings, budget: TuneBudget { trials: *trials } };
             let log = commands::files(&log.log)?;

@@ -224,7 +224,7 @@ impl Mixture {
         let matrix = |m: &[f64]| Shape::Matrix(Cholesky::with_floor(m.to_vec(), p, least_diagonal(m, p)));
         match self.covariance {
             Covariance::Full => self.covariances.chunks_exact(p * p).map(matrix).collect(),
-            Covariance::Tied => vec![matrix(&self.covariances)],
+            Covariance::Tied => self.covariances.chunks_exact(p * p).map(matrix).collect(),
             Covariance::Diagonal => {
                 self.covariances.chunks_exact(p).map(|v| Shape::Axes(v.iter().map(|v| v.sqrt()).collect())).collect()
             }

@@ -136,7 +136,7 @@ fn tables(scratch: &Path, n: usize, seed: u64) -> Result<(PathBuf, PathBuf), Str
 /// Little-endian f64s, column after column, the label last.
 fn write(path: &Path, n: usize, seed: Seed) -> Result<(), String> {
     let mut rng = seed.rng();
-    let mut columns = vec![Vec::with_capacity(n); COLUMNS + 1];
+    let mut columns = (0..=COLUMNS).map(|_| Vec::with_capacity(n)).collect::<Vec<_>>();
     for _ in 0..n {
         let x: [f64; COLUMNS] = std::array::from_fn(|j| {
             let normal: f64 = StandardNormal.sample(&mut rng);

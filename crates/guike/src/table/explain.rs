@@ -38,6 +38,9 @@ const CALLS: usize = 2_048;
 const CURVES: usize = 100;
 /// Columns whose curves are drawn.
 const DRAWN: usize = 4;
+/// Names of columns, and how much each pair of them adds together.
+pub type Interactions = (Vec<String>, Vec<Vec<f64>>);
+
 /// Columns of the map of interactions.
 const MAPPED: usize = 8;
 /// Rows on which a tree imitates the model.
@@ -177,7 +180,7 @@ pub struct TableExplanation {
     /// Curves of the most important columns.
     pub curves: Vec<ColumnCurves>,
     /// Names of the most important columns, and the mean absolute interaction of each pair; for trees.
-    pub interactions: Option<(Vec<String>, Vec<Vec<f64>>)>,
+    pub interactions: Option<Interactions>,
     /// The tree that the model is, or that imitates it; in JSON as Graphviz text.
     #[serde(serialize_with = "as_dot")]
     pub tree: Option<NamedTree>,
@@ -517,7 +520,7 @@ impl Case<'_> {
     }
 
     /// How much pairs of these columns add together, where the model is made of trees.
-    fn interactions(&self, columns: &[usize], sample: &[usize]) -> Result<Option<(Vec<String>, Vec<Vec<f64>>)>, Error> {
+    fn interactions(&self, columns: &[usize], sample: &[usize]) -> Result<Option<Interactions>, Error> {
         let Some((trees, link)) = self.model().trees().filter(|_| columns.len() > 1) else { return Ok(None) };
         let (output, _) = self.output(link);
         let shap = TreeShap::new(trees).map_err(internal)?;

@@ -1,11 +1,11 @@
 //! Tuning: which hyper-parameters are better than the ones that come along, and by how much on what took no part.
 //!
 //! The one idea: drawing settings by chance and giving the better half twice the folds finds good ones with a fraction of the
-//! fits ([`halving`]), and the best of many trials always looks better than it is. So a part of the data is kept apart, where
+//! fits (`halving`), and the best of many trials always looks better than it is. So a part of the data is kept apart, where
 //! the found settings meet the default ones once; what does not win there is not proposed.
 //!
 //! Tables are tuned by [`crate::table::tune`], order logs by [`log()`]. What may be tuned stands beside each learner's entry
-//! ([`space`]).
+//! (`space`).
 
 mod halving;
 mod log;

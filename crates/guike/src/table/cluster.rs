@@ -5,7 +5,7 @@
 //! size, and a silhouette says how clearly they are apart.
 //!
 //! Groups are found, not predicted: nothing here knows a target, and nothing is saved to place new rows. Tiers of customers
-//! by value are made by [`mod@crate::run`].
+//! by value are made by [`crate::run()`].
 
 mod find;
 mod output;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::{Case, Contender, Record};
 use crate::summary::Summary;
-use crate::usage::{Cost, measured, timed};
+use crate::usage::{Cost, answer, timed};
 use crate::{Setting, peers, simulated};
 
 const HORIZON_WEEKS: f64 = 39.0;
@@ -114,8 +114,7 @@ fn turn(setting: &Setting, program: &str, args: &[&str], summary: &Path) -> Resu
     let mut command = vec![program.to_owned()];
     command.extend(args.iter().map(|a| (*a).to_owned()));
     command.extend([summary.display().to_string(), HORIZON_WEEKS.to_string()]);
-    let (_, stdout) = measured(&command, &setting.scratch)?;
-    serde_json::from_str(&stdout).map_err(|e| format!("{command:?} printed `{}`: {e}", stdout.trim()))
+    answer(&command, &setting.scratch)
 }
 
 fn fit_cost(turn: &Turn) -> Cost {

@@ -14,7 +14,7 @@ use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
 use crate::record::{Case, Contender, Record};
-use crate::usage::{Cost, measured, timed};
+use crate::usage::{Cost, answer, timed};
 use crate::{Setting, peers};
 
 const ROUNDS: usize = 5;
@@ -190,8 +190,7 @@ pub(crate) fn run(setting: &Setting) -> Result<Record, String> {
         let turn = |program: &[&str]| -> Result<Turn, String> {
             let rest = [work.kind, &path.display().to_string(), &columns];
             let command: Vec<String> = program.iter().chain(&rest).map(|s| (*s).to_owned()).collect();
-            let (_, stdout) = measured(&command, &setting.scratch)?;
-            serde_json::from_str(&stdout).map_err(|e| format!("{command:?} printed `{}`: {e}", stdout.trim()))
+            answer(&command, &setting.scratch)
         };
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for round in 0..rounds {

@@ -13,7 +13,7 @@ use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
 use crate::record::{Case, Contender, Record};
-use crate::usage::{Cost, measured, timed};
+use crate::usage::{Cost, answer, timed};
 use crate::{Setting, peers};
 
 const COLUMNS: usize = 30;
@@ -99,8 +99,7 @@ pub(crate) fn run(setting: &Setting) -> Result<Record, String> {
 fn turn(setting: &Setting, program: &[&str], learner: &str, train: &Path, test: &Path) -> Result<Turn, String> {
     let mut command: Vec<String> = program.iter().map(|p| (*p).to_owned()).collect();
     command.extend([learner.to_owned(), train.display().to_string(), test.display().to_string()]);
-    let (_, stdout) = measured(&command, &setting.scratch)?;
-    serde_json::from_str(&stdout).map_err(|e| format!("{command:?} printed `{}`: {e}", stdout.trim()))
+    answer(&command, &setting.scratch)
 }
 
 fn fit_cost(turn: &Turn) -> Cost {

@@ -38,6 +38,15 @@ pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, Cost) {
     (result, Cost { cpu_s: after - before, wall_s: wall.elapsed().as_secs_f64(), peak_mib })
 }
 
+/// Runs a command in a process of its own and reads the JSON that it prints.
+///
+/// # Errors
+/// As [`measured`], and when what is printed is something else.
+pub(crate) fn answer<T: serde::de::DeserializeOwned>(command: &[String], folder: &Path) -> Result<T, String> {
+    let (_, stdout) = measured(command, folder)?;
+    serde_json::from_str(&stdout).map_err(|e| format!("{command:?} printed `{}`: {e}", stdout.trim()))
+}
+
 /// Runs a command in a process of its own and says what it took; its stdout comes back too.
 ///
 /// # Errors

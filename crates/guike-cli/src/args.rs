@@ -153,6 +153,10 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  guike predict guike-model/model.json new.csv > predictions.csv\n  \
         guike predict guike-model new.csv --out predictions.csv")]
     Predict(crate::table_args::Predict),
+    /// Answer over HTTP with a model of `guike train`: `POST /predict` takes rows as JSON.
+    #[command(after_help = "Examples:\n  guike serve value-model\n  \
+        curl http://127.0.0.1:5000/predict --json '{\"age\":30,\"income\":60000}'")]
+    Serve(Box<crate::serve_commands::Serve>),
     /// Write a model of `guike train` in a form that other programs run.
     #[command(after_help = "Example:\n  guike export guike-model --to onnx --out model.onnx")]
     Export(crate::table_args::Export),

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::args::{Args, Command, DataFlags, Explain, ForecastFlags, Format, Lang, Told};
 use crate::progress::Bar;
+use crate::serve_commands;
 use crate::show::{self, Rows};
 use crate::table_commands;
 use crate::tune_commands;
@@ -65,7 +66,7 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
                 return Err(Error::Internal("clap let a missing --out pass".to_owned()));
             };
             let log = files(&log)?;
-            let request = guike::FeatureRequest { only, cutoff, horizon, memory_limit: bytes(&memory)? };
+            let request = guike::FeatureRequest { only, cutoff, horizon, memory_limit: bytes("--memory", &memory)? };
             let written = guike::in_pool(threads.threads, || guike::features_to(&log, &out, &settings, &request, &bar));
             bar.finish();
             let (rows, columns) = written?;
@@ -93,6 +94,7 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
         Command::Cluster(flags) => table_commands::cluster(&flags, &bar, quiet)?,
         Command::Tune(what) => tune_commands::tune(&what, &bar, quiet)?,
         Command::Predict(flags) => table_commands::predict(&flags, &bar, quiet)?,
+        Command::Serve(flags) => serve_commands::serve(*flags, &bar, quiet)?,
         Command::Export(flags) => table_commands::export(&flags, quiet)?,
         Command::Explain(flags) => explain(&flags, &bar, quiet)?,
         Command::Simulate(what) => table_commands::simulate(&what, quiet)?,
@@ -241,8 +243,8 @@ fn language_of(flag: Option<Lang>) -> Language {
     }
 }
 
-/// `512MiB`, `1GiB`, `2000000000`.
-fn bytes(text: &str) -> Result<u64, Error> {
+/// `512MiB`, `1GiB`, `2000000000`, as the value of this flag.
+pub(crate) fn bytes(flag: &str, text: &str) -> Result<u64, Error> {
     let t = text.trim();
     let split = t.find(|c: char| !c.is_ascii_digit()).unwrap_or(t.len());
     let unit: Option<u64> = match t[split..].trim().to_ascii_lowercase().as_str() {
@@ -253,7 +255,7 @@ fn bytes(text: &str) -> Result<u64, Error> {
         _ => None,
     };
     t[..split].parse::<u64>().ok().zip(unit).and_then(|(n, u)| n.checked_mul(u)).ok_or_else(|| Error::Config {
-        what: "--memory".to_owned(),
+        what: flag.to_owned(),
         value: text.to_owned(),
         rule: "write a number and KiB, MiB or GiB, for example `512MiB`".to_owned(),
     })
@@ -400,8 +402,8 @@ mod tests {
 
     #[test]
     fn sizes_have_units() {
-        assert_eq!(bytes("512MiB").ok(), Some(512 << 20));
-        assert_eq!(bytes("1 gib").ok(), Some(1 << 30));
-        assert!(bytes("lots").is_err());
+        assert_eq!(bytes("--memory", "512MiB").ok(), Some(512 << 20));
+        assert_eq!(bytes("--memory", "1 gib").ok(), Some(1 << 30));
+        assert!(bytes("--memory", "lots").is_err());
     }
 }

@@ -6,6 +6,7 @@
 mod args;
 mod commands;
 mod progress;
+mod serve_commands;
 mod show;
 mod table_args;
 mod table_commands;

@@ -268,6 +268,14 @@ impl TabularModel for NeighboursModel {
         out
     }
 
+    fn predict_row(&self, row: &[f64], out: &mut Vec<f64>) {
+        assert_eq!(row.len(), self.parameters.n_columns, "the row has the columns of the training");
+        let filled: Vec<f64> = row.iter().zip(&self.means).map(|(v, m)| if v.is_finite() { *v } else { *m }).collect();
+        let first = out.len();
+        out.resize(first + self.parameters.task.n_outputs(), 0.0);
+        self.predict_rows(&filled, &mut out[first..]);
+    }
+
     fn save(&self) -> serde_json::Value {
         let mut value = serde_json::to_value(&self.parameters).expect("numbers and names are JSON");
         value["kind"] = NAME.into();

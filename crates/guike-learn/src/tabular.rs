@@ -95,6 +95,12 @@ pub trait TabularModel: Debug + Send + Sync {
     /// # Panics
     /// When the matrix has another number of columns; the pipeline in front makes sure.
     fn predict(&self, x: &Matrix) -> Vec<f64>;
+    /// The prediction of one row, appended to `out`: the same bits as [`TabularModel::predict`] gives, on the calling
+    /// thread and without setting up work for others, which takes longer than a single row.
+    ///
+    /// # Panics
+    /// When the row has another number of columns.
+    fn predict_row(&self, row: &[f64], out: &mut Vec<f64>);
     /// Its trees and how their sum becomes a prediction, where it is made of trees.
     fn trees(&self) -> Option<(&Trees, Link)> {
         None

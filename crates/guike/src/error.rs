@@ -44,6 +44,18 @@ impl ErrorKind {
             ErrorKind::Interrupted => 130,
         }
     }
+
+    /// The status of an HTTP answer that failed in this way.
+    pub fn http_status(self) -> u16 {
+        match self {
+            ErrorKind::Input | ErrorKind::Config => 400,
+            ErrorKind::Denied => 403,
+            ErrorKind::NotFound => 404,
+            ErrorKind::Data => 422,
+            ErrorKind::Busy | ErrorKind::Interrupted => 503,
+            ErrorKind::Corrupt | ErrorKind::Internal => 500,
+        }
+    }
 }
 
 /// Why there is no answer.

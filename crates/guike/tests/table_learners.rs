@@ -117,6 +117,19 @@ fn predictions_have_the_shape_and_the_range_of_the_task() {
 }
 
 #[test]
+fn a_row_by_itself_is_predicted_as_among_others() {
+    each(|entry, mut data, model| {
+        // and holes where training had none
+        for j in 0..data.x.n_columns() {
+            data.x.column_mut(j)[j] = f64::NAN;
+        }
+        let mut one_by_one = Vec::new();
+        (0..data.y.len()).for_each(|i| model.predict_row(&data.x.row(i), &mut one_by_one));
+        assert!(same_bits(&one_by_one, &model.predict(&data.x)), "{}", entry.name);
+    });
+}
+
+#[test]
 fn every_learner_learns_what_is_there() {
     each(|entry, data, model| {
         let k = data.task.n_outputs();

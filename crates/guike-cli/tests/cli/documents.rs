@@ -18,6 +18,7 @@ fn commands_in_the_documents_exist_with_their_flags() {
         "docs/tuning.md",
         "docs/tutorial-table.md",
         "docs/explain.md",
+        "docs/serve.md",
     ] {
         let text = std::fs::read_to_string(root.join(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
         for line in code_lines(&text) {

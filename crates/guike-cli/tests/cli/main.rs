@@ -14,6 +14,7 @@ mod order_scorer;
 mod results;
 mod schema;
 mod scorer;
+mod serve;
 mod sources;
 mod support;
 mod tables;

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::NAME;
-use crate::forest::compact::CompactTrees;
+use crate::forest::compact::{CompactTrees, row_sums};
 use crate::forest::store::TreesText;
 use crate::tabular::{Link, TabularModel, Task};
 
@@ -97,6 +97,11 @@ impl TabularModel for Boosted {
         let mut out = Vec::with_capacity(x.n_rows() * self.task.n_outputs());
         sums.chunks_exact(k).for_each(|s| self.link.apply(s, &mut out));
         out
+    }
+
+    fn predict_row(&self, row: &[f64], out: &mut Vec<f64>) {
+        assert_eq!(row.len(), self.n_columns, "the columns it was fitted on");
+        self.link.apply(&row_sums(&self.trees, self.fast.as_ref(), row), out);
     }
 
     fn trees(&self) -> Option<(&Trees, Link)> {

@@ -18,6 +18,8 @@ const BLOCK: usize = 8192;
 pub(super) const GROUP: usize = 64;
 /// Rows from which asking a whole tree at once is faster than walking it.
 const LEAST_LANES: usize = 8;
+/// Trees that one row goes down at the same time.
+const TOGETHER: usize = 16;
 /// The code of a missing value.
 const MISSING: u16 = u16::MAX;
 
@@ -169,6 +171,33 @@ impl CompactTrees {
         out
     }
 
+    /// The sums of one row. Several trees go down together, as several rows do in [`CompactTrees::predict`], and are added
+    /// in the same order.
+    fn predict_row(&self, trees: &Trees, row: &[f64]) -> Vec<f64> {
+        let codes: Vec<u16> = self.codings.iter().zip(row).map(|(coding, &v)| coding.code(v)).collect();
+        let mut sums = trees.base.clone();
+        for (starts, trees) in self.starts.chunks(TOGETHER).zip(trees.trees.chunks(TOGETHER)) {
+            let mut at = [0_u32; TOGETHER];
+            at[..starts.len()].copy_from_slice(starts);
+            let mut moved = true;
+            while moved {
+                moved = false;
+                for at in &mut at[..starts.len()] {
+                    let node = self.nodes[*at as usize];
+                    let code = codes[usize::from(node.column >> 1)];
+                    let next = node.left + u32::from(code.wrapping_add(node.column & 1) > node.limit);
+                    moved |= next != *at;
+                    *at = next;
+                }
+            }
+            for ((tree, at), start) in trees.iter().zip(at).zip(starts) {
+                let to = sums[tree.first_output as usize..].iter_mut();
+                to.zip(tree.value((at - start) as usize)).for_each(|(sum, v)| *sum += v);
+            }
+        }
+        sums
+    }
+
     /// Calls `reached(tree, row, leaf)` for the `n` rows from `start` on (counted from 0 here), tree by tree.
     pub(super) fn leaves(&self, x: &Matrix, start: usize, n: usize, mut reached: impl FnMut(usize, usize, usize)) {
         let codes = self.codes(x, start, n);
@@ -269,6 +298,14 @@ fn compact(split: &Split, left: u32, coding: &Coding) -> Compact {
     };
     let shift = u16::from(missing_left);
     Compact { left, limit: limit + shift, column: (column as u16) << 1 | shift }
+}
+
+/// The sums of one row, by the fast form where there is one.
+pub(crate) fn row_sums(trees: &Trees, fast: Option<&CompactTrees>, row: &[f64]) -> Vec<f64> {
+    match fast {
+        Some(fast) => fast.predict_row(trees, row),
+        None => trees.predict_row(|j| row[j]),
+    }
 }
 
 /// Where one tree's leaf lies by the plain reading, for trees that do not fit.

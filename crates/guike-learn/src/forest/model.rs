@@ -4,7 +4,7 @@ use guike_core::{Matrix, Trees};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::compact::{CompactTrees, plain_leaf};
+use super::compact::{CompactTrees, plain_leaf, row_sums};
 use super::quantiles::{LeafLabels, leaves_of};
 use super::store::TreesText;
 use super::{EXTRA, FOREST, TREE};
@@ -246,6 +246,13 @@ impl TabularModel for TreesModel {
         };
         share_out(self.task, &mut out);
         out
+    }
+
+    fn predict_row(&self, row: &[f64], out: &mut Vec<f64>) {
+        assert_eq!(row.len(), self.n_columns, "the row has the columns of the training");
+        let mut sums = row_sums(&self.trees, self.compact.as_ref(), row);
+        share_out(self.task, &mut sums);
+        out.append(&mut sums);
     }
 
     fn trees(&self) -> Option<(&Trees, Link)> {

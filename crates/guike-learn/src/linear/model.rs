@@ -108,7 +108,7 @@ impl LinearModel {
         }
         for j in 0..self.n_columns {
             for (to, v) in values.iter_mut().zip(&x.column(j)[first..first + n]) {
-                *to = if v.is_nan() { 0.0 } else { v.clamp(-LARGEST, LARGEST) };
+                *to = usable(*v);
             }
             for (k, sums) in sums.chunks_exact_mut(n).enumerate() {
                 add_scaled(sums, self.coefficients[k * self.n_columns + j], &values);
@@ -116,17 +116,28 @@ impl LinearModel {
         }
         let mut row = vec![0.0; self.intercepts.len()];
         for i in 0..n {
-            for (k, sum) in row.iter_mut().enumerate() {
-                let v = sums[k * n + i];
-                // two infinities of opposite sign in one sum say nothing
-                *sum = if v.is_nan() { self.intercepts[k] } else { v.clamp(-SUM_MAX, SUM_MAX) };
-            }
-            self.link.apply(&row, out);
-        }
-        if self.link == Link::Log {
-            out.iter_mut().for_each(|v| *v = v.min(f64::MAX));
+            row.iter_mut().enumerate().for_each(|(k, sum)| *sum = sums[k * n + i]);
+            self.predict_sums(&mut row, out);
         }
     }
+
+    /// The prediction that these sums of one row become.
+    fn predict_sums(&self, sums: &mut [f64], out: &mut Vec<f64>) {
+        for (sum, intercept) in sums.iter_mut().zip(&self.intercepts) {
+            // two infinities of opposite sign in one sum say nothing
+            *sum = if sum.is_nan() { *intercept } else { sum.clamp(-SUM_MAX, SUM_MAX) };
+        }
+        let first = out.len();
+        self.link.apply(sums, out);
+        if self.link == Link::Log {
+            out[first..].iter_mut().for_each(|v| *v = v.min(f64::MAX));
+        }
+    }
+}
+
+/// A value as it enters the sums.
+fn usable(v: f64) -> f64 {
+    if v.is_nan() { 0.0 } else { v.clamp(-LARGEST, LARGEST) }
 }
 
 impl TabularModel for LinearModel {
@@ -151,6 +162,15 @@ impl TabularModel for LinearModel {
             })
             .collect();
         blocks.concat()
+    }
+
+    fn predict_row(&self, row: &[f64], out: &mut Vec<f64>) {
+        assert_eq!(row.len(), self.n_columns, "the row has the columns of the training");
+        let mut sums = self.intercepts.clone();
+        for (sum, coefficients) in sums.iter_mut().zip(self.coefficients.chunks_exact(self.n_columns.max(1))) {
+            coefficients.iter().zip(row).for_each(|(c, &v)| *sum += c * usable(v));
+        }
+        self.predict_sums(&mut sums, out);
     }
 
     fn linear(&self) -> Option<Linear<'_>> {

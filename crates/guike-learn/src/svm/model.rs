@@ -106,11 +106,7 @@ impl SvmModel {
         let Parameters { n_columns, means, intercepts, .. } = &self.parameters;
         assert_eq!(x.n_columns(), *n_columns, "the matrix has the columns of the training");
         let mut rows = x.to_row_major();
-        for row in rows.chunks_exact_mut(*n_columns) {
-            for (v, mean) in row.iter_mut().zip(means) {
-                *v = if v.is_finite() { v.clamp(-VALUE_MAX, VALUE_MAX) } else { *mean };
-            }
-        }
+        rows.chunks_exact_mut(*n_columns).for_each(|row| make_usable(row, means));
         let width = intercepts.len();
         let mut out = vec![0.0; x.n_rows() * width];
         rows.par_chunks(CHUNK * n_columns).zip(out.par_chunks_mut(CHUNK * width)).for_each(|(rows, out)| {
@@ -120,6 +116,23 @@ impl SvmModel {
             }
         });
         out
+    }
+
+    /// Writes the probabilities that the scores of one row become; `out` is 0 in the beginning.
+    fn probabilities(&self, scores: &[f64], out: &mut [f64]) {
+        let Parameters { present, sigmoids, .. } = &self.parameters;
+        if let [score] = *scores {
+            let p = sigmoids[0].probability(score);
+            (out[present[0] as usize], out[present[1] as usize]) = (1.0 - p, p);
+            return;
+        }
+        // in logarithms, so that a row that is unlikely in every class still has its shares
+        let logs = || scores.iter().zip(sigmoids).map(|(s, sigmoid)| sigmoid.ln_probability(*s));
+        let top = logs().fold(f64::NEG_INFINITY, f64::max);
+        let total: f64 = logs().map(|l| (l - top).exp()).sum();
+        for (l, &class) in logs().zip(present) {
+            out[class as usize] = (l - top).exp() / total;
+        }
     }
 
     /// Scores of one row; `kernels` is scratch.
@@ -183,6 +196,13 @@ fn fits_together(kind: &str, p: &Parameters) -> bool {
         && p.sigmoids.iter().all(|s| s.a.is_finite() && s.b.is_finite())
 }
 
+/// Puts the mean where a value is not finite, and keeps the others within reach.
+fn make_usable(row: &mut [f64], means: &[f64]) {
+    for (v, mean) in row.iter_mut().zip(means) {
+        *v = if v.is_finite() { v.clamp(-VALUE_MAX, VALUE_MAX) } else { *mean };
+    }
+}
+
 impl TabularModel for SvmModel {
     fn task(&self) -> Task {
         self.parameters.task
@@ -193,24 +213,24 @@ impl TabularModel for SvmModel {
     }
 
     fn predict(&self, x: &Matrix) -> Vec<f64> {
-        let Parameters { task, present, sigmoids, .. } = &self.parameters;
-        let (outputs, width) = (task.n_outputs(), sigmoids.len());
+        let (outputs, width) = (self.parameters.task.n_outputs(), self.parameters.sigmoids.len());
         let mut out = vec![0.0; x.n_rows() * outputs];
         for (scores, out) in self.decision(x).chunks_exact(width).zip(out.chunks_exact_mut(outputs)) {
-            if let [score] = *scores {
-                let p = sigmoids[0].probability(score);
-                (out[present[0] as usize], out[present[1] as usize]) = (1.0 - p, p);
-                continue;
-            }
-            // in logarithms, so that a row that is unlikely in every class still has its shares
-            let logs = || scores.iter().zip(sigmoids).map(|(s, sigmoid)| sigmoid.ln_probability(*s));
-            let top = logs().fold(f64::NEG_INFINITY, f64::max);
-            let total: f64 = logs().map(|l| (l - top).exp()).sum();
-            for (l, &class) in logs().zip(present) {
-                out[class as usize] = (l - top).exp() / total;
-            }
+            self.probabilities(scores, out);
         }
         out
+    }
+
+    fn predict_row(&self, row: &[f64], out: &mut Vec<f64>) {
+        let Parameters { task, n_columns, means, sigmoids, .. } = &self.parameters;
+        assert_eq!(row.len(), *n_columns, "the row has the columns of the training");
+        let mut row = row.to_vec();
+        make_usable(&mut row, means);
+        let mut scores = vec![0.0; sigmoids.len()];
+        self.score(&row, &mut Vec::new(), &mut scores);
+        let first = out.len();
+        out.resize(first + task.n_outputs(), 0.0);
+        self.probabilities(&scores, &mut out[first..]);
     }
 
     fn linear(&self) -> Option<Linear<'_>> {

@@ -340,6 +340,25 @@ fn class(outcome: &Outcome, predicted: &[f64], row: Option<usize>) -> usize {
     (0..k).max_by(|&a, &b| total(a).total_cmp(&total(b)).then(b.cmp(&a))).unwrap_or(0)
 }
 
+/// Which of the model's sums belongs to a class, and with what sign.
+pub(super) fn output_of(link: Link, class: usize) -> (usize, f64) {
+    match link {
+        Link::Logit => (0, if class == 1 { 1.0 } else { -1.0 }),
+        _ => (class, 1.0),
+    }
+}
+
+/// In what the parts of a model's sums add up.
+pub(super) fn unit_of(link: Link, task: Task) -> Unit {
+    match (link, task) {
+        (Link::Identity, Task::Regression) => Unit::Number,
+        (Link::Identity, Task::Classification { .. }) => Unit::Probability,
+        (Link::Log, _) => Unit::LogNumber,
+        (Link::Logit, _) => Unit::LogOdds,
+        (Link::Softmax, _) => Unit::Score,
+    }
+}
+
 impl Case<'_> {
     fn model(&self) -> &dyn TabularModel {
         self.loaded.fitted.model.as_ref()
@@ -356,20 +375,11 @@ impl Case<'_> {
 
     /// Which of the model's sums belongs to the class, and with what sign.
     fn output(&self, link: Link) -> (usize, f64) {
-        match link {
-            Link::Logit => (0, if self.class == 1 { 1.0 } else { -1.0 }),
-            _ => (self.class, 1.0),
-        }
+        output_of(link, self.class)
     }
 
     fn unit(&self, link: Link) -> Unit {
-        match (link, self.task()) {
-            (Link::Identity, Task::Regression) => Unit::Number,
-            (Link::Identity, Task::Classification { .. }) => Unit::Probability,
-            (Link::Log, _) => Unit::LogNumber,
-            (Link::Logit, _) => Unit::LogOdds,
-            (Link::Softmax, _) => Unit::Score,
-        }
+        unit_of(link, self.task())
     }
 
     /// The parts of these rows; `background` are the rows that others are compared with where the method needs any.
@@ -625,6 +635,6 @@ fn one_output(a: &Attributions, output: usize, sign: f64) -> Attributions {
     Attributions::new(vec![sign * a.expected()[output]], a.n_rows(), a.n_features(), values)
 }
 
-fn internal(e: ExplainError) -> Error {
+pub(super) fn internal(e: ExplainError) -> Error {
     Error::Internal(format!("the model cannot be explained: {e}"))
 }

@@ -45,6 +45,7 @@ pub(super) fn saved(text: &str) -> Result<Saved, String> {
         preparation: Preparation::of_inputs(&imported.inputs),
         model: Box::new(imported.model),
         calibrator: Calibrator::default(),
+        means: Vec::new(),
     };
     let decision = Decision { threshold: 0.5, cost_fp: 1.0, cost_fn: 1.0 };
     Ok(Saved::of("boosting", "", &outcome, &decision, &columns, &fitted))

@@ -29,6 +29,8 @@ pub(super) struct Saved {
     pub(super) columns: Vec<InputColumn>,
     pub(super) preparation: Preparation,
     pub(super) calibrator: Calibrator,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) means: Vec<f64>,
     pub(super) model: Value,
 }
 
@@ -70,6 +72,7 @@ impl Saved {
             columns: columns.to_vec(),
             preparation: fitted.preparation.clone(),
             calibrator: fitted.calibrator.clone(),
+            means: fitted.means.clone(),
             model: fitted.model.save(),
         }
     }
@@ -84,6 +87,9 @@ impl Saved {
         if model.task() != self.outcome.task() {
             return Err(format!("its {} does not predict what it says it predicts", self.learner));
         }
+        if !self.means.is_empty() && self.means.len() != model.n_columns() {
+            return Err("its means are not one per prepared column".to_owned());
+        }
         Ok(Loaded {
             learner: self.learner,
             fingerprint,
@@ -91,7 +97,7 @@ impl Saved {
             outcome: self.outcome,
             decision: Decision { threshold: self.threshold, cost_fp: 1.0, cost_fn: 1.0 },
             columns: self.columns,
-            fitted: Fitted { preparation: self.preparation, model, calibrator: self.calibrator },
+            fitted: Fitted { preparation: self.preparation, model, calibrator: self.calibrator, means: self.means },
         })
     }
 }

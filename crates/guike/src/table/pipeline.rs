@@ -24,6 +24,9 @@ pub(super) struct Fitted {
     pub(super) preparation: Preparation,
     pub(super) model: Box<dyn TabularModel>,
     pub(super) calibrator: Calibrator,
+    /// Of a model that adds up its columns, the mean of every prepared column over the training rows, from which reasons
+    /// are told; empty for other models and older files.
+    pub(super) means: Vec<f64>,
 }
 
 impl Prepared {
@@ -66,7 +69,8 @@ impl Prepared {
         cx: &FitContext<'_>,
     ) -> Result<Fitted, FitError> {
         let model = self.model(entry, target, train, settings, cx)?;
-        Ok(Fitted { preparation: self.preparation, model, calibrator: Calibrator::default() })
+        let means = if model.linear().is_some() { guike_explain::linear::means(&self.x) } else { Vec::new() };
+        Ok(Fitted { preparation: self.preparation, model, calibrator: Calibrator::default(), means })
     }
 }
 

@@ -158,16 +158,7 @@ impl Preparation {
 
     /// The categories of a column that have a code, a column or a number of their own.
     pub(super) fn levels(&self, name: &str) -> Option<&[String]> {
-        self.steps.iter().find_map(|s| match s {
-            Step::Code { column, levels }
-            | Step::OneHot { column, levels, .. }
-            | Step::Encoded { column, levels, .. }
-                if column == name =>
-            {
-                Some(levels.as_slice())
-            }
-            _ => None,
-        })
+        self.steps.iter().find(|s| s.column() == name).and_then(Step::levels)
     }
 
     /// New rows, prepared.
@@ -179,10 +170,25 @@ impl Preparation {
         self.steps.iter().for_each(|s| s.apply(table, &mut columns));
         Matrix::from_columns(table.n_rows(), &columns)
     }
+
+    /// Number of prepared columns.
+    pub(super) fn width(&self) -> usize {
+        self.steps.iter().map(Step::width).sum()
+    }
+
+    /// Appends one new row, prepared, from a cell per step (see [`Step::spread`]): the same bits as [`Preparation::apply`].
+    pub(super) fn row(&self, cells: impl Iterator<Item = f64>, out: &mut Vec<f64>) {
+        for (step, cell) in self.steps.iter().zip(cells) {
+            let first = out.len();
+            out.resize(first + step.width(), 0.0);
+            step.spread(cell, |j, v| out[first + j] = v);
+        }
+    }
 }
 
 impl Step {
-    fn column(&self) -> &str {
+    /// The column of the table that it reads.
+    pub(super) fn column(&self) -> &str {
         let (Step::Number { column }
         | Step::NonZero { column }
         | Step::Code { column, .. }
@@ -196,73 +202,75 @@ impl Step {
     fn apply(&self, table: &Table, out: &mut Vec<Vec<f64>>) {
         let n = table.n_rows();
         let data = &table.column(self.column()).expect("the caller brings every column").data;
+        let cells = match self.levels() {
+            Some(levels) => codes(data, levels, n),
+            None => numbers(data, n),
+        };
+        if let Step::Number { .. } | Step::Code { .. } = self {
+            out.push(cells);
+            return;
+        }
+        let first = out.len();
+        out.resize_with(first + self.width(), || vec![0.0; n]);
+        let columns = &mut out[first..];
+        for (i, cell) in cells.into_iter().enumerate() {
+            self.spread(cell, |j, v| columns[j][i] = v);
+        }
+    }
+
+    /// The categories that have a code, a column or a number of their own; `None` for numbers.
+    pub(super) fn levels(&self) -> Option<&[String]> {
         match self {
-            Step::Number { .. } => out.push(numbers(data, n)),
-            Step::NonZero { .. } => {
-                let value = |x: f64| if x.abs() <= ZERO { f64::NAN } else { x };
-                out.push(numbers(data, n).into_iter().map(value).collect());
-            }
-            Step::Code { levels, .. } => {
-                let code = |p: Place| match p {
-                    Place::Known(k) => k as f64,
-                    Place::Other => levels.len() as f64,
-                    Place::Missing => f64::NAN,
-                };
-                out.push(places(data, levels, n).into_iter().map(code).collect());
-            }
+            Step::Code { levels, .. } | Step::OneHot { levels, .. } | Step::Encoded { levels, .. } => Some(levels),
+            Step::Number { .. } | Step::NonZero { .. } | Step::Scaled { .. } => None,
+        }
+    }
+
+    /// What one cell becomes: calls `put(place, value)` for the places among the step's columns that are not 0.
+    ///
+    /// The cell is the number, or for a category its position in [`Step::levels`], the number of levels for any other one;
+    /// NaN is missing.
+    fn spread(&self, cell: f64, mut put: impl FnMut(usize, f64)) {
+        match self {
+            Step::Number { .. } | Step::Code { .. } => put(0, cell),
+            Step::NonZero { .. } => put(0, if cell.abs() <= ZERO { f64::NAN } else { cell }),
             Step::Scaled { scale, indicator, .. } => {
-                let v = numbers(data, n);
-                out.push(v.iter().map(|&x| scale.apply(x)).collect());
-                if *indicator {
-                    out.push(v.iter().map(|x| f64::from(u8::from(x.is_nan()))).collect());
+                put(0, scale.apply(cell));
+                if *indicator && cell.is_nan() {
+                    put(1, 1.0);
                 }
             }
             Step::OneHot { levels, other, missing, .. } => {
-                let first = out.len();
-                let width = levels.len() + usize::from(*other) + usize::from(*missing);
-                out.resize(first + width, vec![0.0; n]);
-                for (i, p) in places(data, levels, n).into_iter().enumerate() {
-                    let slot = match p {
-                        Place::Known(k) => Some(k),
-                        Place::Other => other.then_some(levels.len()),
-                        Place::Missing => missing.then_some(width - 1),
-                    };
-                    if let Some(slot) = slot {
-                        out[first + slot][i] = 1.0;
-                    }
+                let slot = if cell.is_nan() {
+                    missing.then(|| levels.len() + usize::from(*other))
+                } else {
+                    let at = cell as usize;
+                    (at < levels.len() || *other).then_some(at)
+                };
+                if let Some(slot) = slot {
+                    put(slot, 1.0);
                 }
             }
             Step::Encoded { levels, values, other, missing, .. } => {
                 let width = other.len();
-                let places = places(data, levels, n);
-                for j in 0..width {
-                    let number = |p: &Place| match p {
-                        Place::Known(k) => values[k * width + j],
-                        Place::Other => other[j],
-                        Place::Missing => missing[j],
-                    };
-                    out.push(places.iter().map(number).collect());
-                }
+                let of = match cell {
+                    c if c.is_nan() => missing.as_slice(),
+                    c if (c as usize) < levels.len() => &values[c as usize * width..][..width],
+                    _ => other.as_slice(),
+                };
+                of.iter().enumerate().for_each(|(j, &v)| put(j, v));
             }
         }
     }
 }
 
-/// Where a category stands.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Place {
-    Known(usize),
-    Other,
-    Missing,
-}
-
-fn places(data: &ColumnData, known: &[String], n: usize) -> Vec<Place> {
+/// The position of every category among the known ones, as [`Step::spread`] wants it.
+fn codes(data: &ColumnData, known: &[String], n: usize) -> Vec<f64> {
     // a column of numbers where categories were learned: nothing in it is known
-    let ColumnData::Categorical { codes, levels } = data else { return vec![Place::Missing; n] };
+    let ColumnData::Categorical { codes, levels } = data else { return vec![f64::NAN; n] };
     let at: BTreeMap<&str, usize> = known.iter().enumerate().map(|(i, l)| (l.as_str(), i)).collect();
-    let place: Vec<Place> =
-        levels.iter().map(|l| at.get(l.as_str()).map_or(Place::Other, |&k| Place::Known(k))).collect();
-    codes.iter().map(|&c| place.get(c as usize).copied().unwrap_or(Place::Missing)).collect()
+    let place: Vec<f64> = levels.iter().map(|l| *at.get(l.as_str()).unwrap_or(&known.len()) as f64).collect();
+    codes.iter().map(|&c| place.get(c as usize).copied().unwrap_or(f64::NAN)).collect()
 }
 
 fn numbers(data: &ColumnData, n: usize) -> Vec<f64> {

@@ -1,0 +1,119 @@
+//! `guike serve`: the documents' example as it stands there, and how the server ends.
+#![cfg(unix)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::Desk;
+
+/// What stands between quotes after `--json` in a document.
+fn example(document: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(document);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{document}: {e}"));
+    let line = text.lines().find(|l| l.starts_with("curl http://127.0.0.1:5000/predict --json '"));
+    let line = line.unwrap_or_else(|| panic!("{document} has no example with curl"));
+    line.split('\'').nth(1).expect("a body between quotes").to_owned()
+}
+
+/// A running server, ended with the test.
+struct Server {
+    child: Child,
+    address: String,
+    said: BufReader<std::process::ChildStderr>,
+}
+
+impl Server {
+    fn start(desk: &Desk, args: &[&str]) -> Server {
+        let mut child = desk.command(args).stderr(Stdio::piped()).spawn().expect("the binary starts");
+        let mut said = BufReader::new(child.stderr.take().expect("a pipe"));
+        let mut line = String::new();
+        said.read_line(&mut line).expect("it says where it listens");
+        let address = line.split("http://").nth(1).unwrap_or_else(|| panic!("{line}"));
+        let address = address.split([';', ' ']).next().expect("an address").to_owned();
+        Server { child, address, said }
+    }
+
+    fn post(&self, body: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).expect("it accepts");
+        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a time limit");
+        let n = body.len();
+        let head = format!(
+            "POST /predict HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {n}\r\nconnection: close\r\n\r\n",
+            self.address
+        );
+        stream.write_all((head + body).as_bytes()).expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let status = answer.split(' ').nth(1).and_then(|s| s.parse().ok()).expect("a status");
+        (status, answer.split_once("\r\n\r\n").expect("a head").1.to_owned())
+    }
+
+    /// Sends SIGTERM; the exit code and what was still said.
+    fn end(mut self) -> (Option<i32>, String) {
+        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill starts");
+        assert!(sent.success());
+        let mut rest = String::new();
+        self.said.read_to_string(&mut rest).expect("its last words");
+        (self.child.wait().expect("it ends").code(), rest)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Customers as in the example, whose column is called `freq`.
+fn desk() -> Desk {
+    let desk = Desk::new();
+    let simulated = desk.guike(&["simulate", "customers", "--n", "1000", "--seed", "1"]);
+    desk.put("customers.csv", simulated.stdout.replacen("purchase_frequency", "freq", 1));
+    desk
+}
+
+#[test]
+fn the_example_of_the_documents_is_answered_as_they_say() {
+    let desk = desk();
+    let train = ["train", "customers.csv", "--target", "value", "--drop", "category", "--out", "value-model"];
+    assert_eq!(desk.guike(&train).code, 0);
+    let server = Server::start(&desk, &["serve", "value-model", "--addr", "127.0.0.1:0"]);
+    let mut answers = Vec::new();
+    for document in ["README.md", "README.zh-CN.md", "docs/serve.md"] {
+        let (status, body) = server.post(&example(document));
+        assert_eq!(status, 200, "{body}");
+        answers.push(body);
+    }
+    assert!(answers.iter().all(|a| *a == answers[0]));
+    let said: Value = serde_json::from_str(&answers[0]).expect("JSON");
+    let page =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/serve.md")).expect("read");
+    let line = page.lines().find(|l| l.starts_with("{\"predicted\"")).expect("the answer is on the page");
+    let shown: Value = serde_json::from_str(line).expect("JSON");
+    assert_eq!(said["predicted"], shown["predicted"]);
+    for (class, p) in shown["probabilities"].as_object().expect("classes") {
+        let (p, q) = (p.as_f64().expect("a number"), said["probabilities"][class].as_f64().expect("a number"));
+        assert!((p - q).abs() < 1e-4, "docs/serve.md says {p} for {class}, and it is {q}");
+    }
+    let (code, rest) = server.end();
+    assert_eq!(code, Some(0), "{rest}");
+    assert!(rest.contains("\"route\":\"/predict\",\"status\":200") && rest.ends_with("ended\n"), "{rest}");
+}
+
+#[test]
+fn a_model_that_is_not_there_and_an_address_of_the_network_are_refused() {
+    let desk = Desk::new();
+    let ended = desk.guike(&["serve", "no-such-model"]);
+    assert_eq!(ended.code, 4, "{}", ended.stderr);
+    assert!(ended.stderr.contains("no-such-model"), "{}", ended.stderr);
+    let ended = desk.guike(&["serve", "no-such-model", "--addr", "0.0.0.0:5000"]);
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    assert!(ended.stderr.contains("0.0.0.0:5000") && ended.stderr.contains("127.0.0.1:5000"), "{}", ended.stderr);
+    assert!(desk.names().is_empty());
+}

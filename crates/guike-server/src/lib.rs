@@ -1,0 +1,110 @@
+//! A saved model over HTTP: `POST /predict` and what operating it needs.
+//!
+//! The one idea: models are read once, before anything listens, and never change; a request is a plain function of them
+//! ([`mod@routes`]). Everything around that function (limits, problems, counters, the log) happens in one place ([`mod@app`]).
+//!
+//! What it does not do: it trains nothing, writes no file, and knows no flag; the command line hands it a [`Config`].
+
+mod app;
+mod listen;
+mod log;
+mod metrics;
+mod predict;
+mod problem;
+mod query;
+mod routes;
+mod rows;
+mod served;
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use guike::Error;
+use guike_core::Progress;
+
+use app::App;
+pub use log::Log;
+use served::Served;
+
+/// What to serve, where, and how much of it.
+#[derive(Debug)]
+pub struct Config {
+    /// Folders of `guike train`, or their `model.json`; `POST /predict` asks the first.
+    pub sources: Vec<PathBuf>,
+    /// Where to listen; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// What a client may ask for.
+    pub limits: Limits,
+    /// Threads that answer.
+    pub threads: usize,
+    /// Where the access log goes.
+    pub log: Log,
+}
+
+/// What clients may ask for at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a body. 8 MiB are about 100,000 small rows.
+    pub body_bytes: usize,
+    /// Rows of a body.
+    pub rows: usize,
+    /// Seconds that a head or a body may take to arrive.
+    pub seconds: u32,
+    /// Requests that are answered at the same time; more are told to come back.
+    pub in_flight: u32,
+    /// Connections; more wait. Kept well below the 1,024 file handles that a process has by default.
+    pub connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { body_bytes: 8 << 20, rows: 10_000, seconds: 10, in_flight: 256, connections: 512 }
+    }
+}
+
+/// Serves until `stop` is cancelled: then nothing new is accepted, and what is being answered ends.
+///
+/// `listening` is told the address, the names of the models, and that requests may come.
+///
+/// # Errors
+/// [`Error`] when a model cannot be read, or the address cannot be listened on; nothing is served then.
+///
+/// # Example
+/// ```
+/// use guike_core::Quiet;
+/// let config = guike_server::Config {
+///     sources: vec!["no-such-model".into()],
+///     address: "127.0.0.1:0".parse().unwrap(),
+///     limits: guike_server::Limits::default(),
+///     threads: 1,
+///     log: guike_server::Log::Off,
+/// };
+/// let error = guike_server::serve(config, |_, _| (), &Quiet).unwrap_err();
+/// assert!(error.to_string().contains("no-such-model"));
+/// ```
+pub fn serve(config: Config, listening: impl FnOnce(SocketAddr, &[&str]), stop: &dyn Progress) -> Result<(), Error> {
+    let Config { sources, address, limits, threads, log } = config;
+    if !address.ip().is_loopback() {
+        return Err(refused(
+            address,
+            "only addresses of this machine are served, such as `127.0.0.1:5000`: nobody is asked who they are",
+        ));
+    }
+    let served = Served::open(&sources)?;
+    let listener = TcpListener::bind(address)
+        .map_err(|e| refused(address, &format!("it cannot be listened on ({e}); choose another port with --addr")))?;
+    let internal = |e: std::io::Error| Error::Internal(format!("the system gives no threads or sockets ({e})"));
+    let address = listener.local_addr().map_err(internal)?;
+    let threads = threads.max(1);
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build().map_err(internal)?;
+    let app = Arc::new(App::new(served, limits, address.ip().is_loopback(), threads, log));
+    let names: Vec<&str> = app.served.models.iter().map(|m| m.name.as_str()).collect();
+    listening(address, &names);
+    runtime.block_on(listen::listen(listener, Arc::clone(&app), stop)).map_err(internal)
+}
+
+fn refused(address: SocketAddr, rule: &str) -> Error {
+    Error::Config { what: "--addr".to_owned(), value: address.to_string(), rule: rule.to_owned() }
+}

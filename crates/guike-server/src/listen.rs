@@ -1,0 +1,106 @@
+//! Sockets: connections come in, requests go to the router, and all of it ends well.
+//!
+//! The one idea: limits that hold before a request is even understood belong to the connection (how many, how long a head may
+//! take, how large it may be), so connections are accepted here and not by a ready-made server that hides them.
+
+use std::convert::Infallible;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::extract::State;
+use axum::routing::{MethodFilter, on};
+use guike_core::Progress;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::sync::Semaphore;
+
+use crate::app::App;
+use crate::problem::Code;
+use crate::routes::{Method, ROUTES};
+
+/// How often it is asked whether to stop.
+const ASKED_EVERY: Duration = Duration::from_millis(50);
+/// How long requests that are being answered may take after that.
+const LAST_REQUESTS: Duration = Duration::from_secs(10);
+/// Bytes of a request's head.
+const HEAD: usize = 16 * 1024;
+/// After an error that is not a connection's (no file handles left), how long to wait.
+const AFTER_TROUBLE: Duration = Duration::from_millis(100);
+
+/// All routes with their handlers.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    let mut router = Router::new();
+    for (at, route) in ROUTES.iter().enumerate() {
+        let method = match route.method {
+            Method::Get => MethodFilter::GET,
+            Method::Post => MethodFilter::POST,
+        };
+        let answer = move |State(app): State<Arc<App>>, request: Request| app.answer(at, request);
+        router = router.route(route.path, on(method, answer));
+    }
+    router
+        .method_not_allowed_fallback(|State(app): State<Arc<App>>, request: Request| {
+            app.refuse(Code::MethodNotAllowed, request)
+        })
+        .fallback(|State(app): State<Arc<App>>, request: Request| app.refuse(Code::NoSuchPath, request))
+        .with_state(app)
+}
+
+/// Accepts connections until `stop` says so, then lets the requests that are being answered end.
+pub(crate) async fn listen(listener: TcpListener, app: Arc<App>, stop: &dyn Progress) -> std::io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let router = router(Arc::clone(&app));
+    let connections = Arc::new(Semaphore::new(app.limits.connections));
+    let graceful = GracefulShutdown::new();
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(app.limits.seconds.into()))
+        .max_buf_size(HEAD)
+        .pipeline_flush(true);
+    let mut asked = tokio::time::interval(ASKED_EVERY);
+    let mut stopped = async || {
+        while !stop.cancelled() {
+            asked.tick().await;
+        }
+    };
+    loop {
+        // those that do not fit wait in the system's queue
+        let connection = async {
+            let permit = Arc::clone(&connections).acquire_owned().await.expect("nobody closes it");
+            (permit, listener.accept().await)
+        };
+        let (permit, accepted) = tokio::select! {
+            accepted = connection => accepted,
+            () = stopped() => break,
+        };
+        let Ok((stream, _)) = accepted else {
+            tokio::time::sleep(AFTER_TROUBLE).await;
+            continue;
+        };
+        // answers are small and complete: waiting for more of them only costs time
+        let _ = stream.set_nodelay(true);
+        let service = TowerToHyperService::new(router.clone());
+        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(async move {
+            // a client that goes away or talks nonsense is its own affair
+            let _: Result<(), _> = connection.await;
+            drop(permit);
+        });
+    }
+    app.stop();
+    drop(listener);
+    let _: Result<(), _> = tokio::time::timeout(LAST_REQUESTS, graceful.shutdown()).await;
+    Ok(())
+}
+
+/// The router cannot fail; hyper wants to see that.
+const _: fn() = || {
+    fn infallible<S: hyper::service::Service<hyper::Request<hyper::body::Incoming>, Error = Infallible>>() {}
+    infallible::<TowerToHyperService<Router>>();
+};

@@ -1,0 +1,179 @@
+//! What a client gets instead of an answer: problem details (RFC 9457) with a code that stays the same.
+//!
+//! The one idea: [`Code`] is the one table of everything that can be wrong, with status and title; a [`Problem`] adds the
+//! sentence that names thing, value, rule and way out. Values of rows are never repeated: they may be personal.
+
+use serde::Serialize;
+
+/// Where the codes are explained.
+const PAGE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs/serve.md");
+
+/// What is wrong, for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Code {
+    MalformedJson,
+    MalformedQuery,
+    ForeignHost,
+    NoSuchPath,
+    MethodNotAllowed,
+    TooSlow,
+    BodyTooLarge,
+    TooManyRows,
+    NotJson,
+    UnknownColumn,
+    MissingColumn,
+    DuplicateColumn,
+    WrongType,
+    NoReasons,
+    NoModel,
+    Busy,
+    Stopping,
+    Internal,
+}
+
+impl Code {
+    /// Every code.
+    #[cfg(test)]
+    pub(crate) const ALL: [Code; 18] = [
+        Code::MalformedJson,
+        Code::MalformedQuery,
+        Code::ForeignHost,
+        Code::NoSuchPath,
+        Code::MethodNotAllowed,
+        Code::TooSlow,
+        Code::BodyTooLarge,
+        Code::TooManyRows,
+        Code::NotJson,
+        Code::UnknownColumn,
+        Code::MissingColumn,
+        Code::DuplicateColumn,
+        Code::WrongType,
+        Code::NoReasons,
+        Code::NoModel,
+        Code::Busy,
+        Code::Stopping,
+        Code::Internal,
+    ];
+
+    /// Status, stable name and title.
+    pub(crate) fn words(self) -> (u16, &'static str, &'static str) {
+        match self {
+            Code::MalformedJson => (400, "malformed-json", "The body is not the JSON that is expected"),
+            Code::MalformedQuery => (400, "malformed-query", "The part of the address after ? is not understood"),
+            Code::ForeignHost => (403, "foreign-host", "The request was made for another host"),
+            Code::NoSuchPath => (404, "no-such-path", "There is nothing at this path"),
+            Code::NoModel => (404, "no-model", "There is no such model"),
+            Code::MethodNotAllowed => (405, "method-not-allowed", "The path has no such method"),
+            Code::TooSlow => (408, "too-slow", "The request did not arrive in time"),
+            Code::BodyTooLarge => (413, "body-too-large", "The body is too large"),
+            Code::TooManyRows => (413, "too-many-rows", "There are too many rows"),
+            Code::NotJson => (415, "not-json", "The body has another content type"),
+            Code::UnknownColumn => (422, "unknown-column", "The model has no such column"),
+            Code::MissingColumn => (422, "missing-column", "A column of the model is missing"),
+            Code::DuplicateColumn => (422, "duplicate-column", "A column is there twice"),
+            Code::WrongType => (422, "wrong-type", "A value is not of its column's kind"),
+            Code::NoReasons => (422, "no-reasons", "The model cannot tell its reasons"),
+            Code::Internal => (500, "internal", "Guike made a mistake"),
+            Code::Busy => (503, "busy", "The server has too much to do"),
+            Code::Stopping => (503, "stopping", "The server is about to end"),
+        }
+    }
+}
+
+/// One problem.
+#[derive(Debug, Clone)]
+pub(crate) struct Problem {
+    pub(crate) code: Code,
+    detail: String,
+    /// Number of the row in the body, from 1.
+    row: Option<usize>,
+    /// The column of the model that it is about.
+    column: Option<String>,
+    /// After how many seconds it is worth trying again.
+    pub(crate) retry_after: Option<u32>,
+}
+
+impl From<&guike::Error> for Problem {
+    /// A mistake of ours or the machine's: its words may name files, so that they go to nobody outside.
+    fn from(_: &guike::Error) -> Problem {
+        Problem::new(Code::Internal, "this is a mistake in Guike, please report it; other requests are not affected")
+    }
+}
+
+/// As it is written.
+#[derive(Debug, Serialize)]
+struct Written<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    row: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<&'a str>,
+    request_id: &'a str,
+}
+
+impl Problem {
+    pub(crate) fn new(code: Code, detail: impl Into<String>) -> Problem {
+        Problem { code, detail: detail.into(), row: None, column: None, retry_after: None }
+    }
+
+    /// About a row (counted from 1) and perhaps a column.
+    pub(crate) fn at(mut self, row: usize, column: Option<&str>) -> Problem {
+        self.row = Some(row);
+        self.column = column.map(str::to_owned);
+        self
+    }
+
+    pub(crate) fn retry_after(mut self, seconds: u32) -> Problem {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    pub(crate) fn status(&self) -> u16 {
+        self.code.words().0
+    }
+
+    /// As `application/problem+json`.
+    pub(crate) fn body(&self, request_id: &str) -> Vec<u8> {
+        let (status, code, title) = self.code.words();
+        let written = Written {
+            r#type: format!("{PAGE}#{code}"),
+            title,
+            status,
+            detail: &self.detail,
+            code,
+            row: self.row,
+            column: self.column.as_deref(),
+            request_id,
+        };
+        serde_json::to_vec(&written).expect("texts and numbers are JSON")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_explained_on_the_page() {
+        let page = include_str!("../../../docs/serve.md");
+        for code in Code::ALL {
+            let (status, name, _) = code.words();
+            assert!(page.contains(&format!("### {name}\n")), "docs/serve.md has no heading `{name}`");
+            assert!((400..600).contains(&status));
+        }
+    }
+
+    #[test]
+    fn a_problem_has_the_members_of_the_rfc() {
+        let problem = Problem::new(Code::WrongType, "column `age` needs a number").at(2, Some("age"));
+        let json: serde_json::Value = serde_json::from_slice(&problem.body("abc")).expect("JSON");
+        for (member, value) in [("status", "422"), ("code", "\"wrong-type\""), ("row", "2"), ("column", "\"age\"")] {
+            assert_eq!(json[member].to_string(), value);
+        }
+        assert!(json["type"].as_str().is_some_and(|t| t.ends_with("docs/serve.md#wrong-type")), "{json}");
+    }
+}

@@ -1,0 +1,7 @@
+//! The server from outside: bytes to a socket on this machine, and what comes back.
+//!
+//! Every test starts its own server on a free port and ends it.
+
+mod operation;
+mod predict;
+mod support;

@@ -1,0 +1,204 @@
+//! A server for one test, and a client that shows exactly what was answered.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use guike::table::{Label, TableSettings};
+use guike_core::{Progress, Quiet, Seed};
+use guike_server::{Config, Limits, Log};
+use serde_json::Value;
+
+/// A folder with a model that was trained on 300 simulated customers.
+pub(crate) struct Trained {
+    folder: tempfile::TempDir,
+}
+
+impl Trained {
+    /// A model of this learner; without the column `category` if so asked.
+    pub(crate) fn new(learner: &str, change: impl FnOnce(&mut TableSettings)) -> Trained {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("customers.csv");
+        let table = guike::table::simulate_customers(300, Label::Drawn, Seed(1)).expect("simulated");
+        guike::table::write_table_csv(&table, &file).expect("written");
+        let mut settings =
+            TableSettings { target: "value".to_owned(), model: learner.to_owned(), ..Default::default() };
+        change(&mut settings);
+        let out = folder.path().join("value-model");
+        guike::table::train(&file, &out, &settings, guike::Language::English, &Quiet).expect("trained");
+        Trained { folder }
+    }
+
+    pub(crate) fn logistic() -> Trained {
+        Trained::new("logistic-regression", |_| ())
+    }
+
+    pub(crate) fn model(&self) -> PathBuf {
+        self.folder.path().join("value-model")
+    }
+}
+
+/// Where a log is gathered.
+#[derive(Clone, Default)]
+pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().expect("nobody panics here").clone()).expect("a log is text")
+    }
+}
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("nobody panics here").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Stop(AtomicBool);
+
+impl Progress for Stop {
+    fn stage(&self, _: &str, _: u64) {}
+    fn advance(&self, _: u64) {}
+    fn cancelled(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// A server that ends with the test.
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    pub(crate) log: Lines,
+    stop: Arc<Stop>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    pub(crate) fn with(sources: Vec<PathBuf>, limits: Limits) -> Running {
+        let (log, stop) = (Lines::default(), Arc::<Stop>::default());
+        let config = Config {
+            sources,
+            address: "127.0.0.1:0".parse().expect("an address"),
+            limits,
+            threads: 2,
+            log: Log::To(Box::new(log.clone())),
+        };
+        let (tell, told) = mpsc::channel();
+        let of_thread = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            let listening = move |address, _: &[&str]| tell.send(address).expect("the test listens");
+            guike_server::serve(config, listening, &*of_thread).expect("served");
+        });
+        let address = told.recv_timeout(Duration::from_secs(60)).expect("it listens");
+        Running { address, log, stop, thread: Some(thread) }
+    }
+
+    pub(crate) fn of(trained: &Trained) -> Running {
+        Running::with(vec![trained.model()], Limits::default())
+    }
+
+    /// Asks it to end, and waits.
+    pub(crate) fn end(&mut self) {
+        self.stop.0.store(true, Ordering::SeqCst);
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("the server ends well");
+        }
+    }
+
+    pub(crate) fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).expect("it accepts");
+        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a time limit");
+        stream
+    }
+
+    /// Sends these bytes and reads the answer.
+    pub(crate) fn send(&self, bytes: &[u8]) -> Answer {
+        let mut stream = self.connect();
+        stream.write_all(bytes).expect("sent");
+        Answer::read(&mut stream)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.send(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").as_bytes())
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &str) -> Answer {
+        self.send(post(path, "localhost", "application/json", body).as_bytes())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.0.store(true, Ordering::SeqCst);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+pub(crate) fn post(path: &str, host: &str, kind: &str, body: &str) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// What was answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    /// Reads one answer with a length from a connection.
+    pub(crate) fn read(stream: &mut TcpStream) -> Answer {
+        let mut bytes = Vec::new();
+        let mut piece = [0; 4096];
+        loop {
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            if let Some((head, body)) = text.split_once("\r\n\r\n") {
+                let length = head
+                    .lines()
+                    .find_map(|l| l.strip_prefix("content-length: "))
+                    .map_or(0, |n| n.parse().expect("a number"));
+                if body.len() >= length {
+                    let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).expect("a status");
+                    return Answer { status, head: head.to_lowercase(), body: body.to_owned() };
+                }
+            }
+            let n = stream.read(&mut piece).expect("an answer in time");
+            assert!(n > 0, "the connection ended after: {text}");
+            bytes.extend_from_slice(&piece[..n]);
+        }
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.body))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(": "))
+    }
+
+    /// Checks that it is this problem and that its detail has these words.
+    pub(crate) fn is_problem(&self, status: u16, code: &str, words: &[&str]) {
+        assert_eq!((self.status, self.json()["code"].as_str()), (status, Some(code)), "{}", self.body);
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.head);
+        let detail = self.json()["detail"].as_str().expect("a detail").to_owned();
+        for word in words {
+            assert!(detail.contains(word), "`{word}` is not in: {detail}");
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! A saved model that answers for rows one at a time: what a server, a stream or another program asks.
+//!
+//! The one idea: the model is read and its pipeline set up once; a row is then a number per column, without a table, names or
+//! threads in between. Whoever brings the rows turns each value into a cell ([`Scorer::number`], [`Scorer::text`]) and gets
+//! the same bits as [`super::predict`] gives for a file.
+//!
+//! It knows nothing of JSON or HTTP.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use guike_core::{Matrix, SECONDS_PER_DAY};
+use guike_data::{CellKind, DateFormat, numbers};
+
+use crate::error::Error;
+
+use super::model::Loaded;
+use super::predict::load;
+use super::target::Outcome;
+
+/// Rows from which a prediction is worth sharing out among threads.
+const MANY: usize = 256;
+
+/// How the values of a column are read.
+#[derive(Debug, Clone, PartialEq)]
+pub enum InputKind {
+    /// As numbers.
+    Number,
+    /// As names of groups; these have a meaning of their own, all others share one.
+    Category(Vec<String>),
+    /// As moments in this format.
+    Date(DateFormat),
+}
+
+/// A column that the model reads.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Input {
+    /// Its name.
+    pub name: String,
+    /// How its values are read.
+    pub kind: InputKind,
+}
+
+/// A text that a column cannot hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotOfThisKind;
+
+/// A model ready to answer.
+#[derive(Debug)]
+pub struct Scorer {
+    pub(super) loaded: Loaded,
+    inputs: Vec<Input>,
+    by_name: BTreeMap<String, usize>,
+    /// Per column the cell of every category that is known.
+    codes: Vec<BTreeMap<String, f64>>,
+    /// Per step of the preparation, the column that it reads.
+    pub(super) order: Vec<usize>,
+}
+
+impl Scorer {
+    /// A missing value.
+    pub const MISSING: f64 = f64::NAN;
+
+    /// Reads a `model.json`, the one in a folder of `guike train`, or a model that LightGBM saved as text.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when it is not there, damaged, newer, or no model on tables.
+    pub fn open(path: &Path) -> Result<Scorer, Error> {
+        let (loaded, path) = load(path)?;
+        let preparation = &loaded.fitted.preparation;
+        let inputs: Vec<Input> = loaded
+            .columns
+            .iter()
+            .map(|c| Input {
+                name: c.name.clone(),
+                kind: match c.kind {
+                    CellKind::Number => InputKind::Number,
+                    CellKind::Category => InputKind::Category(preparation.levels(&c.name).unwrap_or_default().to_vec()),
+                    CellKind::Date(format) => InputKind::Date(format),
+                },
+            })
+            .collect();
+        let by_name: BTreeMap<String, usize> = inputs.iter().enumerate().map(|(i, c)| (c.name.clone(), i)).collect();
+        let corrupt = |reason: String| guike_store::StoreError::Corrupt { path: path.clone(), reason };
+        let order = preparation
+            .steps()
+            .iter()
+            .map(|s| by_name.get(s.column()).copied().ok_or_else(|| s.column().to_owned()))
+            .collect::<Result<Vec<usize>, String>>()
+            .map_err(|name| corrupt(format!("it prepares a column `{name}` that it does not read")))?;
+        if preparation.width() != loaded.fitted.model.n_columns() {
+            return Err(corrupt("its preparation does not make the columns that its model reads".to_owned()).into());
+        }
+        let codes = inputs
+            .iter()
+            .map(|c| match &c.kind {
+                InputKind::Category(levels) => levels.iter().enumerate().map(|(i, l)| (l.clone(), i as f64)).collect(),
+                InputKind::Number | InputKind::Date(_) => BTreeMap::new(),
+            })
+            .collect();
+        Ok(Scorer { loaded, inputs, by_name, codes, order })
+    }
+
+    /// The learner's name.
+    pub fn learner(&self) -> &str {
+        &self.loaded.learner
+    }
+
+    /// The column that is predicted; empty where the model does not say.
+    pub fn target(&self) -> &str {
+        &self.loaded.target
+    }
+
+    /// What predictions mean.
+    pub fn outcome(&self) -> &Outcome {
+        &self.loaded.outcome
+    }
+
+    /// From which probability the positive class of two is called.
+    pub fn threshold(&self) -> f64 {
+        self.loaded.decision.threshold
+    }
+
+    /// The checksum of the file: another one is another model.
+    pub fn fingerprint(&self) -> &str {
+        &self.loaded.fingerprint
+    }
+
+    /// The columns that it reads, in the order of the cells of a row.
+    pub fn inputs(&self) -> &[Input] {
+        &self.inputs
+    }
+
+    /// The position of the column of this name.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+
+    /// The column whose name is nearest to one that is not there, for a question back.
+    pub fn nearest(&self, name: &str) -> Option<&str> {
+        let names: Vec<&str> = self.inputs.iter().map(|c| c.name.as_str()).collect();
+        let found = super::settings::nearest(name, &names)?;
+        self.by_name.get_key_value(found).map(|(name, _)| name.as_str())
+    }
+
+    /// The cell of a number in this column. Numbers in a column of categories are names, `1` and `1.0` the same one; in a
+    /// column of dates they are dates if its format has such numbers.
+    ///
+    /// # Errors
+    /// [`NotOfThisKind`] when it is not finite, or no date.
+    pub fn number(&self, column: usize, value: f64) -> Result<f64, NotOfThisKind> {
+        if !value.is_finite() {
+            return Err(NotOfThisKind);
+        }
+        match &self.inputs[column].kind {
+            InputKind::Number => Ok(value),
+            InputKind::Category(_) | InputKind::Date(_) => self.text(column, &value.to_string()),
+        }
+    }
+
+    /// The cell of a text in this column. In columns of categories and dates the words that mean nothing in a file (`NA`,
+    /// `null` …) are missing.
+    ///
+    /// # Errors
+    /// [`NotOfThisKind`] for any text in a column of numbers, and when it is no date of the column's format.
+    pub fn text(&self, column: usize, value: &str) -> Result<f64, NotOfThisKind> {
+        let text = value.trim_matches(|c: char| c.is_ascii_whitespace());
+        match &self.inputs[column].kind {
+            InputKind::Number => Err(NotOfThisKind),
+            _ if numbers::is_missing(text.as_bytes()) => Ok(Self::MISSING),
+            InputKind::Category(levels) => Ok(self.codes[column].get(text).copied().unwrap_or(levels.len() as f64)),
+            InputKind::Date(format) => {
+                let seconds = format.parse(text.as_bytes()).ok_or(NotOfThisKind)?;
+                Ok(seconds as f64 / SECONDS_PER_DAY as f64)
+            }
+        }
+    }
+
+    /// Whether the cell is a category that training saw too seldom or not at all.
+    pub fn is_unknown(&self, column: usize, cell: f64) -> bool {
+        matches!(&self.inputs[column].kind, InputKind::Category(levels) if cell >= levels.len() as f64)
+    }
+
+    /// Values per prediction: 1 for a number, a probability per class otherwise.
+    pub fn n_outputs(&self) -> usize {
+        self.loaded.outcome.task().n_outputs()
+    }
+
+    /// The predictions of rows that are given as cells, one row after the other.
+    ///
+    /// # Shapes
+    /// n × [`inputs`](Scorer::inputs) cells → n × [`n_outputs`](Scorer::n_outputs) values, row-major
+    ///
+    /// # Panics
+    /// When the cells make no whole rows.
+    pub fn predict(&self, cells: &[f64]) -> Vec<f64> {
+        let p = self.inputs.len();
+        assert!(p > 0 && cells.len().is_multiple_of(p), "a cell for every column");
+        let fitted = &self.loaded.fitted;
+        let n = cells.len() / p;
+        let mut raw = Vec::with_capacity(n * self.n_outputs());
+        let width = fitted.preparation.width();
+        let mut prepared = Vec::with_capacity(width);
+        if n < MANY {
+            for row in cells.chunks_exact(p) {
+                prepared.clear();
+                self.prepare(row, &mut prepared);
+                fitted.model.predict_row(&prepared, &mut raw);
+            }
+        } else {
+            prepared.reserve_exact(n * width);
+            cells.chunks_exact(p).for_each(|row| self.prepare(row, &mut prepared));
+            raw = fitted.model.predict(&Matrix::from_row_major(width, &prepared));
+        }
+        fitted.calibrator.apply(&raw, self.n_outputs())
+    }
+
+    /// Appends one row as the model reads it.
+    pub(super) fn prepare(&self, row: &[f64], prepared: &mut Vec<f64>) {
+        self.loaded.fitted.preparation.row(self.order.iter().map(|&column| row[column]), prepared);
+    }
+
+    /// The class that is called from the probabilities of one row; 0 for numbers.
+    pub fn call(&self, p: &[f64]) -> usize {
+        self.loaded.decision.call(p, self.loaded.outcome.positive())
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,6 +1,6 @@
 //! The steps of a run on full CDNOW, one after the other in this process, and the whole command in a process of its own.
 
-use guike_core::{Cases, Cutoff, Day, FitContext, Horizon, Quiet, Seed, TrainingSet};
+use guike_core::{Cases, Cutoff, Day, FitContext, Horizon, Learner as _, Quiet, Seed, TrainingSet};
 
 use crate::Setting;
 use crate::record::{Case, Contender, Record};
@@ -44,7 +44,7 @@ pub(crate) fn run(setting: &Setting) -> Result<Record, String> {
         note(format!("all {} features of every customer", table.columns().len()), cost);
         let cases = Cases { cutoff, horizon, rfm: &rfm, features: None };
         let train = TrainingSet { now: cases, anchors: &[] };
-        for learner in guike_btyd::learners::learners() {
+        for learner in guike_btyd::learners::pairs() {
             let context = FitContext { seed: Seed(1), progress: &Quiet };
             let (fitted, cost) = timed(|| learner.fit(&train, &context));
             // a learner that needs what this log does not have is no step of this run

@@ -9,12 +9,12 @@ use std::time::Instant;
 
 use guike_btyd::bg_cnbd_k::{BgCnbdK, MbgCnbdK, RegularityOptions};
 use guike_btyd::bg_nbd::BgNbd;
-use guike_btyd::learners::learners;
+use guike_btyd::learners::pairs;
 use guike_btyd::mbg_nbd::MbgNbd;
 use guike_btyd::nbd::Nbd;
 use guike_btyd::pareto_nbd::ParetoNbd;
 use guike_btyd::{FitOptions, Grouped};
-use guike_core::{Cases, Cutoff, Day, FitContext, Horizon, Quiet, RfmTable, Seed, TrainingSet};
+use guike_core::{Cases, Cutoff, Day, FitContext, Horizon, Learner as _, Quiet, RfmTable, Seed, TrainingSet};
 use rand::RngExt;
 use rand_distr::{Beta, Distribution, Exp, Gamma};
 
@@ -49,7 +49,7 @@ fn main() {
     });
     let horizon = Horizon::from_days(273).expect("days");
     let cases = Cases { cutoff: Cutoff::after(Day(10_134)), horizon, rfm: &rfm, features: None };
-    for learner in learners() {
+    for learner in pairs() {
         let cx = FitContext { seed: Seed(1), progress: &Quiet };
         let train = TrainingSet { now: cases, anchors: &[] };
         let model = best_of(&format!("fit {}", learner.name()), || learner.fit(&train, &cx).expect("fits").model);

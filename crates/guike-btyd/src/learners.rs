@@ -1,8 +1,9 @@
 //! Count models and the spend model joined behind the `guike_core` contract.
 //!
 //! The one idea: a buy-till-you-die forecast is a count model (how often, until when) times a spend model (how much per
-//! purchase), fitted apart because amounts are taken to be independent of counts. [`learners`] lists every pair under a
-//! stable name. Forecasting groups customers by history first, and does the expensive part once per distinct (x, T).
+//! purchase), fitted apart because amounts are taken to be independent of counts. [`pairs`] lists every one under a
+//! stable name. Pairs share count and spend models, so several are fitted together ([`fit_together`]) and forecast together
+//! ([`crate::outlook::forecast_together`]) at little more than the price of one.
 //!
 //! The artifact's body is plain JSON that a scorer in another language can read:
 //!
@@ -14,27 +15,25 @@
 use std::collections::BTreeMap;
 
 use guike_core::{
-    Artifact, Cases, FitContext, FitError, Fitted, ForecastError, Forecasts, INTERVAL_LEVELS, Inputs, Learner, Model,
-    ModelCard, Note, Quantiles, RfmTable, Target, TrainingSet,
+    Artifact, Cases, FitContext, FitError, Fitted, ForecastError, Forecasts, Inputs, Learner, Model, ModelCard, Note,
+    RfmTable, Target, TrainingSet,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::bg_cnbd_k::{BgCnbdK, MbgCnbdK, RegularityOptions};
 use crate::bg_nbd::BgNbd;
-use crate::count_model::{CountDistribution, CountModel};
+use crate::count_model::CountModel;
 use crate::fit::{Estimate, FitOptions};
 use crate::gamma_gamma::{GammaGamma, Spend};
 use crate::grouped::{DAYS_PER_WEEK, Grouped};
 use crate::mbg_nbd::MbgNbd;
 use crate::nbd::Nbd;
+use crate::outlook::forecast_together;
 use crate::pareto_nbd::ParetoNbd;
-use crate::total_spend::SpendGrid;
 
 /// Version of the artifact's body.
 const FORMAT: u32 = 1;
-/// Probability of large counts that spend quantiles (up to 0.95) take for the largest listed.
-const TAIL: f64 = 1e-4;
 
 /// Which purchases the spend model learns from and looks back on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -102,7 +101,7 @@ impl CountKind {
 /// A count model with its parameters, as it stands in an artifact.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-enum FittedCount {
+pub(crate) enum FittedCount {
     Nbd(Nbd),
     BgNbd(BgNbd),
     MbgNbd(MbgNbd),
@@ -112,7 +111,7 @@ enum FittedCount {
 }
 
 impl FittedCount {
-    fn model(&self) -> &dyn CountModel {
+    pub(crate) fn model(&self) -> &dyn CountModel {
         match self {
             FittedCount::Nbd(m) => m,
             FittedCount::BgNbd(m) => m,
@@ -142,19 +141,16 @@ pub struct BuyTillYouDie {
     pub options: FitOptions,
 }
 
-/// Every learner of this crate with its default options, simplest first.
+/// Every pair of count and spend model with its default options, simplest first.
 ///
 /// ```
-/// let names: Vec<&str> = guike_btyd::learners::learners().iter().map(|l| l.name()).collect();
+/// use guike_core::Learner;
+/// let names: Vec<&str> = guike_btyd::learners::pairs().iter().map(|l| l.name()).collect();
 /// assert!(names.contains(&"bg-nbd+gamma-gamma"));
 /// ```
-pub fn learners() -> Vec<Box<dyn Learner>> {
+pub fn pairs() -> Vec<BuyTillYouDie> {
     let pairs = CountKind::ALL.into_iter().flat_map(|c| [SpendKind::Repeats, SpendKind::All].map(|s| (c, s)));
-    pairs
-        .map(|(count, spend)| -> Box<dyn Learner> {
-            Box::new(BuyTillYouDie { count, spend, options: FitOptions::default() })
-        })
-        .collect()
+    pairs.map(|(count, spend)| BuyTillYouDie { count, spend, options: FitOptions::default() }).collect()
 }
 
 impl Learner for BuyTillYouDie {
@@ -179,44 +175,110 @@ impl Learner for BuyTillYouDie {
     }
 
     fn fit(&self, train: &TrainingSet<'_>, cx: &FitContext<'_>) -> Result<Fitted, FitError> {
-        let learner = self.name();
-        let rfm = train.now.rfm;
-        if rfm.is_empty() {
-            return Err(FitError::TooLittle { learner, needs: "customers".into(), found: "are none".into() });
-        }
-        cx.progress.stage(learner, 2);
-        cx.progress.check()?;
-        let grouped = group(rfm).map_err(|error| FitError::Invalid {
-            learner,
-            what: "the customers' summaries".into(),
-            value: error.to_string(),
-            rule: "times must be possible".into(),
-        })?;
-        let count = self.count.fit(&grouped, &self.options).map_err(|error| named(error, learner))?;
-        cx.progress.advance(1);
-        cx.progress.check()?;
-        let spend = GammaGamma::fit(&spends(self.spend, rfm), &self.options).map_err(|error| named(error, learner))?;
-        cx.progress.advance(1);
+        let (model, notes) = fit_together(&[*self], train, cx).pop().expect("one pair, one fit")?;
+        Ok(Fitted { model: Box::new(model), notes })
+    }
+}
 
+/// A fitted pair and what its fit had to say, or why there is none.
+pub type PairFit = Result<(FittedPair, Vec<Note>), FitError>;
+
+/// Fits several pairs to the same customers: each count model and each spend model once, however many pairs share it.
+///
+/// # Shapes      one fit per pair, in their order; each is what the pair's own [`Learner::fit`] gives
+pub fn fit_together(pairs: &[BuyTillYouDie], train: &TrainingSet<'_>, cx: &FitContext<'_>) -> Vec<PairFit> {
+    let rfm = train.now.rfm;
+    let fail = |error: &dyn Fn(&'static str) -> FitError| pairs.iter().map(|p| Err(error(p.name()))).collect();
+    if rfm.is_empty() {
+        let nobody = |learner| FitError::TooLittle { learner, needs: "customers".into(), found: "are none".into() };
+        return fail(&nobody);
+    }
+    let grouped = match group(rfm) {
+        Ok(grouped) => grouped,
+        Err(error) => {
+            let impossible = |learner| FitError::Invalid {
+                learner,
+                what: "the customers' summaries".into(),
+                value: error.to_string(),
+                rule: "times must be possible".into(),
+            };
+            return fail(&impossible);
+        }
+    };
+    let counts = distinct(pairs.iter().map(|p| (p.count, p.options)));
+    let spends = distinct(pairs.iter().map(|p| (p.spend, p.options)));
+    let (count_fits, spend_fits): (Vec<_>, Vec<_>) = rayon::join(
+        || {
+            let fit = |(kind, options): &(CountKind, FitOptions)| {
+                cx.progress.check()?;
+                kind.fit(&grouped, options)
+            };
+            counts.par_iter().map(fit).collect()
+        },
+        || {
+            let fit = |(kind, options): &(SpendKind, FitOptions)| {
+                cx.progress.check()?;
+                GammaGamma::fit(&spends_of(*kind, rfm), options)
+            };
+            spends.par_iter().map(fit).collect()
+        },
+    );
+    let join = |pair: &BuyTillYouDie| {
+        let count = find(&counts, &(pair.count, pair.options), &count_fits);
+        let spend = find(&spends, &(pair.spend, pair.options), &spend_fits);
+        pair.joined(count, spend, train, cx)
+    };
+    pairs.iter().map(join).collect()
+}
+
+/// Each value once, in the order of its first appearance.
+pub(crate) fn distinct<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
+    let mut list = Vec::new();
+    for value in values {
+        if !list.contains(&value) {
+            list.push(value);
+        }
+    }
+    list
+}
+
+/// What belongs to `key`, which is among the keys.
+fn find<'a, K: PartialEq, V>(keys: &[K], key: &K, values: &'a [V]) -> &'a V {
+    let place = keys.iter().position(|k| k == key).expect("every key is listed");
+    &values[place]
+}
+
+impl BuyTillYouDie {
+    /// The pair of these two fits.
+    fn joined(
+        &self,
+        count: &Result<Estimate<FittedCount>, FitError>,
+        spend: &Result<Estimate<GammaGamma>, FitError>,
+        train: &TrainingSet<'_>,
+        cx: &FitContext<'_>,
+    ) -> PairFit {
+        let learner = self.name();
+        let count = count.as_ref().map_err(|error| named(error.clone(), learner))?;
+        let spend = spend.as_ref().map_err(|error| named(error.clone(), learner))?;
         let body = Body {
             unit_days: DAYS_PER_WEEK,
-            standard_errors: standard_errors(&count, &spend),
+            standard_errors: standard_errors(count, spend),
             count: count.model,
             spend: FittedSpend { basis: self.spend, model: spend.model },
         };
-        let notes: Vec<Note> = count.notes.into_iter().chain(spend.notes).collect();
+        let notes: Vec<Note> = count.notes.iter().chain(&spend.notes).cloned().collect();
         let card = ModelCard {
             name: learner.to_owned(),
             format: FORMAT,
             cutoff: train.now.cutoff,
             horizon: train.now.horizon,
-            n_customers: rfm.len(),
+            n_customers: train.now.rfm.len(),
             seed: cx.seed,
             features: Vec::new(),
             parameters: body.parameters().into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             log_likelihood: Some(count.log_likelihood),
         };
-        Ok(Fitted { model: Box::new(FittedModel { card, body }), notes })
+        Ok((FittedPair { card, body }, notes))
     }
 }
 
@@ -230,11 +292,11 @@ fn named(error: FitError, learner: &'static str) -> FitError {
     }
 }
 
-fn group(rfm: &RfmTable) -> Result<Grouped, crate::grouped::HistoryError> {
+pub(crate) fn group(rfm: &RfmTable) -> Result<Grouped, crate::grouped::HistoryError> {
     Grouped::from_days(&rfm.repeats, &rfm.recency_days, &rfm.age_days)
 }
 
-fn spends(kind: SpendKind, rfm: &RfmTable) -> Vec<Spend> {
+fn spends_of(kind: SpendKind, rfm: &RfmTable) -> Vec<Spend> {
     match kind {
         SpendKind::Repeats => Spend::of_repeats(rfm),
         SpendKind::All => Spend::of_all(rfm),
@@ -260,11 +322,12 @@ struct Body {
     standard_errors: BTreeMap<String, f64>,
 }
 
+/// A spend model with its parameters, as it stands in an artifact.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct FittedSpend {
-    basis: SpendKind,
+pub(crate) struct FittedSpend {
+    pub(crate) basis: SpendKind,
     #[serde(flatten)]
-    model: GammaGamma,
+    pub(crate) model: GammaGamma,
 }
 
 impl Body {
@@ -276,9 +339,9 @@ impl Body {
     }
 }
 
-/// A fitted pair.
+/// A fitted count model and a fitted spend model.
 #[derive(Debug, Clone, PartialEq)]
-struct FittedModel {
+pub struct FittedPair {
     card: ModelCard,
     body: Body,
 }
@@ -287,7 +350,7 @@ struct FittedModel {
 ///
 /// # Errors
 /// [`ForecastError::Artifact`] for another format or kind of model, or parameters outside their range.
-pub fn load(artifact: &Artifact) -> Result<Box<dyn Model>, ForecastError> {
+pub fn load(artifact: &Artifact) -> Result<FittedPair, ForecastError> {
     if artifact.card.format != FORMAT {
         let found = artifact.card.format;
         return Err(ForecastError::Artifact(format!("format {found} of `{}`; need {FORMAT}", artifact.card.name)));
@@ -304,104 +367,30 @@ pub fn load(artifact: &Artifact) -> Result<Box<dyn Model>, ForecastError> {
     if body.unit_days != DAYS_PER_WEEK {
         return Err(ForecastError::Artifact(format!("unit_days = {}; need {DAYS_PER_WEEK}", body.unit_days)));
     }
-    Ok(Box::new(FittedModel { card: artifact.card.clone(), body }))
+    Ok(FittedPair { card: artifact.card.clone(), body })
 }
 
-impl Model for FittedModel {
+impl FittedPair {
+    pub(crate) fn count(&self) -> FittedCount {
+        self.body.count
+    }
+
+    pub(crate) fn spend(&self) -> FittedSpend {
+        self.body.spend
+    }
+}
+
+impl Model for FittedPair {
     fn card(&self) -> &ModelCard {
         &self.card
     }
 
     fn forecast(&self, cases: &Cases<'_>) -> Result<Forecasts, ForecastError> {
-        let rfm = cases.rfm;
-        let grouped = group(rfm).map_err(|error| ForecastError::Schema {
-            model: self.card.name.clone(),
-            needs: format!("possible recencies and ages ({error})"),
-        })?;
-        let horizon = f64::from(cases.horizon.days()) / DAYS_PER_WEEK;
-        let outlooks = self.outlooks(&grouped, horizon);
-        let (n, levels) = (rfm.len(), INTERVAL_LEVELS.len());
-        let mut forecasts = Forecasts {
-            horizon: cases.horizon,
-            expected_orders: Vec::with_capacity(n),
-            expected_spend: Vec::with_capacity(n),
-            p_active: Vec::with_capacity(n),
-            next_order_days: Vec::with_capacity(n),
-            spend: Quantiles { levels: INTERVAL_LEVELS.to_vec(), values: Vec::with_capacity(n * levels) },
-        };
-        let FittedSpend { basis, model } = self.body.spend;
-        for (row, &group) in grouped.group_of().iter().enumerate() {
-            let outlook = &outlooks[group as usize];
-            let posterior = match basis {
-                SpendKind::Repeats => model.posterior(rfm.repeats[row], rfm.repeat_spend_mean[row]),
-                SpendKind::All => model.posterior(rfm.repeats[row] + 1, rfm.spend_mean[row]),
-            };
-            forecasts.expected_orders.push(outlook.expected);
-            forecasts.expected_spend.push(outlook.expected * posterior.mean());
-            forecasts.p_active.push(outlook.p_active);
-            forecasts.next_order_days.push(outlook.wait * DAYS_PER_WEEK);
-            forecasts.spend.values.extend(outlook.spend.map(|w| w * posterior.scale));
-        }
-        Ok(forecasts)
+        Ok(forecast_together(&[self], cases)?.pop().expect("one model, one forecast"))
     }
 
     fn save(&self) -> Artifact {
         let body = serde_json::to_value(&self.body).expect("plain numbers and names serialise");
         Artifact { card: self.card.clone(), body }
-    }
-}
-
-/// What customers of one history may expect.
-#[derive(Debug, Clone, Copy)]
-struct Outlook {
-    expected: f64,
-    p_active: f64,
-    /// Median weeks to the next purchase.
-    wait: f64,
-    /// Quantiles of total spend at [`INTERVAL_LEVELS`], in units of the customer's spend scale.
-    spend: [f64; INTERVAL_LEVELS.len()],
-}
-
-impl FittedModel {
-    /// One per group. Runs of equal x are independent, so threads cannot change a bit.
-    fn outlooks(&self, grouped: &Grouped, horizon: f64) -> Vec<Outlook> {
-        let per_run: Vec<Vec<Outlook>> =
-            grouped.runs().par_iter().map(|(x, run)| self.outlooks_of(*x, run.clone(), grouped, horizon)).collect();
-        per_run.concat()
-    }
-
-    /// The groups of one x, in order.
-    fn outlooks_of(&self, x: u32, run: std::ops::Range<usize>, grouped: &Grouped, horizon: f64) -> Vec<Outlook> {
-        let count = self.body.count.model();
-        let FittedSpend { basis, model: spend } = self.body.spend;
-        let observed = f64::from(x) + if basis == SpendKind::All { 1.0 } else { 0.0 };
-        let recency_matters = count.recency_matters_if_alive();
-        let same_state = |a: &usize, b: &usize| !recency_matters && grouped.age_idx()[*a] == grouped.age_idx()[*b];
-        let groups: Vec<usize> = run.collect();
-        let states: Vec<&[usize]> = groups.chunk_by(same_state).collect();
-        let counts: Vec<CountDistribution> =
-            states.iter().map(|state| count.counts_if_alive(grouped.history(state[0]), horizon, TAIL)).collect();
-        let largest = counts.iter().map(|c| c.first + c.probabilities.len()).max().unwrap_or(1);
-        let grid = SpendGrid::new(spend.p, spend.q + spend.p * observed, largest - 1);
-
-        let mut outlooks = Vec::with_capacity(groups.len());
-        for (state, counts) in states.into_iter().zip(&counts) {
-            let first = grouped.history(state[0]);
-            let expected = count.expected_if_alive(first, horizon);
-            let p_active = count.p_active_if_alive(first, horizon);
-            let total = grid.mix(counts);
-            for &group in state {
-                let history = grouped.history(group);
-                let p_alive = count.p_alive(history);
-                let wait = if p_alive <= 0.5 { f64::INFINITY } else { count.wait_if_alive(history, 0.5 / p_alive) };
-                outlooks.push(Outlook {
-                    expected: p_alive * expected,
-                    p_active: p_alive * p_active,
-                    wait,
-                    spend: INTERVAL_LEVELS.map(|level| total.quantile(p_alive, level)),
-                });
-            }
-        }
-        outlooks
     }
 }

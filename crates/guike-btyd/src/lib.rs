@@ -24,6 +24,7 @@ pub mod mbg_nbd;
 pub mod nbd;
 mod negative_binomial;
 pub mod optimize;
+pub mod outlook;
 pub mod pareto_nbd;
 pub mod pareto_nbd_covariates;
 mod pareto_nbd_fit;

@@ -18,7 +18,7 @@ use crate::count_model::{CountDistribution, CountModel};
 use crate::grouped::History;
 use crate::negative_binomial::NegativeBinomial;
 use crate::quadrature::{GAUSS_8, PowerProduct};
-use crate::special::{increasing_root, log_gamma_ratio, logistic};
+use crate::special::{log_gamma_ratio, logistic};
 
 /// Random buyers with rates Gamma(r, α), whose lifetimes are exponential with rates Gamma(s, β) (shape, rate).
 ///
@@ -67,9 +67,12 @@ impl ParetoNbd {
         if time <= 0.0 {
             return 0.0;
         }
-        let density =
-            PowerProduct { alpha: self.alpha, beta: self.beta, alpha_power: self.r + 1.0, beta_power: self.s };
-        (self.r / self.alpha * density.integral(0.0, time)).min(1.0)
+        (self.r / self.alpha * self.first_purchase().integral(0.0, time)).min(1.0)
+    }
+
+    /// The density of a new customer's first purchase, as a share of what it is at the start.
+    fn first_purchase(&self) -> PowerProduct {
+        PowerProduct { alpha: self.alpha, beta: self.beta, alpha_power: self.r + 1.0, beta_power: self.s }
     }
 
     /// A customer who is alive after this history, as a new customer.
@@ -149,20 +152,7 @@ impl CountModel for ParetoNbd {
 
     fn wait_if_alive(&self, history: History, probability: f64) -> f64 {
         let now = self.renewed(history);
-        if probability <= 0.0 {
-            return 0.0;
-        }
-        if now.p_active_of_newcomer(LONGEST_WAIT) < probability {
-            return f64::INFINITY;
-        }
-        let start = (now.alpha * (std::f64::consts::LN_2 / now.r).exp_m1()).clamp(1e-3, LONGEST_WAIT).ln();
-        let log_wait = increasing_root(start, probability, |u| {
-            let t = u.min(LONGEST_WAIT.ln()).exp();
-            let slope =
-                now.r / (now.alpha + t) * (-now.r * (t / now.alpha).ln_1p() - now.s * (t / now.beta).ln_1p()).exp();
-            (now.p_active_of_newcomer(t), slope * t)
-        });
-        log_wait.exp()
+        now.first_purchase().reaches(0.0, probability * now.alpha / now.r, LONGEST_WAIT).unwrap_or(f64::INFINITY)
     }
 
     fn parameters(&self) -> Vec<(&'static str, f64)> {

@@ -67,9 +67,7 @@ const LITTLE_DECAY: f64 = 0.2;
 const NEGLIGIBLE: f64 = 1e-18;
 
 impl PowerProduct {
-    /// The integral from `from` to `to`; `visit` sees every point.
-    #[inline]
-    pub(crate) fn integrate(&self, from: f64, to: f64, mut visit: impl FnMut(&Point)) -> f64 {
+    fn path(&self, from: f64) -> Path {
         let swapped = self.beta < self.alpha;
         let (near_0, near_power, far_power) = if swapped {
             (self.beta + from, self.beta_power, self.alpha_power)
@@ -77,44 +75,21 @@ impl PowerProduct {
             (self.alpha + from, self.alpha_power, self.beta_power)
         };
         let gap = (self.alpha - self.beta).abs();
-        let far_0 = near_0 + gap;
-        let end = ((to - from) / near_0).ln_1p();
+        Path { from, swapped, near_0, far_0: near_0 + gap, gap, near_power, far_power }
+    }
+
+    /// The integral from `from` to `to`; `visit` sees every point.
+    #[inline]
+    pub(crate) fn integrate(&self, from: f64, to: f64, mut visit: impl FnMut(&Point)) -> f64 {
+        let path = self.path(from);
+        let end = path.u_of(to);
         let (mut u, mut sum) = (0.0, 0.0);
         while u < end {
-            let reach = (end - u).min(LONGEST);
-            let near_reached = near_0 * (u + reach).exp();
-            // decay grows with u, so this is the most within reach; the variable itself grows by e per unit
-            let decay = (near_power + far_power * near_reached / (near_reached + gap)).max(1.0);
-            let step = reach.min(DECAY / decay);
-            let half = 0.5 * step;
-            let mut add = |(place, weight): (f64, f64)| {
-                let v = u + half * (1.0 + place);
-                let gain = near_0 * v.exp_m1();
-                let ln_far = (gain / far_0).ln_1p();
-                let near = near_0 + gain;
-                let height = (-near_power * v - far_power * ln_far).exp();
-                let (weight, time) = (half * weight * near * height, from + gain);
-                sum += weight;
-                let (by_near, by_far) = (1.0 / near, 1.0 / (near + gap));
-                visit(&if swapped {
-                    Point { weight, time, ln_alpha: ln_far, ln_beta: v, by_alpha: by_far, by_beta: by_near }
-                } else {
-                    Point { weight, time, ln_alpha: v, ln_beta: ln_far, by_alpha: by_near, by_beta: by_far }
-                });
-            };
-            if step <= SHORT && decay * step <= LITTLE_DECAY {
-                GAUSS_4.into_iter().for_each(&mut add);
-            } else {
-                GAUSS_8.into_iter().for_each(&mut add);
-            }
+            let (step, decay) = path.step(u, end);
+            sum += path.panel(u, step, decay, &mut visit);
             u += step;
-            if u < end && decay * u > 20.0 {
-                let gain = near_0 * u.exp_m1();
-                let height = (-near_power * u - far_power * (gain / far_0).ln_1p()).exp();
-                // the integrand only falls
-                if height * (to - from - gain) < NEGLIGIBLE * sum {
-                    break;
-                }
+            if u < end && decay * u > 20.0 && path.rest_is_below(NEGLIGIBLE * sum, u, to) {
+                break;
             }
         }
         sum
@@ -123,6 +98,120 @@ impl PowerProduct {
     /// The integral alone.
     pub(crate) fn integral(&self, from: f64, to: f64) -> f64 {
         self.integrate(from, to, |_| {})
+    }
+
+    /// The τ up to which the integral from `from` is `target`; `None` when it is not reached by `limit`.
+    pub(crate) fn reaches(&self, from: f64, target: f64, limit: f64) -> Option<f64> {
+        if target <= 0.0 {
+            return Some(from);
+        }
+        let path = self.path(from);
+        let end = path.u_of(limit);
+        let (mut u, mut sum) = (0.0, 0.0);
+        while u < end {
+            let (step, decay) = path.step(u, end);
+            let here = path.panel(u, step, decay, &mut |_| {});
+            if sum + here >= target {
+                let wanted = target - sum;
+                // within one panel the integral is smooth in u, and its derivative is the integrand
+                let (mut low, mut high, mut part) = (0.0, step, step * (wanted / here).min(1.0));
+                for _ in 0..60 {
+                    let off = path.panel(u, part, decay, &mut |_| {}) - wanted;
+                    if off < 0.0 {
+                        low = part;
+                    } else {
+                        high = part;
+                    }
+                    let newton = part - off / path.height(u + part);
+                    let next = if newton > low && newton < high { newton } else { 0.5 * (low + high) };
+                    let moved = (next - part).abs();
+                    part = next;
+                    if moved <= 1e-15 * (u + part) {
+                        break;
+                    }
+                }
+                return Some(path.time(u + part));
+            }
+            sum += here;
+            u += step;
+            if u < end && decay * u > 20.0 && path.rest_is_below((target - sum).min(NEGLIGIBLE * sum), u, limit) {
+                break;
+            }
+        }
+        None
+    }
+}
+
+/// The way of the integral in u = ln((m+τ)/(m+a)), where m is the nearer of α and β.
+struct Path {
+    from: f64,
+    /// Whether β is the nearer.
+    swapped: bool,
+    near_0: f64,
+    far_0: f64,
+    gap: f64,
+    near_power: f64,
+    far_power: f64,
+}
+
+impl Path {
+    fn u_of(&self, time: f64) -> f64 {
+        ((time - self.from) / self.near_0).ln_1p()
+    }
+
+    fn time(&self, u: f64) -> f64 {
+        self.from + self.near_0 * u.exp_m1()
+    }
+
+    /// dτ/du times the integrand.
+    fn height(&self, u: f64) -> f64 {
+        let gain = self.near_0 * u.exp_m1();
+        (self.near_0 + gain) * (-self.near_power * u - self.far_power * (gain / self.far_0).ln_1p()).exp()
+    }
+
+    /// Length of the panel at `u`, and the decay within reach.
+    #[inline]
+    fn step(&self, u: f64, end: f64) -> (f64, f64) {
+        let reach = (end - u).min(LONGEST);
+        let near_reached = self.near_0 * (u + reach).exp();
+        // decay grows with u, so this is the most within reach; the variable itself grows by e per unit
+        let decay = (self.near_power + self.far_power * near_reached / (near_reached + self.gap)).max(1.0);
+        (reach.min(DECAY / decay), decay)
+    }
+
+    /// The integral over one panel.
+    #[inline]
+    fn panel(&self, u: f64, step: f64, decay: f64, visit: &mut impl FnMut(&Point)) -> f64 {
+        let half = 0.5 * step;
+        let mut sum = 0.0;
+        let mut add = |(place, weight): (f64, f64)| {
+            let v = u + half * (1.0 + place);
+            let gain = self.near_0 * v.exp_m1();
+            let ln_far = (gain / self.far_0).ln_1p();
+            let near = self.near_0 + gain;
+            let height = (-self.near_power * v - self.far_power * ln_far).exp();
+            let (weight, time) = (half * weight * near * height, self.from + gain);
+            sum += weight;
+            let (by_near, by_far) = (1.0 / near, 1.0 / (near + self.gap));
+            visit(&if self.swapped {
+                Point { weight, time, ln_alpha: ln_far, ln_beta: v, by_alpha: by_far, by_beta: by_near }
+            } else {
+                Point { weight, time, ln_alpha: v, ln_beta: ln_far, by_alpha: by_near, by_beta: by_far }
+            });
+        };
+        if step <= SHORT && decay * step <= LITTLE_DECAY {
+            GAUSS_4.into_iter().for_each(&mut add);
+        } else {
+            GAUSS_8.into_iter().for_each(&mut add);
+        }
+        sum
+    }
+
+    /// Whether the integral from `u` to the time `to` is less than `bound`: the integrand only falls.
+    fn rest_is_below(&self, bound: f64, u: f64, to: f64) -> bool {
+        let gain = self.near_0 * u.exp_m1();
+        let height = (-self.near_power * u - self.far_power * (gain / self.far_0).ln_1p()).exp();
+        height * (to - self.from - gain) < bound
     }
 }
 
@@ -174,6 +263,29 @@ mod tests {
             let parts = p.integral(from, middle) + ratio * p.integral(middle, to);
             prop_assert!((whole - parts).abs() <= 2e-12 * whole, "{} {}", whole, parts);
         }
+
+        #[test]
+        fn the_integral_reaches_what_it_is(
+            ln_alpha in -4.0_f64..8.0, ln_beta in -4.0_f64..8.0, ln_a in -4.0_f64..7.0, ln_b in -4.0_f64..4.0,
+            from in 0.0_f64..50.0, share in 0.001_f64..0.999,
+        ) {
+            let p = PowerProduct {
+                alpha: ln_alpha.exp(), beta: ln_beta.exp(), alpha_power: ln_a.exp(), beta_power: ln_b.exp(),
+            };
+            let target = share * p.integral(from, 1e6);
+            let to = p.reaches(from, target, 1e6);
+            let found = p.integral(from, to.unwrap_or(f64::NAN));
+            prop_assert!((found - target).abs() <= 1e-11 * target, "{:?} {} {}", to, found, target);
+        }
+    }
+
+    #[test]
+    fn what_is_never_reached_is_not_reached() {
+        let p = PowerProduct { alpha: 10.0, beta: 12.0, alpha_power: 3.0, beta_power: 1.5 };
+        let (near, far) = (p.integral(0.0, 1e6), p.integral(0.0, 1e9));
+        assert_eq!(p.reaches(0.0, 2.0 * far, 1e9), None);
+        assert_eq!(p.reaches(0.0, 0.5 * (near + far), 1e6), None);
+        assert_eq!(p.reaches(3.0, 0.0, 1e6), Some(3.0));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What holds for every learner of this crate, seen from outside.
 
-use guike_btyd::learners::{BuyTillYouDie, CountKind, SpendKind, learners, load};
+use guike_btyd::learners::{BuyTillYouDie, CountKind, FittedPair, SpendKind, fit_together, load, pairs};
+use guike_btyd::outlook::forecast_together;
 use guike_btyd::total_spend::exact_quantile;
 use guike_btyd::{CountModel, FitOptions, History, bg_nbd::BgNbd, gamma_gamma::GammaGamma};
 use guike_core::{
@@ -53,7 +54,7 @@ fn forecast(model: &dyn Model, rfm: &RfmTable, days: u32) -> Forecasts {
 
 #[test]
 fn names_are_unique_and_stable() {
-    let names: Vec<&str> = learners().iter().map(|l| l.name()).collect();
+    let names: Vec<&str> = pairs().iter().map(|l| l.name()).collect();
     assert_eq!(names[0], "nbd+gamma-gamma");
     assert!(names.contains(&"pareto-nbd+gamma-gamma-all") && names.contains(&"mbg-cnbd-k+gamma-gamma"));
     let mut unique = names.clone();
@@ -63,11 +64,34 @@ fn names_are_unique_and_stable() {
 }
 
 #[test]
+fn together_is_each_alone() {
+    let rfm = shop(700);
+    let cx = FitContext { seed: Seed(7), progress: &Quiet };
+    let fits = fit_together(&pairs(), &TrainingSet { now: cases(&rfm, 90), anchors: &[] }, &cx);
+    let fitted: Vec<FittedPair> = fits.into_iter().map(|f| f.expect("fits").0).collect();
+    let together = forecast_together(&fitted.iter().collect::<Vec<_>>(), &cases(&rfm, 120)).expect("forecasts");
+    for ((pair, fitted), together) in pairs().iter().zip(&fitted).zip(&together) {
+        let alone = fit(pair, &rfm).expect("fits").model;
+        assert_eq!(fitted.save(), alone.save());
+        let alone = forecast(alone.as_ref(), &rfm, 120);
+        assert_eq!(
+            (&together.expected_orders, &together.expected_spend),
+            (&alone.expected_orders, &alone.expected_spend)
+        );
+        assert_eq!((&together.p_active, &together.next_order_days), (&alone.p_active, &alone.next_order_days));
+        for (a, b) in together.spend.values.iter().zip(&alone.spend.values) {
+            assert!((a - b).abs() <= 1e-6 * b, "{}: {a} {b}", pair.name());
+        }
+    }
+    assert!(forecast_together(&[], &cases(&rfm, 120)).expect("nothing").is_empty());
+}
+
+#[test]
 fn every_learner_forecasts_every_shop_without_a_flaw() {
     for n in [1, 2, 20, 400] {
         let rfm = shop(n);
-        for learner in learners() {
-            let fitted = fit(learner.as_ref(), &rfm).unwrap_or_else(|e| panic!("{} on {n}: {e}", learner.name()));
+        for learner in pairs() {
+            let fitted = fit(&learner, &rfm).unwrap_or_else(|e| panic!("{} on {n}: {e}", learner.name()));
             for days in [1, 90, 3650] {
                 forecast(fitted.model.as_ref(), &rfm, days);
             }
@@ -79,20 +103,20 @@ fn every_learner_forecasts_every_shop_without_a_flaw() {
 #[test]
 fn a_saved_model_forecasts_the_same_bits() {
     let rfm = shop(400);
-    for learner in learners() {
-        let model = fit(learner.as_ref(), &rfm).expect("fits").model;
+    for learner in pairs() {
+        let model = fit(&learner, &rfm).expect("fits").model;
         let text = serde_json::to_string(&model.save()).expect("serialises");
         let artifact: Artifact = serde_json::from_str(&text).expect("parses");
         let again = load(&artifact).expect("loads");
         assert_eq!(again.card(), model.card());
-        assert_eq!(forecast(again.as_ref(), &rfm, 90), forecast(model.as_ref(), &rfm, 90), "{}", learner.name());
+        assert_eq!(forecast(&again, &rfm, 90), forecast(model.as_ref(), &rfm, 90), "{}", learner.name());
         assert!(model.card().parameters.values().all(|v| v.is_finite()));
     }
 }
 
 #[test]
 fn damaged_artifacts_are_refused_in_words() {
-    let model = fit(learners()[2].as_ref(), &shop(400)).expect("fits").model;
+    let model = fit(&pairs()[2], &shop(400)).expect("fits").model;
     let check = |damage: fn(&mut Artifact), expected: &str| {
         let mut artifact = model.save();
         damage(&mut artifact);
@@ -111,9 +135,8 @@ fn the_order_of_customers_changes_nothing() {
     let rfm = shop(300);
     let rows: Vec<usize> = (0..300).map(|i| i * 7 % 300).collect();
     let shuffled = rfm.take(&rows);
-    for learner in learners() {
-        let (straight, other) =
-            (fit(learner.as_ref(), &rfm).expect("fits"), fit(learner.as_ref(), &shuffled).expect("fits"));
+    for learner in pairs() {
+        let (straight, other) = (fit(&learner, &rfm).expect("fits"), fit(&learner, &shuffled).expect("fits"));
         let (a, b) = (straight.model.card(), other.model.card());
         for (name, value) in &a.parameters {
             let off = (value - b.parameters[name]).abs() / value;
@@ -130,8 +153,8 @@ fn the_order_of_customers_changes_nothing() {
 fn a_subset_is_forecast_as_within_the_whole() {
     let rfm = shop(300);
     let part = rfm.take(&[5, 17, 140]);
-    for learner in learners() {
-        let model = fit(learner.as_ref(), &rfm).expect("fits").model;
+    for learner in pairs() {
+        let model = fit(&learner, &rfm).expect("fits").model;
         let (whole, alone) = (forecast(model.as_ref(), &rfm, 90), forecast(model.as_ref(), &part, 90));
         assert_eq!(alone.expected_spend, [5, 17, 140].map(|i| whole.expected_spend[i]));
         for (row, i) in [5, 17, 140].into_iter().enumerate() {
@@ -143,8 +166,8 @@ fn a_subset_is_forecast_as_within_the_whole() {
 #[test]
 fn longer_horizons_forecast_more_and_no_case_is_no_trouble() {
     let rfm = shop(300);
-    for learner in learners() {
-        let model = fit(learner.as_ref(), &rfm).expect("fits").model;
+    for learner in pairs() {
+        let model = fit(&learner, &rfm).expect("fits").model;
         let (near, far) = (forecast(model.as_ref(), &rfm, 30), forecast(model.as_ref(), &rfm, 120));
         for i in 0..rfm.len() {
             assert!(far.expected_orders[i] >= near.expected_orders[i] && far.p_active[i] >= near.p_active[i]);
@@ -161,9 +184,8 @@ fn the_unit_of_money_scales_spend_and_nothing_else() {
         spend_mean: rfm.spend_mean.iter().map(|v| 100.0 * v).collect(),
         ..rfm.clone()
     };
-    for learner in learners() {
-        let (a, b) =
-            (fit(learner.as_ref(), &rfm).expect("fits").model, fit(learner.as_ref(), &cents).expect("fits").model);
+    for learner in pairs() {
+        let (a, b) = (fit(&learner, &rfm).expect("fits").model, fit(&learner, &cents).expect("fits").model);
         let (a, b) = (forecast(a.as_ref(), &rfm, 90), forecast(b.as_ref(), &cents, 90));
         assert_eq!(a.expected_orders, b.expected_orders);
         for (units, cents) in a.expected_spend.iter().zip(&b.expected_spend) {
@@ -196,11 +218,11 @@ fn quantiles_are_those_of_the_exact_distribution() {
 
 #[test]
 fn customers_without_a_past_are_refused_and_impossible_ones_named() {
-    let learner = &learners()[2];
-    assert!(matches!(fit(learner.as_ref(), &RfmTable::default()), Err(FitError::TooLittle { .. })));
+    let learner = &pairs()[2];
+    assert!(matches!(fit(learner, &RfmTable::default()), Err(FitError::TooLittle { .. })));
     let mut rfm = shop(20);
     rfm.recency_days[3] = rfm.age_days[3] + 1.0;
-    let error = fit(learner.as_ref(), &rfm).expect_err("impossible").to_string();
+    let error = fit(&learner, &rfm).expect_err("impossible").to_string();
     assert!(error.contains("customer 3 has recency"), "{error}");
 }
 
@@ -216,7 +238,7 @@ fn a_fit_stops_on_request() {
     }
     let rfm = shop(20);
     let cx = FitContext { seed: Seed(7), progress: &Stop };
-    for learner in learners() {
+    for learner in pairs() {
         let result = learner.fit(&TrainingSet { now: cases(&rfm, 90), anchors: &[] }, &cx);
         assert!(matches!(result, Err(FitError::Cancelled(_))));
     }

@@ -90,6 +90,9 @@ pub fn active_log_score(active: &[bool], p_active: &[f64]) -> f64 {
 pub struct Coverage {
     /// Nominal coverage, such as 0.8.
     pub nominal: f64,
+    /// The coverage to expect of right quantiles: nominal, and the lower tail of those whose interval begins at zero,
+    /// because nobody spends less than nothing.
+    pub expected: f64,
     /// Share of outcomes within the closed interval.
     pub coverage: f64,
     /// Share of outcomes below the lower end.
@@ -104,7 +107,8 @@ pub struct Coverage {
     pub score: f64,
 }
 
-/// Coverage and width of the closed intervals `[lower, upper]` of nominal coverage `nominal`; `None` without cases.
+/// Coverage and width of the closed, central intervals `[lower, upper]` of nominal coverage `nominal`, of outcomes that are
+/// never negative; `None` without cases.
 ///
 /// # Source
 /// Interval score: Gneiting & Raftery (2007), eq. 43.
@@ -116,6 +120,7 @@ pub fn interval_coverage(actual: &[f64], lower: &[f64], upper: &[f64], nominal: 
     let n = actual.len() as f64;
     let alpha = 1.0 - nominal;
     let (mut below, mut above, mut score) = (0usize, 0usize, 0.0);
+    let from_zero = lower.iter().filter(|l| **l <= 0.0).count();
     let mut widths: Vec<f64> = lower.iter().zip(upper).map(|(l, u)| u - l).collect();
     for ((&y, &l), &u) in actual.iter().zip(lower).zip(upper) {
         below += usize::from(y < l);
@@ -126,6 +131,7 @@ pub fn interval_coverage(actual: &[f64], lower: &[f64], upper: &[f64], nominal: 
     widths.sort_by(f64::total_cmp);
     Some(Coverage {
         nominal,
+        expected: nominal + 0.5 * alpha * from_zero as f64 / n,
         coverage: (actual.len() - below - above) as f64 / n,
         below: below as f64 / n,
         above: above as f64 / n,
@@ -182,6 +188,9 @@ mod tests {
     fn coverage_counts_both_ends_as_inside() {
         let c = interval_coverage(&[0.0, 1.0, 2.0, 5.0], &[0.0; 4], &[2.0; 4], 0.8).expect("cases");
         assert_eq!((c.coverage, c.below, c.above), (0.75, 0.0, 0.25));
+        assert!((c.expected - 0.9).abs() < 1e-12, "no outcome can fall below these");
+        let away = interval_coverage(&[0.0, 1.0], &[0.0, 0.5], &[2.0; 2], 0.8).expect("cases");
+        assert!((away.expected - 0.85).abs() < 1e-12);
         assert!((c.score - (2.0 + 10.0 * 3.0 / 4.0)).abs() < 1e-9);
         assert!(interval_coverage(&[], &[], &[], 0.8).is_none());
     }

@@ -1,7 +1,8 @@
 //! Natural breaks: the optimal classes of one column.
 //!
-//! The one idea: in one dimension the least within-class sum of squares can be found exactly by dynamic programming
-//! (Wang & Song 2011, through the crate `ckmeans`), so no restarts and no local optima.
+//! The one idea: in one dimension classes are stretches of the sorted values, so the least within-class sum of squares can be
+//! found exactly by dynamic programming (Fisher 1958; Wang & Song 2011): no restarts and no local optima. Where the last
+//! class best begins only moves up with the values to be classed, so each class costs n log n by halving.
 //!
 //! Equal values always share a class, and a class is given by its lowest value, so that new customers can be placed too.
 
@@ -40,30 +41,107 @@ const MAX_EXACT: usize = 200_000;
 /// # Panics
 /// When `classes` is 0 or above 255.
 pub fn jenks(values: &[f64], classes: usize) -> Breaks {
-    let classes = u8::try_from(classes).ok().filter(|&c| c > 0).expect("between 1 and 255 classes");
+    assert!((1..=255).contains(&classes), "between 1 and 255 classes");
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let n = sorted.len();
     if n > MAX_EXACT {
         sorted = (0..MAX_EXACT).map(|i| sorted[i * (n - 1) / (MAX_EXACT - 1)]).collect();
     }
-    let distinct = 1 + sorted.windows(2).filter(|w| w[0] != w[1]).count();
-    let classes = classes.min(u8::try_from(distinct).unwrap_or(u8::MAX));
-    if n == 0 || classes < 2 {
-        return Breaks { borders: Vec::new(), variance_explained: if distinct == 1 { 1.0 } else { 0.0 } };
+    let mut values: Vec<f64> = Vec::new();
+    let mut weights: Vec<f64> = Vec::new();
+    for &v in &sorted {
+        match (values.last(), weights.last_mut()) {
+            (Some(&last), Some(weight)) if last == v => *weight += 1.0,
+            _ => {
+                values.push(v);
+                weights.push(1.0);
+            }
+        }
     }
-    // the search works with sums of squares: centre and scale first, so that nothing cancels or overflows
-    let mean = sorted.iter().sum::<f64>() / sorted.len() as f64;
-    let spread = (sorted[sorted.len() - 1] - sorted[0]).max(f64::MIN_POSITIVE);
-    let scaled: Vec<f64> = sorted.iter().map(|v| (v - mean) / spread).collect();
-    let (_, ranges) = ckmeans::ckmeans_indices(&scaled, classes).expect("at least as many values as classes, none NaN");
-    let mut borders: Vec<f64> = ranges.iter().skip(1).map(|r| sorted[r.0]).collect();
-    // a border inside a run of equal values moves down to the whole run
-    borders.dedup();
-    borders.retain(|&b| b > sorted[0]);
+    let classes = classes.min(values.len());
+    if classes < 2 {
+        return Breaks { borders: Vec::new(), variance_explained: if values.len() == 1 { 1.0 } else { 0.0 } };
+    }
+    let borders = best_starts(&values, &weights, classes).into_iter().map(|i| values[i]).collect();
     let breaks = Breaks { borders, variance_explained: 0.0 };
     let variance_explained = goodness(&sorted, &breaks);
     Breaks { variance_explained, ..breaks }
+}
+
+/// Where the second, third … of the best `classes` stretches of ascending, distinct values begin.
+fn best_starts(values: &[f64], weights: &[f64], classes: usize) -> Vec<usize> {
+    let n = values.len();
+    let squares = Squares::new(values, weights);
+    // loss[j]: of the values up to and with j in the classes so far
+    let mut loss: Vec<f64> = (0..n).map(|j| squares.within(0, j)).collect();
+    let mut starts_of: Vec<Vec<u32>> = Vec::with_capacity(classes - 1);
+    for class in 1..classes {
+        let mut next = vec![f64::INFINITY; n];
+        let mut starts = vec![0_u32; n];
+        // stretches of ends, with the stretch in which their best start lies
+        let mut open = vec![(class, n, class, n)];
+        while let Some((from, to, least, most)) = open.pop() {
+            if from >= to {
+                continue;
+            }
+            let end = from + (to - from) / 2;
+            for start in least..most.min(end + 1) {
+                let with = loss[start - 1] + squares.within(start, end);
+                if with < next[end] {
+                    next[end] = with;
+                    starts[end] = start as u32;
+                }
+            }
+            let best = starts[end] as usize;
+            open.push((from, end, least, best + 1));
+            open.push((end + 1, to, best, most));
+        }
+        loss = next;
+        starts_of.push(starts);
+    }
+    let mut end = n - 1;
+    let mut starts: Vec<usize> = starts_of
+        .iter()
+        .rev()
+        .map(|starts| {
+            let start = starts[end] as usize;
+            end = start - 1;
+            start
+        })
+        .collect();
+    starts.reverse();
+    starts
+}
+
+/// Sums of squares about the mean of any stretch, in one step.
+struct Squares {
+    /// Running sums of weight, weight × value and weight × value²; the first is zero.
+    sums: Vec<[f64; 3]>,
+}
+
+impl Squares {
+    fn new(values: &[f64], weights: &[f64]) -> Squares {
+        // centred and scaled first, so that nothing cancels or overflows
+        let total: f64 = weights.iter().sum();
+        let mean = values.iter().zip(weights).map(|(v, w)| w / total * v).sum::<f64>();
+        let spread = (values[values.len() - 1] - values[0]).max(f64::MIN_POSITIVE);
+        let mut sums = vec![[0.0; 3]];
+        let mut sum = [0.0; 3];
+        for (v, w) in values.iter().zip(weights) {
+            let v = (v - mean) / spread;
+            sum = [sum[0] + w, sum[1] + w * v, sum[2] + w * v * v];
+            sums.push(sum);
+        }
+        Squares { sums }
+    }
+
+    /// Of the values from `first` to `last`, both included.
+    fn within(&self, first: usize, last: usize) -> f64 {
+        let (a, b) = (self.sums[first], self.sums[last + 1]);
+        let (w, x, xx) = (b[0] - a[0], b[1] - a[1], b[2] - a[2]);
+        (xx - x * x / w).max(0.0)
+    }
 }
 
 fn goodness(sorted: &[f64], breaks: &Breaks) -> f64 {
@@ -102,6 +180,32 @@ mod tests {
         let found = jenks(&v, 3);
         assert_eq!(found.borders, vec![v[best.1], v[best.2]]);
         assert!((found.variance_explained - (1.0 - best.0)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn halving_finds_what_the_plain_search_finds() {
+        let mut rng = guike_core::Seed(5).rng();
+        for n in [5, 17, 60] {
+            let mut v: Vec<f64> = (0..n).map(|_| rand::RngExt::random::<f64>(&mut rng).powi(3) * 100.0).collect();
+            v.sort_by(f64::total_cmp);
+            let squares = Squares::new(&v, &vec![1.0; n]);
+            for classes in 2..=5 {
+                let mut loss: Vec<f64> = (0..n).map(|j| squares.within(0, j)).collect();
+                for _ in 1..classes {
+                    loss = (0..n)
+                        .map(|j| (1..=j).map(|i| loss[i - 1] + squares.within(i, j)).fold(f64::INFINITY, f64::min))
+                        .collect();
+                }
+                let starts = best_starts(&v, &vec![1.0; n], classes);
+                let ends = starts.iter().copied().chain([n]);
+                let found: f64 = std::iter::once(0)
+                    .chain(starts.iter().copied())
+                    .zip(ends)
+                    .map(|(i, j)| squares.within(i, j - 1))
+                    .sum();
+                assert!((found - loss[n - 1]).abs() < 1e-12, "{n} {classes}: {found} {}", loss[n - 1]);
+            }
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Standing at an anchor, a learner sees the summaries as of that day, and labelled anchors whose windows ended by that
 //! day. Nothing after the anchor reaches it. All candidates face the same customers.
 
+use guike_btyd::learners::{BuyTillYouDie, FittedPair, PairFit, fit_together};
+use guike_btyd::outlook::forecast_together;
 use guike_core::{
     Cases, Cutoff, EventLog, FitContext, FitError, Forecasts, Horizon, Labelled, Labels, Learner, Note, Progress,
     RfmTable, Seed, Table, TrainingSet,
@@ -14,10 +16,9 @@ use guike_features::{FeatureSet, LogShape, feature_table, labels, rfm};
 use guike_learn::value::HeadsConfig;
 use rayon::prelude::*;
 
-use crate::combination;
+use crate::combination::{self, Average};
 use crate::error::Error;
-use crate::learners;
-use crate::value::{self, Learned, Said};
+use crate::value::{self, Ahead, Learned, Lessons, Said};
 
 /// What to prepare for learners.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,7 +189,30 @@ impl Backtest {
     }
 }
 
-/// Runs every learner at every anchor inside the history; with `heads`, those that read features too.
+/// What a backtest compares.
+#[derive(Debug)]
+pub struct Contenders {
+    /// What every model must beat.
+    pub baselines: Vec<Box<dyn Learner>>,
+    /// Probability models.
+    pub pairs: Vec<BuyTillYouDie>,
+    /// How the learners that read features learn; `None` where they are not wanted.
+    pub heads: Option<HeadsConfig>,
+}
+
+impl Contenders {
+    fn members(&self) -> usize {
+        self.heads.as_ref().map_or(0, |_| value::members().len())
+    }
+
+    /// Name and number of free parameters of baselines and pairs, in the order of their outcomes.
+    fn simple(&self) -> Vec<(&'static str, u32)> {
+        let baselines = self.baselines.iter().map(|l| (l.name(), l.complexity()));
+        baselines.chain(self.pairs.iter().map(|p| (p.name(), p.complexity()))).collect()
+    }
+}
+
+/// Runs every contender at every anchor inside the history.
 ///
 /// # Errors
 /// [`Error::Interrupted`] on request. A learner that fails is not an error: its candidate says why.
@@ -196,8 +220,7 @@ pub fn backtest(
     log: &EventLog,
     cutoff: Cutoff,
     horizon: Horizon,
-    learners: &[Box<dyn Learner>],
-    heads: Option<&HeadsConfig>,
+    contenders: &Contenders,
     seed: Seed,
     progress: &dyn Progress,
 ) -> Result<Backtest, Error> {
@@ -209,71 +232,133 @@ pub fn backtest(
         .anchors
         .par_iter()
         .map(|&anchor| {
-            let view = if heads.is_some() { View::Features } else { View::Summaries };
+            let view = if contenders.heads.is_some() { View::Features } else { View::Summaries };
             let known = Known::at(log, anchor.cutoff, anchor.horizon, view, seed)?;
             let labels = labels(&log.after(anchor.cutoff, anchor.horizon), &known.rfm.customer_idx);
             Ok(BacktestAnchor { anchor, known, labels })
         })
         .collect::<Result<_, Error>>()?;
-    let n_learned = if heads.is_some() { value::members().len() } else { 0 };
-    progress.stage("testing candidates", (anchors.len() * (learners.len() + n_learned)) as u64);
-    let jobs: Vec<(usize, usize)> = (0..learners.len()).flat_map(|l| (0..anchors.len()).map(move |a| (l, a))).collect();
-    let mut results: Vec<Outcome> = jobs
-        .into_par_iter()
-        .map(|(l, a)| {
-            progress.check()?;
-            let outcome = run_one(learners[l].as_ref(), &anchors[a], seed, progress);
-            progress.advance(1);
-            outcome
-        })
-        .collect::<Result<_, Error>>()?;
-    let mut candidates: Vec<CandidateForecasts> = Vec::new();
-    for learner in learners {
-        let rest = results.split_off(anchors.len());
-        candidates.push(gather(learner.as_ref(), std::mem::replace(&mut results, rest)));
+    let simple = contenders.simple();
+    progress.stage("testing candidates", (anchors.len() * (simple.len() + contenders.members())) as u64);
+    let at_anchors: Vec<AtAnchor> =
+        anchors.par_iter().map(|at| judge_all(contenders, at, seed, progress)).collect::<Result<_, Error>>()?;
+    let mut judged = Vec::new();
+    let mut outcomes: Vec<Vec<Outcome>> = simple.iter().map(|_| Vec::with_capacity(anchors.len())).collect();
+    for AtAnchor { simple, learned } in at_anchors {
+        outcomes.iter_mut().zip(simple).for_each(|(of_one, outcome)| of_one.push(outcome));
+        judged.extend(learned);
     }
+    let mut candidates: Vec<CandidateForecasts> =
+        simple.into_iter().zip(outcomes).map(|((name, complexity), o)| gather(name, complexity, o)).collect();
     candidates.extend(combine(&candidates, anchors.len()));
     let mut weights = None;
-    if let Some(config) = heads {
-        let learned = learned(&anchors, config, seed, progress)?;
+    if contenders.heads.is_some() {
+        let learned = blends(&anchors, judged)?;
         weights = learned.1;
         candidates.extend(learned.0);
     }
     Ok(Backtest { plan, anchors, candidates, weights })
 }
 
+type Outcome = Result<(Forecasts, Vec<Note>), String>;
+
+/// All contenders at one anchor.
+struct AtAnchor {
+    /// Baselines, then pairs.
+    simple: Vec<Outcome>,
+    /// The learners that read features, where they are wanted.
+    learned: Option<Result<Taught, String>>,
+}
+
 /// The learners fitted at an anchor, what they say there, and that as forecasts by member.
-type AtAnchor = (Learned, Said, Vec<Forecasts>);
+struct Taught {
+    learned: Learned,
+    said: Said,
+    by_member: Vec<Forecasts>,
+}
+
+fn judge_all(
+    contenders: &Contenders,
+    at: &BacktestAnchor,
+    seed: Seed,
+    progress: &dyn Progress,
+) -> Result<AtAnchor, Error> {
+    let mut simple = Vec::new();
+    for learner in &contenders.baselines {
+        simple.push(run_one(learner.as_ref(), at, seed, progress)?);
+        progress.advance(1);
+    }
+    progress.check()?;
+    let cx = FitContext { seed: seed.derive(value::BLEND), progress };
+    let fits = at.known.with_training(|t| fit_together(&contenders.pairs, t, &cx));
+    if fits.iter().any(|f| matches!(f, Err(FitError::Cancelled(_)))) {
+        return Err(Error::Interrupted);
+    }
+    let fitted: Vec<&FittedPair> = fits.iter().filter_map(|f| f.as_ref().ok().map(|(pair, _)| pair)).collect();
+    let mut forecasts = forecast_together(&fitted, &at.known.cases()).map(Vec::into_iter);
+    for (pair, fit) in contenders.pairs.iter().zip(&fits) {
+        let outcome = match (fit, &mut forecasts) {
+            (Err(e), _) => Err(e.to_string()),
+            (_, Err(e)) => Err(e.to_string()),
+            (Ok((_, notes)), Ok(list)) => Ok((list.next().expect("one forecast per fit"), notes.clone())),
+        };
+        simple.push(without_flaw(pair.name(), outcome)?);
+        progress.advance(1);
+    }
+    let learned = match &contenders.heads {
+        None => None,
+        Some(config) => Some(teach(contenders, fits, &simple, config, at, &cx)?),
+    };
+    progress.advance(contenders.members() as u64);
+    Ok(AtAnchor { simple, learned })
+}
+
+/// Fits the learners that read features on top of the pairs that are fitted already.
+fn teach(
+    contenders: &Contenders,
+    fits: Vec<PairFit>,
+    simple: &[Outcome],
+    config: &HeadsConfig,
+    at: &BacktestAnchor,
+    cx: &FitContext<'_>,
+) -> Result<Result<Taught, String>, Error> {
+    let pairs = contenders.pairs.iter().map(BuyTillYouDie::name);
+    let outcomes = simple[contenders.baselines.len()..].iter();
+    let said: Vec<&Forecasts> = pairs
+        .clone()
+        .zip(outcomes)
+        .filter(|(name, _)| combination::is_member(name))
+        .filter_map(|(_, outcome)| outcome.as_ref().ok().map(|(forecasts, _)| forecasts))
+        .collect();
+    let fit = |train: &TrainingSet<'_>| {
+        let members = pairs.zip(fits).filter(|(name, _)| combination::is_member(name));
+        let (prior, _) = Average::of(members, train, cx)?;
+        let ahead = Ahead::from_horizon(&prior, combination::average(&said), train)
+            .map_err(|e| value::as_fit_error(value::BLEND, &e))?;
+        let lessons = Lessons::prepare(train, prior, ahead, cx)?;
+        Learned::fit(&lessons, &train.now, config, cx)
+    };
+    match at.known.with_training(fit) {
+        Ok((learned, said)) => {
+            let by_member = learned.by_member(&said);
+            Ok(Ok(Taught { learned, said, by_member }))
+        }
+        Err(FitError::Cancelled(_)) => Err(Error::Interrupted),
+        Err(e) => Ok(Err(e.to_string())),
+    }
+}
 
 /// Forecasts of every learner that reads features, those of their blend, and the blend's weights.
 ///
 /// The blend at an anchor uses weights that were found at the other anchors, so that it is judged on what it has not seen;
 /// the weights that are returned use all.
-fn learned(
+fn blends(
     anchors: &[BacktestAnchor],
-    config: &HeadsConfig,
-    seed: Seed,
-    progress: &dyn Progress,
+    at_anchors: Vec<Result<Taught, String>>,
 ) -> Result<(Vec<CandidateForecasts>, Option<Vec<f64>>), Error> {
-    let members = value::members();
-    let at_anchors: Vec<Result<AtAnchor, String>> = anchors
-        .par_iter()
-        .map(|a| {
-            let cx = FitContext { seed: seed.derive(value::BLEND), progress };
-            let (fitted, said) = match a.known.with_training(|t| Learned::fit(t, config, &cx)) {
-                Ok((learned, said, _)) => (learned, said),
-                Err(FitError::Cancelled(_)) => return Err(Error::Interrupted),
-                Err(e) => return Ok(Err(e.to_string())),
-            };
-            let forecasts = fitted.by_member(&said);
-            progress.advance(members.len() as u64);
-            Ok(Ok((fitted, said, forecasts)))
-        })
-        .collect::<Result<_, Error>>()?;
-    let judged: Result<Vec<AtAnchor>, String> = at_anchors.into_iter().collect();
     let candidate =
         |name, forecasts| CandidateForecasts { name, complexity: value::COMPLEXITY, forecasts, notes: Vec::new() };
-    let judged = match judged {
+    let judged = match at_anchors.into_iter().collect::<Result<Vec<Taught>, String>>() {
         Ok(j) if !j.is_empty() => j,
         Ok(_) => return Ok((Vec::new(), None)),
         Err(why) => return Ok((vec![candidate(value::BLEND, Err(why))], None)),
@@ -281,23 +366,24 @@ fn learned(
     let evidence: Vec<StackingAnchor<'_>> = anchors
         .iter()
         .zip(&judged)
-        .map(|(a, (_, _, forecasts))| StackingAnchor {
-            members: forecasts.iter().map(|f| f.expected_spend.as_slice()).collect(),
+        .map(|(a, taught)| StackingAnchor {
+            members: taught.by_member.iter().map(|f| f.expected_spend.as_slice()).collect(),
             actual: &a.labels.spend,
             weight: a.anchor.weight,
         })
         .collect();
     let (start, how) = (value::starting_weights(), StackingConfig::default());
     let mut blends = Vec::with_capacity(anchors.len());
-    for (i, (fitted, said, _)) in judged.iter().enumerate() {
+    for (i, taught) in judged.iter().enumerate() {
         let mut others = evidence.clone();
         others.remove(i);
-        blends.push(fitted.blended(said, &stack(&others, &start, &how)));
+        blends.push(taught.learned.blended(&taught.said, &stack(&others, &start, &how)));
     }
     let weights = stack(&evidence, &start, &how);
+    let members = value::members();
     let mut by_member: Vec<Vec<Forecasts>> = members.iter().map(|_| Vec::with_capacity(anchors.len())).collect();
-    for (_, _, forecasts) in judged {
-        by_member.iter_mut().zip(forecasts).for_each(|(m, f)| m.push(f));
+    for taught in judged {
+        by_member.iter_mut().zip(taught.by_member).for_each(|(m, f)| m.push(f));
     }
     // the first member is the average, which is there already
     let mut candidates: Vec<CandidateForecasts> =
@@ -311,8 +397,6 @@ fn learned(
     Ok((candidates, Some(weights)))
 }
 
-type Outcome = Result<(Forecasts, Vec<Note>), String>;
-
 fn run_one(learner: &dyn Learner, at: &BacktestAnchor, seed: Seed, progress: &dyn Progress) -> Result<Outcome, Error> {
     let cx = FitContext { seed: seed.derive(learner.name()), progress };
     let fitted = match at.known.with_training(|t| learner.fit(t, &cx)) {
@@ -320,17 +404,19 @@ fn run_one(learner: &dyn Learner, at: &BacktestAnchor, seed: Seed, progress: &dy
         Err(FitError::Cancelled(_)) => return Err(Error::Interrupted),
         Err(e) => return Ok(Err(e.to_string())),
     };
-    let forecasts = match fitted.model.forecast(&at.known.cases()) {
-        Ok(f) => f,
-        Err(e) => return Ok(Err(e.to_string())),
-    };
-    match forecasts.flaw() {
-        None => Ok(Ok((forecasts, fitted.notes))),
-        Some(flaw) => Err(Error::Internal(format!("{} broke a promise: {flaw}", learner.name()))),
+    let forecasts = fitted.model.forecast(&at.known.cases()).map_err(|e| e.to_string());
+    without_flaw(learner.name(), forecasts.map(|f| (f, fitted.notes)))
+}
+
+/// The outcome as it is, or an error when its forecasts break a promise.
+fn without_flaw(name: &str, outcome: Outcome) -> Result<Outcome, Error> {
+    match outcome.as_ref().ok().and_then(|(forecasts, _)| forecasts.flaw()) {
+        None => Ok(outcome),
+        Some(flaw) => Err(Error::Internal(format!("{name} broke a promise: {flaw}"))),
     }
 }
 
-fn gather(learner: &dyn Learner, outcomes: Vec<Outcome>) -> CandidateForecasts {
+fn gather(name: &'static str, complexity: u32, outcomes: Vec<Outcome>) -> CandidateForecasts {
     let mut notes: Vec<Note> = Vec::new();
     let forecasts = outcomes
         .into_iter()
@@ -345,14 +431,14 @@ fn gather(learner: &dyn Learner, outcomes: Vec<Outcome>) -> CandidateForecasts {
             })
         })
         .collect();
-    CandidateForecasts { name: learner.name(), complexity: learner.complexity(), forecasts, notes }
+    CandidateForecasts { name, complexity, forecasts, notes }
 }
 
 /// The average of the members that could be judged everywhere, when there are at least two.
 fn combine(candidates: &[CandidateForecasts], n_anchors: usize) -> Option<CandidateForecasts> {
     let members: Vec<(&Vec<Forecasts>, u32)> = candidates
         .iter()
-        .filter(|c| learners::is_member_of_average(c.name))
+        .filter(|c| combination::is_member(c.name))
         .filter_map(|c| c.forecasts.as_ref().ok().map(|f| (f, c.complexity)))
         .collect();
     if members.len() < 2 || n_anchors == 0 {

@@ -6,11 +6,24 @@
 //! Grushka-Cockayne & Winkler 2013: averaging quantiles is sharper than averaging probabilities). The waiting time is the
 //! members' median, because one member's "never" must not decide.
 
+use guike_btyd::learners::{BuyTillYouDie, FittedPair, PairFit, fit_together, pairs};
+use guike_btyd::outlook::forecast_together;
 use guike_core::{
     Artifact, Cases, FitContext, FitError, Fitted, ForecastError, Forecasts, Inputs, Learner, Model, ModelCard, Note,
     Quantiles, Target, TrainingSet,
 };
 use serde_json::json;
+
+/// Pairs whose forecasts make up the average: those with drop-out and a spend model, both ways of fitting the spend. NBD
+/// has no drop-out and would bias the average upwards; the Erlang variants repeat their exponential ones.
+const AVERAGED: [&str; 6] = [
+    "bg-nbd+gamma-gamma",
+    "mbg-nbd+gamma-gamma",
+    "pareto-nbd+gamma-gamma",
+    "bg-nbd+gamma-gamma-all",
+    "mbg-nbd+gamma-gamma-all",
+    "pareto-nbd+gamma-gamma-all",
+];
 
 /// Stable name of the combination.
 pub const NAME: &str = "average";
@@ -54,11 +67,32 @@ pub fn average(members: &[&Forecasts]) -> Forecasts {
     }
 }
 
+/// Whether this learner's forecasts go into the average.
+pub fn is_member(name: &str) -> bool {
+    AVERAGED.contains(&name)
+}
+
 /// Learns every member and averages them; members that cannot be learned are left out with a note.
 #[derive(Debug)]
 pub struct Combination {
-    /// The learners to average.
-    pub members: Vec<Box<dyn Learner>>,
+    members: Vec<BuyTillYouDie>,
+}
+
+impl Default for Combination {
+    fn default() -> Combination {
+        Combination { members: pairs().into_iter().filter(|p| is_member(p.name())).collect() }
+    }
+}
+
+impl Combination {
+    /// The fitted average, and what its members had to say.
+    ///
+    /// # Errors
+    /// As [`Average::of`].
+    pub fn learn(&self, train: &TrainingSet<'_>, cx: &FitContext<'_>) -> Result<(Average, Vec<Note>), FitError> {
+        let fits = fit_together(&self.members, train, cx);
+        Average::of(self.members.iter().map(BuyTillYouDie::name).zip(fits), train, cx)
+    }
 }
 
 impl Learner for Combination {
@@ -80,20 +114,42 @@ impl Learner for Combination {
     }
 
     fn fit(&self, train: &TrainingSet<'_>, cx: &FitContext<'_>) -> Result<Fitted, FitError> {
-        let mut models = Vec::new();
+        let (average, notes) = self.learn(train, cx)?;
+        Ok(Fitted { model: Box::new(average), notes })
+    }
+}
+
+/// The fitted average.
+#[derive(Debug, Clone)]
+pub struct Average {
+    card: ModelCard,
+    members: Vec<FittedPair>,
+}
+
+impl Average {
+    /// The average of the pairs that could be fitted, with their remarks and a note on each that could not.
+    ///
+    /// # Errors
+    /// The last failure, when no pair is left; [`FitError::Cancelled`] as soon as a fit was stopped.
+    pub fn of(
+        fits: impl Iterator<Item = (&'static str, PairFit)>,
+        train: &TrainingSet<'_>,
+        cx: &FitContext<'_>,
+    ) -> Result<(Average, Vec<Note>), FitError> {
+        let mut members = Vec::new();
         let mut said: Vec<(String, Vec<&'static str>)> = Vec::new();
         let mut notes = Vec::new();
         let mut failure = None;
-        for learner in &self.members {
-            match learner.fit(train, cx) {
-                Ok(fitted) => {
-                    for Note(text) in fitted.notes {
+        for (name, fit) in fits {
+            match fit {
+                Ok((pair, remarks)) => {
+                    for Note(text) in remarks {
                         match said.iter_mut().find(|(t, _)| *t == text) {
-                            Some((_, by)) => by.push(learner.name()),
-                            None => said.push((text, vec![learner.name()])),
+                            Some((_, by)) => by.push(name),
+                            None => said.push((text, vec![name])),
                         }
                     }
-                    models.push(fitted.model);
+                    members.push(pair);
                 }
                 Err(FitError::Cancelled(c)) => return Err(c.into()),
                 Err(e) => {
@@ -102,24 +158,11 @@ impl Learner for Combination {
                 }
             }
         }
+        if let (Some(e), true) = (failure, members.is_empty()) {
+            return Err(e);
+        }
         // what several members say is said once
         notes.extend(said.into_iter().map(|(text, by)| Note(format!("{text} ({})", by.join(", ")))));
-        match failure {
-            Some(e) if models.is_empty() => Err(e),
-            _ => Ok(Fitted { model: Box::new(Average::of(models, train, cx)), notes }),
-        }
-    }
-}
-
-/// The fitted average.
-#[derive(Debug)]
-pub struct Average {
-    card: ModelCard,
-    members: Vec<Box<dyn Model>>,
-}
-
-impl Average {
-    fn of(members: Vec<Box<dyn Model>>, train: &TrainingSet<'_>, cx: &FitContext<'_>) -> Average {
         let card = ModelCard {
             name: NAME.to_owned(),
             format: 1,
@@ -131,17 +174,14 @@ impl Average {
             parameters: [("members".to_owned(), members.len() as f64)].into(),
             log_likelihood: None,
         };
-        Average { card, members }
+        Ok((Average { card, members }, notes))
     }
 
-    /// Reads the average back; `load` reads a member.
+    /// Reads the average back.
     ///
     /// # Errors
     /// [`ForecastError::Artifact`] when the members are missing or one of them cannot be read.
-    pub fn load(
-        artifact: &Artifact,
-        load: impl Fn(&Artifact) -> Result<Box<dyn Model>, ForecastError>,
-    ) -> Result<Average, ForecastError> {
+    pub fn load(artifact: &Artifact) -> Result<Average, ForecastError> {
         let bad = |reason: String| ForecastError::Artifact(format!("the average's members: {reason}"));
         let members: Vec<Artifact> = artifact
             .body
@@ -151,7 +191,7 @@ impl Average {
         if members.is_empty() {
             return Err(bad("there is none".to_owned()));
         }
-        let members = members.iter().map(load).collect::<Result<_, _>>()?;
+        let members = members.iter().map(guike_btyd::learners::load).collect::<Result<_, _>>()?;
         Ok(Average { card: artifact.card.clone(), members })
     }
 }
@@ -162,7 +202,7 @@ impl Model for Average {
     }
 
     fn forecast(&self, cases: &Cases<'_>) -> Result<Forecasts, ForecastError> {
-        let all = self.members.iter().map(|m| m.forecast(cases)).collect::<Result<Vec<_>, _>>()?;
+        let all = forecast_together(&self.members.iter().collect::<Vec<_>>(), cases)?;
         Ok(average(&all.iter().collect::<Vec<_>>()))
     }
 
@@ -196,5 +236,11 @@ mod tests {
         assert_eq!(mean.expected_spend, [30.0]);
         assert_eq!(mean.next_order_days, [9.0]);
         assert_eq!(mean.flaw(), None);
+    }
+
+    #[test]
+    fn every_member_exists() {
+        let members = Combination::default().members;
+        assert_eq!(members.iter().map(BuyTillYouDie::name).filter(|n| is_member(n)).count(), AVERAGED.len());
     }
 }

@@ -9,17 +9,6 @@ use crate::combination::{self, Average, Combination};
 use crate::tune::{Given, Knob, Range, Values};
 use crate::value::{self, Blend, BlendLearner};
 
-/// Probability models whose forecasts make up the average: those with drop-out and a spend model, both ways of fitting the
-/// spend. NBD has no drop-out and would bias the average upwards; the Erlang variants repeat their exponential ones.
-const AVERAGED: [&str; 6] = [
-    "bg-nbd+gamma-gamma",
-    "mbg-nbd+gamma-gamma",
-    "pareto-nbd+gamma-gamma",
-    "bg-nbd+gamma-gamma-all",
-    "mbg-nbd+gamma-gamma-all",
-    "pareto-nbd+gamma-gamma-all",
-];
-
 const fn knob(name: &'static str, range: Range, meaning: &'static str) -> Knob {
     Knob { name, range, meaning }
 }
@@ -69,7 +58,7 @@ pub struct LearnerInfo {
 /// Every learner with its default settings, in the order they are tried.
 pub fn all() -> Vec<Box<dyn Learner>> {
     let mut list = baselines();
-    list.extend(guike_btyd::learners::learners());
+    list.extend(guike_btyd::learners::pairs().into_iter().map(|p| Box::new(p) as Box<dyn Learner>));
     list
 }
 
@@ -86,8 +75,7 @@ pub fn baselines() -> Vec<Box<dyn Learner>> {
 /// The learner of this name, the average included.
 pub fn named(name: &str) -> Option<Box<dyn Learner>> {
     if name == combination::NAME {
-        let members = all().into_iter().filter(|l| is_member_of_average(l.name())).collect();
-        return Some(Box::new(Combination { members }));
+        return Some(Box::new(Combination::default()));
     }
     if name == value::BLEND {
         return Some(blend(value::starting_weights(), HeadsConfig::default()));
@@ -118,11 +106,6 @@ pub fn reads_features(name: &str) -> bool {
 pub fn names() -> Vec<&'static str> {
     let learned = value::members().into_iter().skip(1).chain([value::BLEND]);
     all().iter().map(|l| l.name()).chain([combination::NAME]).chain(learned).collect()
-}
-
-/// Whether this learner's forecasts go into the average.
-pub(crate) fn is_member_of_average(name: &str) -> bool {
-    AVERAGED.contains(&name)
 }
 
 /// What to tell people about every learner.
@@ -175,16 +158,16 @@ fn words(name: &str) -> (&'static str, &'static str) {
 pub fn load(artifact: &Artifact) -> Result<Box<dyn Model>, ForecastError> {
     let name = artifact.card.name.as_str();
     if name == combination::NAME {
-        return Ok(Box::new(Average::load(artifact, load)?));
+        return Ok(Box::new(Average::load(artifact)?));
     }
     if reads_features(name) {
-        return Ok(Box::new(Blend::load(artifact, load)?));
+        return Ok(Box::new(Blend::load(artifact)?));
     }
     if baselines().iter().any(|l| l.name() == name) {
         return Ok(Box::new(Baseline::load(artifact)?));
     }
-    if guike_btyd::learners::learners().iter().any(|l| l.name() == name) {
-        return guike_btyd::learners::load(artifact);
+    if guike_btyd::learners::pairs().iter().any(|l| l.name() == name) {
+        return Ok(Box::new(guike_btyd::learners::load(artifact)?));
     }
     Err(ForecastError::Artifact(format!("this version knows no model `{name}`; see `guike models`")))
 }
@@ -207,14 +190,6 @@ mod tests {
         for knob in HEADS {
             let at = |u| heads_with(HeadsConfig::default(), &[(knob.name.to_owned(), knob.range.at(u))].into());
             assert_ne!(at(0.0), at(0.999_999), "{}", knob.name);
-        }
-    }
-
-    #[test]
-    fn every_member_of_the_average_exists() {
-        let names = names();
-        for name in AVERAGED {
-            assert!(names.contains(&name), "{name}");
         }
     }
 }

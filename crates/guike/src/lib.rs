@@ -33,7 +33,7 @@ pub use guike_eval::{Scores, Selection};
 pub use learners::{LearnerInfo, describe as describe_learners};
 pub use output::names as file_names;
 pub use run::{
-    DailyTotals, Findings, Holdout, Language, RunSummary, Total, candidates, cutoff_and_horizon, find_out, run,
+    DailyTotals, Findings, Holdout, Language, RunSummary, Total, contenders, cutoff_and_horizon, find_out, run,
 };
 pub use settings::{AUTO, Budget, ForecastSettings, LevelRule, Settings, date_format};
 pub use steps::{

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use guike_btyd::learners::pairs;
 use guike_core::{Cases, Cutoff, EventLog, Forecasts, Horizon, Learner, Progress, RfmTable};
 use guike_data::{Imported, LogFiles, QualityReport, import, read_customers};
 use guike_eval::{Scores, Selection};
@@ -9,7 +10,7 @@ use guike_learn::value::HeadsConfig;
 use guike_store::Staged;
 use serde::Serialize;
 
-use crate::backtest::{Backtest, Known, View, backtest};
+use crate::backtest::{Backtest, Contenders, Known, View, backtest};
 use crate::combination;
 use crate::error::Error;
 use crate::forecast::{Final, calibrate, choose, fit_final};
@@ -184,24 +185,22 @@ pub(crate) fn read(log: &LogFiles, settings: &Settings, progress: &dyn Progress)
     Ok(Imported { log: log.with_attributes(customers.attributes), quality })
 }
 
-/// The learners a run compares: all, or the one that was named.
+/// What a run compares: all, or the one that was named beside the baselines.
 ///
 /// # Errors
 /// [`Error::Internal`] when a name passed validation and is not there.
-pub fn candidates(settings: &Settings) -> Result<Vec<Box<dyn Learner>>, Error> {
+pub fn contenders(settings: &Settings) -> Result<Contenders, Error> {
     let name = settings.forecast.model.as_str();
-    let mut list = learners::all();
-    if name == AUTO || name == combination::NAME || learners::reads_features(name) {
-        return Ok(list);
-    }
     // baselines stay beside a named model: a report without them says little
-    let baselines: Vec<&'static str> = learners::baselines().iter().map(|l| l.name()).collect();
-    list.retain(|l| l.name() == name || baselines.contains(&l.name()));
-    if list.iter().any(|l| l.name() == name) {
-        Ok(list)
-    } else {
-        Err(Error::Internal(format!("there is no learner `{name}`")))
+    let mut all = Contenders { baselines: learners::baselines(), pairs: pairs(), heads: heads(settings) };
+    if name == AUTO || name == combination::NAME || learners::reads_features(name) {
+        return Ok(all);
     }
+    all.pairs.retain(|p| p.name() == name);
+    if all.pairs.is_empty() && !all.baselines.iter().any(|l| l.name() == name) {
+        return Err(Error::Internal(format!("there is no learner `{name}`")));
+    }
+    Ok(all)
 }
 
 /// How the learners that read features learn; `None` where they are not wanted.
@@ -285,9 +284,7 @@ pub fn find_out(
     let (cutoff, horizon) = cutoff_and_horizon(&log, settings)?;
     enough_to_learn(&log, cutoff)?;
     let mut notes = Vec::new();
-    let learners = candidates(settings)?;
-    let heads = heads(settings);
-    let backtest = backtest(&log, cutoff, horizon, &learners, heads.as_ref(), seed, progress)?;
+    let backtest = backtest(&log, cutoff, horizon, &contenders(settings)?, seed, progress)?;
     notes.extend(backtest.plan.notes.iter().cloned());
     let selection = choose(&backtest, seed)?;
     let (wanted, mut why) = decide(settings, selection.as_ref());

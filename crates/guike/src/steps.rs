@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::forecast::{Calibration, Final, choose};
 use crate::learners;
 use crate::output;
-use crate::run::{candidates, cutoff_and_horizon, enough_to_learn, heads, read};
+use crate::run::{contenders, cutoff_and_horizon, enough_to_learn, read};
 use crate::settings::Settings;
 use crate::value::features_of;
 
@@ -221,8 +221,8 @@ pub fn evaluate(log: &LogFiles, settings: &Settings, progress: &dyn Progress) ->
     let Imported { log, .. } = read(log, settings, progress)?;
     let (cutoff, horizon) = cutoff_and_horizon(&log, settings)?;
     enough_to_learn(&log, cutoff)?;
-    let (candidates, heads, seed) = (candidates(settings)?, heads(settings), settings.forecast.seed);
-    let tested = backtest(&log, cutoff, horizon, &candidates, heads.as_ref(), seed, progress)?;
+    let seed = settings.forecast.seed;
+    let tested = backtest(&log, cutoff, horizon, &contenders(settings)?, seed, progress)?;
     choose(&tested, seed)?.ok_or_else(|| Error::NoAnswer(tested.plan.notes.join("; ")))
 }
 

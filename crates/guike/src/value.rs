@@ -15,9 +15,11 @@
 //! What each learner does is in [`guike_learn::value`].
 
 mod blend;
+mod lessons;
 mod rows;
 
 pub use blend::{Blend, BlendLearner, Learned, Said, features_of};
+pub use lessons::{Ahead, Lessons, as_fit_error};
 
 use guike_learn::value::SpendHead;
 

@@ -126,7 +126,14 @@ fn coverage(f: &Findings, at_anchor: &Scores, calibration: &Calibration) -> Vec<
         return Vec::new();
     }
     let scores = f.holdout.as_ref().map_or(at_anchor, |h| &h.scores);
-    scores.intervals.iter().map(|c| Coverage { level: c.nominal, observed: c.coverage }).collect()
+    let row = |c: &guike_eval::distribution::Coverage| Coverage {
+        level: c.nominal,
+        observed: c.coverage,
+        expected: c.expected,
+        below: c.below,
+        above: c.above,
+    };
+    scores.intervals.iter().map(row).collect()
 }
 
 fn score_lines(s: &Scores) -> Vec<Score> {

@@ -283,7 +283,10 @@ fn backtest(predicted: Vec<f64>, actual: Vec<f64>, p_active: Vec<f64>) -> Backte
         actual,
         p_active,
         deciles: Vec::new(),
-        coverage: vec![Coverage { level: 0.8, observed: 0.812 }, Coverage { level: 0.9, observed: 0.907 }],
+        coverage: vec![
+            Coverage { level: 0.8, observed: 0.892, expected: 0.885, below: 0.011, above: 0.097 },
+            Coverage { level: 0.9, observed: 0.861, expected: 0.942, below: 0.006, above: 0.133 },
+        ],
         scores: vec![
             Score {
                 name: b("Normalised Gini", "归一化基尼系数"),

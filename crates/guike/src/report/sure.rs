@@ -15,6 +15,8 @@ use super::{money, short_money, words as w};
 
 /// Candidates that fit beside another picture.
 const MAX_BESIDE: usize = 9;
+/// An interval that covers so much more or less than is right deserves a word why.
+const COVERAGE_OFF_BY: f64 = 0.05;
 
 pub(super) fn section(view: &ReportView) -> Section {
     let (lead, blocks) = match &view.backtest {
@@ -284,12 +286,19 @@ fn scores(test: &Backtest) -> Table {
         ]);
     }
     for c in &test.coverage {
-        let level = || Text::same(percent(c.level));
+        let share = |of: f64| Text::same(percent(of));
+        let mut meaning = vec![w::COVERAGE_MEANING.with(&[("expected", share(c.expected))])];
+        if c.expected - c.level > 0.005 {
+            meaning.push(w::COVERAGE_ZEROS.with(&[("level", share(c.level))]));
+        }
+        if (c.observed - c.expected).abs() > COVERAGE_OFF_BY {
+            meaning.push(w::COVERAGE_OFF.with(&[("below", share(c.below)), ("above", share(c.above))]));
+        }
         table.row(vec![
-            w::COVERAGE_ROW.with(&[("level", level())]),
-            Text::same(percent(c.observed)),
+            w::COVERAGE_ROW.with(&[("level", share(c.level))]),
+            share(c.observed),
             Text::same(""),
-            w::COVERAGE_MEANING.with(&[("level", level())]),
+            Text::sentences(&meaning),
         ]);
     }
     table

@@ -304,6 +304,12 @@ pub struct Coverage {
     pub level: f64,
     /// Share of customers whose actual spend lay within it.
     pub observed: f64,
+    /// Share to expect: more than the level where intervals begin at zero, because nobody spends less than nothing.
+    pub expected: f64,
+    /// Share of customers who spent less than their interval.
+    pub below: f64,
+    /// Share of customers who spent more than their interval.
+    pub above: f64,
 }
 
 /// One score of the chosen model.

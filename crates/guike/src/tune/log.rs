@@ -25,7 +25,7 @@ use crate::learners::{HEADS, heads_with};
 use crate::run::{cutoff_and_horizon, enough_to_learn, read};
 use crate::settings::Settings;
 use crate::table::{Estimate, TuneBudget, journal_path};
-use crate::value::{self, Learned};
+use crate::value::{self, Learned, Lessons};
 
 /// What to tune of an order log, and how much to try.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +41,8 @@ struct Judged {
     anchor: Anchor,
     known: Known,
     labels: Labels,
+    /// What every trial learns from; the words of a learner that refused.
+    lessons: Result<Lessons, String>,
 }
 
 /// Searches for better settings of the learners on this log, and writes settings, trials and answer into `out`.
@@ -107,14 +109,20 @@ fn find(
             horizon.days()
         )));
     };
+    let within = Within(progress);
     let stand = |anchor: Anchor| -> Result<Judged, Error> {
         let known = Known::at(log, anchor.cutoff, anchor.horizon, View::Features, seed)?;
         let labels = labels(&log.after(anchor.cutoff, anchor.horizon), &known.rfm.customer_idx);
-        Ok(Judged { anchor, known, labels })
+        let cx = FitContext { seed: seed.derive(value::BLEND), progress: &within };
+        let lessons = match known.with_training(|t| Lessons::fit(t, &cx)) {
+            Ok((lessons, _)) => Ok(lessons),
+            Err(FitError::Cancelled(_)) => return Err(Error::Interrupted),
+            Err(e) => Err(e.to_string()),
+        };
+        Ok(Judged { anchor, known, labels, lessons })
     };
     // oldest first: the least is known there, so that the first round is also the cheapest
     let anchors: Vec<Judged> = earlier.iter().rev().map(|&a| stand(a)).collect::<Result<_, Error>>()?;
-    let within = Within(progress);
     let criterion = Criterion::default();
     let mut judge = |trial: &Trial, fold: usize| {
         let at = &anchors[fold];
@@ -177,8 +185,12 @@ fn forecast(
     progress: &dyn Progress,
 ) -> Result<Result<Forecasts, String>, Error> {
     let cx = FitContext { seed: seed.derive(value::BLEND), progress };
-    match at.known.with_training(|t| Learned::fit(t, heads, &cx)) {
-        Ok((learned, said, _)) => Ok(Ok(learned.blended(&said, &value::starting_weights()))),
+    let lessons = match &at.lessons {
+        Ok(lessons) => lessons,
+        Err(why) => return Ok(Err(why.clone())),
+    };
+    match Learned::fit(lessons, &at.known.cases(), heads, &cx) {
+        Ok((learned, said)) => Ok(Ok(learned.blended(&said, &value::starting_weights()))),
         Err(FitError::Cancelled(_)) => Err(Error::Interrupted),
         Err(e) => Ok(Err(e.to_string())),
     }

@@ -4,23 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use guike_core::{
-    Artifact, Cases, FitContext, FitError, Fitted, ForecastError, Forecasts, Horizon, Inputs, Labelled, Learner,
-    Matrix, Model, ModelCard, Note, Quantiles, Target, TrainingSet,
+    Artifact, Cases, FitContext, FitError, Fitted, ForecastError, Forecasts, Horizon, Inputs, Learner, Matrix, Model,
+    ModelCard, Quantiles, Target, TrainingSet,
 };
-use guike_learn::value::{Heads, HeadsConfig, SpendHead, ValueRows};
+use guike_learn::value::{Heads, HeadsConfig, SpendHead};
 use rayon::prelude::*;
 use serde_json::json;
 
-use super::rows::{Schema, as_fit_error, prior_over};
+use super::lessons::{Ahead, Lessons, as_fit_error};
+use super::rows::Schema;
 use super::{BLEND, COMPLEXITY, members};
 use crate::backtest::View;
-use crate::combination;
-use crate::learners;
+use crate::combination::Average;
 
-/// Fewest labelled rows, all anchors together: below, a tree has nothing to split.
-const MIN_ROWS: usize = 200;
-/// Fewest labelled rows with a purchase.
-const MIN_ACTIVE: usize = 50;
 /// The card's parameter that tells the length of the label window.
 const WINDOW: &str = "window_days";
 /// A customer's prior may grow or shrink by at most this factor from the window to the horizon.
@@ -29,7 +25,7 @@ const MAX_CARRY: f64 = 50.0;
 /// Prior and learners, fitted at one cutoff.
 #[derive(Debug)]
 pub struct Learned {
-    prior: Box<dyn Model>,
+    prior: Average,
     schema: Schema,
     heads: Heads,
     /// What puts each spend head's total on the prior's.
@@ -39,43 +35,26 @@ pub struct Learned {
 }
 
 impl Learned {
-    /// Fits the prior, then all learners; and what they say about the cases of now, which setting the level needed.
+    /// Fits all learners; and what they say about the cases of now, which setting the level needed.
     ///
     /// # Errors
-    /// [`FitError::TooLittle`] when there is too little to learn from beyond the prior.
+    /// As the learners'.
     pub fn fit(
-        train: &TrainingSet<'_>,
+        from: &Lessons,
+        now: &Cases<'_>,
         config: &HeadsConfig,
         cx: &FitContext<'_>,
-    ) -> Result<(Learned, Said, Vec<Note>), FitError> {
-        let Some(newest) = train.anchors.first() else {
-            return Err(too_little("a history long enough for labelled anchors", "is none".to_owned()));
+    ) -> Result<(Learned, Said), FitError> {
+        let mut learned = Learned {
+            prior: from.prior.clone(),
+            schema: from.schema.clone(),
+            heads: Heads::fit(&from.rows, config, cx)?,
+            spend_level: vec![1.0; SpendHead::ALL.len()],
+            orders_level: 1.0,
         };
-        let prior_learner = learners::named(combination::NAME).expect("the average is in the table");
-        let Fitted { model: prior, notes } = prior_learner.fit(&TrainingSet { anchors: &[], ..*train }, cx)?;
-        let window = newest.cases.horizon;
-        let tables: Vec<&guike_core::Table> = std::iter::once(train.now.features)
-            .chain(train.anchors.iter().map(|a| a.cases.features))
-            .flatten()
-            .collect();
-        if tables.len() != train.anchors.len() + 1 {
-            return Err(too_little("feature tables", "are only summaries".to_owned()));
-        }
-        let schema = Schema::of(&tables, window);
-        let rows = labelled_rows(&schema, train.anchors, prior_learner.as_ref(), cx)?;
-        let active = rows.orders.iter().filter(|&&n| n > 0.0).count();
-        if rows.orders.len() < MIN_ROWS || active < MIN_ACTIVE {
-            return Err(too_little(
-                "200 labelled cases and 50 with a purchase",
-                format!("are {} with {active}", rows.orders.len()),
-            ));
-        }
-        let heads = Heads::fit(&rows, config, cx)?;
-        let mut learned =
-            Learned { prior, schema, heads, spend_level: vec![1.0; SpendHead::ALL.len()], orders_level: 1.0 };
-        let said = learned.say(&train.now).map_err(|e| as_fit_error(BLEND, &e))?;
+        let said = learned.say_on(&from.ahead, now).map_err(|e| as_fit_error(BLEND, &e))?;
         learned.put_on_level(&said);
-        Ok((learned, said, notes))
+        Ok((learned, said))
     }
 
     fn put_on_level(&mut self, said: &Said) {
@@ -90,12 +69,13 @@ impl Learned {
     /// # Errors
     /// As the prior, and [`ForecastError::Schema`] for cases without the features.
     pub fn say(&self, cases: &Cases<'_>) -> Result<Said, ForecastError> {
-        let at_horizon = prior_over(self.prior.as_ref(), cases, cases.horizon)?;
-        let at_window = match cases.horizon == self.schema.window {
-            true => at_horizon.clone(),
-            false => prior_over(self.prior.as_ref(), cases, self.schema.window)?,
-        };
-        let x: Matrix = self.schema.rows(cases, &at_window)?;
+        self.say_on(&Ahead::of(&self.prior, cases, self.schema.window)?, cases)
+    }
+
+    /// The same where the prior's forecasts are known.
+    fn say_on(&self, ahead: &Ahead, cases: &Cases<'_>) -> Result<Said, ForecastError> {
+        let (at_horizon, at_window) = (&ahead.horizon, ahead.window());
+        let x: Matrix = self.schema.rows(cases, at_window)?;
         let carry = |far: f64, near: f64| if near > 0.0 { (far / near).clamp(1.0 / MAX_CARRY, MAX_CARRY) } else { 1.0 };
         let spend = (0..SpendHead::ALL.len())
             .map(|k| {
@@ -120,7 +100,7 @@ impl Learned {
             .zip(at_horizon.p_active.iter().zip(&at_window.p_active))
             .map(|(&p, (&far, &near))| -(-hazard(p) * carry(hazard(far), hazard(near))).exp_m1())
             .collect();
-        Ok(Said { prior: at_horizon, spend, orders, active })
+        Ok(Said { prior: at_horizon.clone(), spend, orders, active })
     }
 
     /// The forecasts of the prior and of every learner, in the order of [`members`].
@@ -199,28 +179,6 @@ pub struct Said {
     active: Vec<f64>,
 }
 
-fn too_little(needs: &str, found: String) -> FitError {
-    FitError::TooLittle { learner: BLEND, needs: needs.to_owned(), found }
-}
-
-/// The rows of all anchors, each with the prior as it would have been fitted there.
-fn labelled_rows(
-    schema: &Schema,
-    anchors: &[Labelled<'_>],
-    prior: &dyn Learner,
-    cx: &FitContext<'_>,
-) -> Result<ValueRows, FitError> {
-    let mut rows = ValueRows::new(schema.kinds());
-    for anchor in anchors {
-        cx.progress.check()?;
-        let there = prior.fit(&TrainingSet { now: anchor.cases, anchors: &[] }, cx)?.model;
-        let said = prior_over(there.as_ref(), &anchor.cases, schema.window).map_err(|e| as_fit_error(BLEND, &e))?;
-        let x = schema.rows(&anchor.cases, &said).map_err(|e| as_fit_error(BLEND, &e))?;
-        rows.push(&x, anchor.labels, &anchor.cases.rfm.customer_idx, &said.expected_orders, &said.expected_spend);
-    }
-    Ok(rows)
-}
-
 /// The weighted mean of the prior and the learners as a learner; a single learner is a weight of one.
 #[derive(Debug)]
 pub struct BlendLearner {
@@ -250,7 +208,8 @@ impl Learner for BlendLearner {
     }
 
     fn fit(&self, train: &TrainingSet<'_>, cx: &FitContext<'_>) -> Result<Fitted, FitError> {
-        let (learned, _, notes) = Learned::fit(train, &self.config, cx)?;
+        let (lessons, notes) = Lessons::fit(train, cx)?;
+        let (learned, _) = Learned::fit(&lessons, &train.now, &self.config, cx)?;
         Ok(Fitted { model: Box::new(Blend::new(self.name, Arc::new(learned), self.weights.clone(), train, cx)), notes })
     }
 }
@@ -288,14 +247,11 @@ impl Blend {
         Blend { card, learned, weights }
     }
 
-    /// Reads a blend back; `load` reads the prior.
+    /// Reads a blend back.
     ///
     /// # Errors
     /// [`ForecastError::Artifact`] for a body that is not a blend's.
-    pub fn load(
-        artifact: &Artifact,
-        load: impl Fn(&Artifact) -> Result<Box<dyn Model>, ForecastError>,
-    ) -> Result<Blend, ForecastError> {
+    pub fn load(artifact: &Artifact) -> Result<Blend, ForecastError> {
         let bad = |what: &str, e: String| ForecastError::Artifact(format!("the blend's `{what}`: {e}"));
         let part = |name: &str| artifact.body.get(name).ok_or_else(|| bad(name, "is missing".to_owned()));
         fn read<T: serde::de::DeserializeOwned>(v: &serde_json::Value) -> Result<T, String> {
@@ -311,7 +267,7 @@ impl Blend {
             ));
         }
         let learned = Learned {
-            prior: load(&prior)?,
+            prior: Average::load(&prior)?,
             schema: read(part("schema")?).map_err(|e| bad("schema", e))?,
             heads: Heads::load(part("heads")?).map_err(|e| bad("heads", e))?,
             spend_level,

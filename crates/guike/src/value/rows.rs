@@ -1,6 +1,6 @@
 //! Rows for learners: the catalogue's features and the prior's forecasts, one row per case.
 
-use guike_core::{Cases, Column, ColumnData, FitError, ForecastError, Forecasts, Horizon, Matrix, Model, Table};
+use guike_core::{Cases, Column, ColumnData, ForecastError, Forecasts, Horizon, Matrix, Table};
 use guike_learn::ColumnKind;
 use serde::{Deserialize, Serialize};
 
@@ -102,17 +102,4 @@ impl SchemaColumn {
             _ => vec![f64::NAN; column.len()],
         }
     }
-}
-
-/// The prior's forecasts of these cases over `horizon`.
-///
-/// # Errors
-/// As the prior.
-pub(crate) fn prior_over(prior: &dyn Model, cases: &Cases<'_>, horizon: Horizon) -> Result<Forecasts, ForecastError> {
-    prior.forecast(&Cases { horizon, ..*cases })
-}
-
-/// A forecast that failed while fitting, as a reason why the fit failed.
-pub(crate) fn as_fit_error(learner: &'static str, e: &ForecastError) -> FitError {
-    FitError::NotConverged { learner, cause: e.to_string() }
 }

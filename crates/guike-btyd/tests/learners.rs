@@ -222,7 +222,7 @@ fn customers_without_a_past_are_refused_and_impossible_ones_named() {
     assert!(matches!(fit(learner, &RfmTable::default()), Err(FitError::TooLittle { .. })));
     let mut rfm = shop(20);
     rfm.recency_days[3] = rfm.age_days[3] + 1.0;
-    let error = fit(&learner, &rfm).expect_err("impossible").to_string();
+    let error = fit(learner, &rfm).expect_err("impossible").to_string();
     assert!(error.contains("customer 3 has recency"), "{error}");
 }
 

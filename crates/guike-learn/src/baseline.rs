@@ -273,14 +273,23 @@ pub fn simple_forecasts(cases: &Cases<'_>, orders: Vec<f64>, spend: Vec<f64>, ac
 
 /// `b = π / β` of a log-logistic distribution whose second moment is `ratio` (> 1) times its squared mean: the root of
 /// `tan b / b = ratio` in (0, π/2), which rises there.
+///
+/// tan b − ratio·b is convex, so Newton's steps from above the root only fall towards it. Both starts lie above it: by
+/// tan b > b + b³/3, and by tan b / b > 8/(π² − 4b²) (Becker & Stark 1978).
 fn log_logistic_angle(ratio: f64) -> f64 {
-    let (mut low, mut high) = (0.0, std::f64::consts::FRAC_PI_2);
-    for _ in 0..60 {
-        let b = 0.5 * (low + high);
-        if b.tan() < ratio * b { low = b } else { high = b }
+    use std::f64::consts::PI;
+    let mut b = (3.0 * (ratio - 1.0)).sqrt().min(0.5 * (PI * PI - 8.0 / ratio).sqrt());
+    for _ in 0..30 {
+        let tan = b.tan();
+        let step = (tan - ratio * b) / (1.0 + tan * tan - ratio);
+        // what is left is rounding
+        if step.is_nan() || step <= 1e-15 * b {
+            break;
+        }
+        b -= step;
     }
     // never exactly 0, where sin b / b is 0 / 0
-    (0.5 * (low + high)).max(1e-6)
+    b.max(1e-6)
 }
 
 impl Model for Baseline {
@@ -459,6 +468,14 @@ mod tests {
     fn fit(learner: &dyn Learner, rfm: &RfmTable, anchors: &[Labelled<'_>]) -> Result<Fitted, FitError> {
         let cx = FitContext { seed: Seed(1), progress: &Quiet };
         learner.fit(&TrainingSet { now: cases(rfm, 50), anchors }, &cx)
+    }
+
+    #[test]
+    fn the_angle_of_a_log_logistic_distribution_has_its_ratio() {
+        for ratio in [1.0 + 1e-9, 1.001, 1.2, 2.0, 3.0] {
+            let b = log_logistic_angle(ratio);
+            assert!((b.tan() / b - ratio).abs() < 1e-9 * ratio, "{ratio}: {b}");
+        }
     }
 
     #[test]

@@ -4,11 +4,13 @@
 //! judges us. Guike reads each raw log and is told the cutoff and the horizon, and where the table of customers lies that
 //! the log comes with.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::Path;
 
 use serde_json::Value;
 
-use crate::record::{Accuracy, Case, Contender, Record};
+use crate::record::{Accuracy, Case, Contender, Duel, Record};
 use crate::usage::measured;
 use crate::{Setting, peers};
 
@@ -52,9 +54,9 @@ pub(crate) fn run(setting: &Setting) -> Result<Record, String> {
         "Each raw log is given to `guike run` with `--cutoff` and `--horizon` of the split, Complete Journey with its \
          households' demographics by `--customers` (the peers learn from them too), and nothing else; what happened after the cutoff scores it and the peers' \
          predictions alike.\n\
-         The difference in Gini to the best probability model and to the best peer is a paired bootstrap over customers \
-         (300 draws, seed 1).\n\
-         `x_` marks combinations of peers that no package offers.",
+         In each respect ours stands beside the best peer of that log; the difference has a paired bootstrap over customers \
+         (300 draws, seed 1), and a target counts as reached where its interval holds zero.\n\
+         `x_` marks combinations of peers that no package offers; they are shown and take no part in the comparison.",
     );
     for log in LOGS {
         if !splits.join(log.name).join("meta.json").is_file() {
@@ -87,15 +89,27 @@ pub(crate) fn run(setting: &Setting) -> Result<Record, String> {
         for peer in peers_in(setting, &python, &kept)? {
             rows.push(accuracy(log.name, &peer, &judge(&format!("{kept}:{peer}"), None)?));
         }
-        // the bootstrap takes long: only against the best of the two kinds of peer
-        for best in [best_gini(&rows, is_btyd), best_gini(&rows, |_| true)].into_iter().flatten() {
-            if rows[best].gini_difference.is_none() {
-                let compared = judge(&ours, Some(&format!("{kept}:{}", rows[best].name)))?;
-                let part = |key: &str| compared["against"]["gini_norm"][key].as_f64().unwrap_or(f64::NAN);
-                rows[best].gini_difference = Some([part("diff"), part("lo"), part("hi")]);
+        let mut compared: BTreeMap<usize, Value> = BTreeMap::new();
+        for respect in &RESPECTS {
+            let Some(best) = respect.best(&rows) else { continue };
+            if let Entry::Vacant(open) = compared.entry(best) {
+                open.insert(judge(&ours, Some(&format!("{kept}:{}", rows[best].name)))?);
             }
+            let part = |key: &str| compared[&best]["against"][respect.key][key].as_f64().unwrap_or(f64::NAN);
+            let duel = respect.duel(&rows[0], &rows[best], [part("diff"), part("lo"), part("hi")]);
+            eprintln!(
+                "{}: {} {:.4}, {} {:.4}: {}",
+                duel.data,
+                duel.respect,
+                duel.ours,
+                duel.peer,
+                duel.theirs,
+                if duel.reached { "reached" } else { "MISSED" }
+            );
+            record.duels.push(duel);
         }
-        eprintln!("{}", verdict(&rows));
+        let bias = rows[0].bias;
+        eprintln!("{}: forecast ÷ actual {bias:.3}", log.name);
         record.accuracy.extend(rows);
     }
     Ok(record)
@@ -164,51 +178,124 @@ fn is_btyd(row: &Accuracy) -> bool {
     BTYD_PEERS.iter().any(|b| row.name.starts_with(b))
 }
 
-/// The row of the peer with the best Gini among those `of` accepts; the first row is ours.
-fn best_gini(rows: &[Accuracy], of: fn(&Accuracy) -> bool) -> Option<usize> {
-    (1..rows.len()).filter(|&i| of(&rows[i])).max_by(|&a, &b| rows[a].gini.total_cmp(&rows[b].gini))
+/// A peer that somebody could have installed.
+fn is_package(row: &Accuracy) -> bool {
+    !row.name.starts_with("x_")
 }
 
-/// The targets of a log in a line: Gini and AUC at least the best BTYD peer's, level within 20 %.
-fn verdict(rows: &[Accuracy]) -> String {
-    let Some((ours, peers)) = rows.split_first() else { return String::new() };
-    let btyd = || peers.iter().filter(|p| is_btyd(p));
-    let best = |of: fn(&Accuracy) -> Option<f64>| btyd().filter_map(of).fold(f64::NEG_INFINITY, f64::max);
-    let (gini, auc) = (best(|a| Some(a.gini)), best(|a| a.auc));
-    let met = |yes: bool| if yes { "met" } else { "MISSED" };
-    format!(
-        "{}: Gini {:.4} against {gini:.4} {}, bias {:.3} {}, AUC {:.4} against {auc:.4} {}",
-        ours.data,
-        ours.gini,
-        met(ours.gini >= gini),
-        ours.bias,
-        met((ours.bias - 1.0).abs() <= 0.2),
-        ours.auc.unwrap_or(f64::NAN),
-        met(ours.auc.is_some_and(|a| a >= auc)),
-    )
+/// In what the best peer is sought, and how good ours must be beside it.
+struct Respect {
+    words: &'static str,
+    /// The metric's name in the scoring program.
+    key: &'static str,
+    of: fn(&Accuracy) -> Option<f64>,
+    peers: fn(&Accuracy) -> bool,
+    more_is_better: bool,
+    /// By how much ours may be worse: as a difference, and as a share of theirs.
+    slack: [f64; 2],
+}
+
+const RESPECTS: [Respect; 6] = [
+    Respect {
+        words: "Gini of probability models",
+        key: "gini_norm",
+        of: |a| Some(a.gini),
+        peers: is_btyd,
+        more_is_better: true,
+        slack: [0.0, 0.0],
+    },
+    Respect {
+        words: "AUC of probability models",
+        key: "auc_p",
+        of: |a| a.auc,
+        peers: is_btyd,
+        more_is_better: true,
+        slack: [0.0, 0.0],
+    },
+    Respect {
+        words: "Gini, up to 0.005 less",
+        key: "gini_norm",
+        of: |a| Some(a.gini),
+        peers: is_package,
+        more_is_better: true,
+        slack: [0.005, 0.0],
+    },
+    Respect { words: "AUC", key: "auc_p", of: |a| a.auc, peers: is_package, more_is_better: true, slack: [0.0, 0.0] },
+    Respect {
+        words: "decile MAPE",
+        key: "decile_mape",
+        of: |a| Some(a.decile_mape),
+        peers: is_package,
+        more_is_better: false,
+        slack: [0.0, 0.0],
+    },
+    Respect {
+        words: "RMSE, up to 2 % more",
+        key: "rmse",
+        of: |a| Some(a.rmse),
+        peers: is_package,
+        more_is_better: false,
+        slack: [0.0, 0.02],
+    },
+];
+
+impl Respect {
+    /// The row of the best peer; the first row is ours.
+    fn best(&self, rows: &[Accuracy]) -> Option<usize> {
+        let sign = if self.more_is_better { 1.0 } else { -1.0 };
+        let value = |i: &usize| (self.of)(&rows[*i]).map_or(f64::NEG_INFINITY, |v| sign * v);
+        (1..rows.len()).filter(|&i| (self.peers)(&rows[i])).max_by(|a, b| value(a).total_cmp(&value(b)))
+    }
+
+    fn duel(&self, ours: &Accuracy, peer: &Accuracy, difference: [f64; 3]) -> Duel {
+        let (mine, theirs) = ((self.of)(ours).unwrap_or(f64::NAN), (self.of)(peer).unwrap_or(f64::NAN));
+        let worse = if self.more_is_better { theirs - mine } else { mine - theirs };
+        let within_chance = difference[1] <= 0.0 && difference[2] >= 0.0;
+        Duel {
+            data: ours.data.clone(),
+            respect: self.words.to_owned(),
+            ours: mine,
+            peer: peer.name.clone(),
+            theirs,
+            difference,
+            reached: worse <= self.slack[0] + self.slack[1] * theirs || within_chance,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_verdict_compares_with_the_best_btyd_peer_only() {
-        let row = |name: &str, gini: f64, auc: f64| Accuracy {
+    fn row(name: &str, gini: f64, auc: f64) -> Accuracy {
+        Accuracy {
             data: "log".into(),
             name: name.into(),
             gini,
             bias: 1.1,
             auc: Some(auc),
-            decile_mape: 0.0,
-            rmse: 0.0,
+            decile_mape: 1.0 - gini,
+            rmse: 100.0 * (1.0 - gini),
             mae: 0.0,
-            gini_difference: None,
-        };
-        let rows = [row("guike", 0.7, 0.8), row("lt_bgnbd_gg", 0.6, 0.9), row("lgbm_l2", 0.99, 0.99)];
-        assert_eq!(
-            verdict(&rows),
-            "log: Gini 0.7000 against 0.6000 met, bias 1.100 met, AUC 0.8000 against 0.9000 MISSED"
-        );
+        }
+    }
+
+    #[test]
+    fn the_best_peer_is_sought_among_those_that_count() {
+        let rows =
+            [row("guike", 0.7, 0.8), row("lt_bgnbd_gg", 0.6, 0.9), row("lgbm_l2", 0.9, 0.95), row("x_", 0.99, 0.99)];
+        let best: Vec<Option<usize>> = RESPECTS.iter().map(|r| r.best(&rows)).collect();
+        assert_eq!(best, [Some(1), Some(1), Some(2), Some(2), Some(2), Some(2)]);
+        assert_eq!(RESPECTS[0].best(&rows[..1]), None);
+    }
+
+    #[test]
+    fn a_target_is_reached_within_its_slack_or_within_chance() {
+        let (ours, peer) = (row("guike", 0.70, 0.8), row("lgbm_l2", 0.704, 0.9));
+        let at = |k: usize, difference| RESPECTS[k].duel(&ours, &peer, difference).reached;
+        assert!(at(2, [-0.004, -0.006, -0.002]), "half a point of Gini is allowed");
+        assert!(!at(3, [-0.1, -0.2, -0.05]));
+        assert!(at(3, [-0.1, -0.2, 0.05]), "the interval holds zero");
+        assert!(at(5, [0.4, 0.3, 0.5]), "30.0 is within 2 % of 29.6");
     }
 }

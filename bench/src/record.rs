@@ -29,6 +29,9 @@ pub(crate) struct Record {
     /// Accuracy on public logs; empty in a run about time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) accuracy: Vec<Accuracy>,
+    /// Forecasts beside the best peer's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) duels: Vec<Duel>,
     /// AUC on public tables; empty in other runs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) tables: Vec<TableAuc>,
@@ -113,9 +116,25 @@ pub(crate) struct Accuracy {
     pub(crate) rmse: f64,
     /// Mean absolute error of spend.
     pub(crate) mae: f64,
-    /// Ours minus this one in Gini, with its 95 % interval by paired bootstrap; absent for ours.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) gini_difference: Option<[f64; 3]>,
+}
+
+/// Our forecast of one log beside the best peer's in one respect.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Duel {
+    /// The log.
+    pub(crate) data: String,
+    /// What is compared, and which peers.
+    pub(crate) respect: String,
+    /// Ours.
+    pub(crate) ours: f64,
+    /// The best peer.
+    pub(crate) peer: String,
+    /// Theirs.
+    pub(crate) theirs: f64,
+    /// Ours minus theirs, with the ends of its 95 % interval by paired bootstrap.
+    pub(crate) difference: [f64; 3],
+    /// Whether ours is at least as good as asked, or the interval holds no difference too.
+    pub(crate) reached: bool,
 }
 
 impl Record {
@@ -130,6 +149,7 @@ impl Record {
             method: method.to_owned(),
             cases: Vec::new(),
             accuracy: Vec::new(),
+            duels: Vec::new(),
             tables: Vec::new(),
         }
     }

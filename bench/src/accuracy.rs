@@ -170,7 +170,6 @@ fn accuracy(data: &str, name: &str, scores: &Value) -> Accuracy {
         decile_mape: number("decile_mape"),
         rmse: number("rmse"),
         mae: number("mae"),
-        gini_difference: None,
     }
 }
 

@@ -168,29 +168,44 @@ impl<L: Labels, R: Rng> Grower<'_, L, R> {
             let together = if rules.features.saturating_sub(tried) >= TOGETHER { TOGETHER } else { 1 };
             (tried..tried + together).for_each(|at| self.draw_column(at));
             // four at once share the reading of rows and labels: a quarter less time with 100 columns of numbers
-            let touched = if together == 1 {
-                let [touched] = self.count([self.columns[tried] as usize], start, end, &mut counters);
-                [touched, [0; 4], [0; 4], [0; 4]]
+            one_varies |= if together == 1 {
+                let columns = [self.columns[tried] as usize];
+                self.try_columns(columns, start, end, &open.total, &mut counters, &mut best)
             } else {
                 let columns: [usize; TOGETHER] = std::array::from_fn(|c| self.columns[tried + c] as usize);
-                self.count(columns, start, end, &mut counters)
+                self.try_columns(columns, start, end, &open.total, &mut counters, &mut best)
             };
-            for (c, touched) in touched[..together].iter().enumerate() {
-                let column = self.columns[tried + c] as usize;
-                let counters = &mut counters[c * 256..(c + 1) * 256];
-                let varies = touched.iter().map(|w| w.count_ones()).sum::<u32>() > 1;
-                if varies && rules.random_thresholds {
-                    self.random_cut(column, &open.total, touched, counters, &mut best);
-                } else if varies {
-                    self.search(column, &open.total, touched, counters, &mut best);
-                }
-                one_varies |= varies;
-                each_bin(touched, |b| counters[b] = L::Tally::default());
-            }
             tried += together;
         }
         self.counters = counters;
         best
+    }
+
+    /// Cuts of these columns, where they beat `best`; whether any of the columns varies in the node.
+    fn try_columns<const C: usize>(
+        &mut self,
+        columns: [usize; C],
+        start: usize,
+        end: usize,
+        total: &L::Tally,
+        counters: &mut [L::Tally],
+        best: &mut Option<Cut<L::Tally>>,
+    ) -> bool {
+        if self.rules.random_thresholds {
+            return self.random_cuts(columns, start, end, total, best);
+        }
+        let mut one_varies = false;
+        let touched = self.count(columns, start, end, counters);
+        for (c, (&column, touched)) in columns.iter().zip(&touched).enumerate() {
+            let counters = &mut counters[c * 256..(c + 1) * 256];
+            let varies = touched.iter().map(|w| w.count_ones()).sum::<u32>() > 1;
+            if varies {
+                self.search(column, total, touched, counters, best);
+            }
+            one_varies |= varies;
+            each_bin(touched, |b| counters[b] = L::Tally::default());
+        }
+        one_varies
     }
 
     /// Draws one of the columns not yet tried to place `at`.
@@ -310,56 +325,107 @@ impl<L: Labels, R: Rng> Grower<'_, L, R> {
         Cut { column, bin: bin as u8, missing_left, merit, left }
     }
 
-    /// The cut of a counted column at a threshold drawn between its smallest and largest value.
-    fn random_cut(
+    /// The cuts of some columns at thresholds drawn between the smallest and largest values; whether any of them varies.
+    ///
+    /// One threshold needs no counters: a pass finds the ends of each column, another adds up what lies below.
+    fn random_cuts<const C: usize>(
         &mut self,
-        column: usize,
+        columns: [usize; C],
+        start: usize,
+        end: usize,
         total: &L::Tally,
-        touched: &[u64; 4],
-        counters: &[L::Tally],
         best: &mut Option<Cut<L::Tally>>,
-    ) {
-        let leaf = self.rules.min_samples_leaf.max(1);
-        let n = L::count(total);
-        let missing = counters[usize::from(MISSING)];
-        let n_missing = L::count(&missing);
-        let known = without_missing(touched);
-        let (mut lowest, mut highest) = (usize::MAX, 0);
-        each_bin(&known, |b| {
-            lowest = lowest.min(b);
-            highest = b;
-        });
-        let limit = if lowest == highest {
-            // nothing but the missing against all others
-            if self.binned.cuts[column].has_others {
-                return;
+    ) -> bool {
+        // a missing bin is above all known ones, and below them when one is added
+        let (mut lowest, mut above, mut top) = ([MISSING; C], [0_u8; C], [0_u8; C]);
+        self.each_row(columns, start, end, |bins, _| {
+            for c in 0..C {
+                lowest[c] = lowest[c].min(bins[c]);
+                above[c] = above[c].max(bins[c].wrapping_add(1));
+                top[c] = top[c].max(bins[c]);
             }
-            usize::from(MISSING) - 1
-        } else {
-            let cuts = &self.binned.cuts[column];
+        });
+        let mut one_varies = false;
+        let mut limits: [Option<u8>; C] = [None; C];
+        for c in 0..C {
+            if above[c] == 0 || lowest[c] == top[c] {
+                continue;
+            }
+            one_varies = true;
+            let (lowest, highest) = (usize::from(lowest[c]), usize::from(above[c] - 1));
+            let cuts = &self.binned.cuts[columns[c]];
+            if lowest == highest {
+                // nothing but the missing against all others
+                limits[c] = (!cuts.has_others).then_some(MISSING - 1);
+                continue;
+            }
             let (low, high) = (cuts.edges(lowest).0, cuts.edges(highest).1);
             // 53 random bits
             let u = (self.rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
-            usize::from(cuts.bin(low * (1.0 - u) + high * u)).clamp(lowest, highest - 1)
-        };
-        let mut below = L::Tally::default();
-        each_bin(&known, |b| {
-            if b <= limit {
-                below = L::plus(&below, &counters[b]);
+            limits[c] = Some(cuts.bin(low * (1.0 - u) + high * u).clamp(lowest as u8, highest as u8 - 1));
+        }
+        if !one_varies {
+            return false;
+        }
+        let (mut below, mut missing) = ([L::Tally::default(); C], [L::Tally::default(); C]);
+        let up_to = limits.map(|l| l.unwrap_or(0));
+        if top.contains(&MISSING) {
+            self.each_row(columns, start, end, |bins, label| {
+                for c in 0..C {
+                    L::add_where(&mut below[c], label, bins[c] <= up_to[c]);
+                    L::add_where(&mut missing[c], label, bins[c] == MISSING);
+                }
+            });
+        } else {
+            self.each_row(columns, start, end, |bins, label| {
+                for c in 0..C {
+                    L::add_where(&mut below[c], label, bins[c] <= up_to[c]);
+                }
+            });
+        }
+        let (leaf, n) = (self.rules.min_samples_leaf.max(1), L::count(total));
+        for c in 0..C {
+            let Some(limit) = limits[c] else { continue };
+            let n_missing = L::count(&missing[c]);
+            for missing_left in [false, true] {
+                if missing_left && (n_missing == 0 || limit == MISSING - 1) {
+                    break;
+                }
+                let left = if missing_left { L::plus(&below[c], &missing[c]) } else { below[c] };
+                let n_left = L::count(&left);
+                if n_left < leaf || n - n_left < leaf {
+                    continue;
+                }
+                let merit = self.labels.merit(&left, &L::minus(total, &left));
+                if best.as_ref().is_none_or(|b| merit > b.merit) {
+                    let at = usize::from(limit);
+                    *best = Some(self.cut(columns[c], at, at + 1, missing_left, n, n_missing, merit, left));
+                }
             }
-        });
-        for missing_left in [false, true] {
-            if missing_left && (n_missing == 0 || lowest == highest) {
-                break;
+        }
+        true
+    }
+
+    /// Calls `visit` with the bins and the label of every row of a node.
+    #[inline(always)]
+    fn each_row<const C: usize>(
+        &self,
+        columns: [usize; C],
+        start: usize,
+        end: usize,
+        mut visit: impl FnMut([u8; C], L::Row),
+    ) {
+        let (rows, labels) = (&self.rows[start..end], &self.row_labels[start..end]);
+        if rows.len() > BY_COLUMN {
+            let bins = columns.map(|j| self.binned.column(j));
+            for (&row, &label) in rows.iter().zip(labels) {
+                visit(bins.map(|b| b[row as usize]), label);
             }
-            let left = if missing_left { L::plus(&below, &missing) } else { below };
-            let n_left = L::count(&left);
-            if n_left < leaf || n - n_left < leaf {
-                continue;
-            }
-            let merit = self.labels.merit(&left, &L::minus(total, &left));
-            if best.as_ref().is_none_or(|b| merit > b.merit) {
-                *best = Some(self.cut(column, limit, limit + 1, missing_left, n, n_missing, merit, left));
+        } else {
+            let (bins, p) = (self.binned.by_row(), self.binned.n_columns);
+            for (&row, &label) in rows.iter().zip(labels) {
+                let bins = &bins[row as usize * p..][..p];
+                visit(columns.map(|j| bins[j]), label);
             }
         }
     }

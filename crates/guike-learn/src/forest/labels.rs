@@ -15,6 +15,8 @@ pub(super) trait Labels: Sync {
     /// Row `i` of the problem, drawn `times` times.
     fn row(&self, i: usize, times: u32) -> Self::Row;
     fn add(tally: &mut Self::Tally, row: Self::Row);
+    /// Adds the row where it is wanted, without a branch to mispredict.
+    fn add_where(tally: &mut Self::Tally, row: Self::Row, wanted: bool);
     fn plus(a: &Self::Tally, b: &Self::Tally) -> Self::Tally;
     fn minus(a: &Self::Tally, b: &Self::Tally) -> Self::Tally;
     /// Number of distinct rows.
@@ -68,6 +70,11 @@ impl Labels for TwoClasses<'_> {
     #[inline]
     fn add(tally: &mut u64, row: u64) {
         *tally += row;
+    }
+
+    #[inline]
+    fn add_where(tally: &mut u64, row: u64, wanted: bool) {
+        *tally += row & u64::from(wanted).wrapping_neg();
     }
 
     #[inline]
@@ -193,6 +200,12 @@ impl Labels for Numbers<'_> {
     }
 
     #[inline]
+    fn add_where(tally: &mut Moment, row: Moment, wanted: bool) {
+        tally.sum += row.sum & -i64::from(wanted);
+        tally.weight_and_rows += row.weight_and_rows & u64::from(wanted).wrapping_neg();
+    }
+
+    #[inline]
     fn plus(a: &Moment, b: &Moment) -> Moment {
         Moment { sum: a.sum + b.sum, weight_and_rows: a.weight_and_rows + b.weight_and_rows }
     }
@@ -270,6 +283,12 @@ impl<const K: usize> Labels for Classes<'_, K> {
     fn add(tally: &mut ClassTally<K>, (class, weight): (u32, u64)) {
         tally.weights[class as usize] += weight;
         tally.rows += 1;
+    }
+
+    #[inline]
+    fn add_where(tally: &mut ClassTally<K>, (class, weight): (u32, u64), wanted: bool) {
+        tally.weights[class as usize] += weight * u64::from(wanted);
+        tally.rows += u32::from(wanted);
     }
 
     #[inline]

@@ -23,6 +23,7 @@ pub(super) struct Binned {
     n_rows: usize,
     by_column: Vec<u8>,
     by_row: Vec<u8>,
+    stride: usize,
     pub(super) cuts: Vec<Cuts>,
 }
 
@@ -49,21 +50,24 @@ impl Binned {
                 (cuts, bins)
             })
             .collect();
-        let mut by_row = vec![0; n * p];
+        // whole registers, so that a pass over all columns of a row has no rest
+        let stride = p.next_multiple_of(16);
+        let mut by_row = vec![0; n * stride];
         for (j, (_, bins)) in columns.iter().enumerate() {
-            bins.iter().enumerate().for_each(|(i, &b)| by_row[i * p + j] = b);
+            bins.iter().enumerate().for_each(|(i, &b)| by_row[i * stride + j] = b);
         }
         let (cuts, bins): (Vec<Cuts>, Vec<Vec<u8>>) = columns.into_iter().unzip();
-        Binned { n_columns: p, n_rows: n, by_column: bins.concat(), by_row, cuts }
+        Binned { n_columns: p, n_rows: n, by_column: bins.concat(), by_row, stride, cuts }
     }
 
     pub(super) fn column(&self, j: usize) -> &[u8] {
         &self.by_column[j * self.n_rows..][..self.n_rows]
     }
 
-    /// All bins, row by row.
-    pub(super) fn by_row(&self) -> &[u8] {
-        &self.by_row
+    /// The bins of a row: one per column, then zeros.
+    #[inline]
+    pub(super) fn row(&self, row: u32) -> &[u8] {
+        &self.by_row[row as usize * self.stride..][..self.stride]
     }
 }
 

@@ -74,7 +74,41 @@ struct Grower<'a, L: Labels, R> {
     counters: Vec<L::Tally>,
     /// All columns; the first ones are those drawn for the current node.
     columns: Vec<u32>,
+    /// Ends of all columns in the current node; only with random thresholds.
+    spans: Spans,
     nodes: Vec<Grown>,
+}
+
+/// The ends of every column among some rows.
+#[derive(Debug, Default)]
+struct Spans {
+    /// Smallest bin; that of missing values where nothing else is.
+    lowest: Vec<u8>,
+    /// Largest bin of a known value plus one; 0 where nothing is known.
+    above: Vec<u8>,
+    /// Largest bin, that of missing values included.
+    top: Vec<u8>,
+}
+
+impl Spans {
+    /// All columns of a row lie side by side, so that one instruction compares sixteen of them.
+    fn measure(&mut self, binned: &Binned, rows: &[u32]) {
+        let width = binned.row(rows[0]).len();
+        for (list, start) in [(&mut self.lowest, MISSING), (&mut self.above, 0), (&mut self.top, 0)] {
+            list.clear();
+            list.resize(width, start);
+        }
+        let (lowest, above, top) = (&mut self.lowest[..width], &mut self.above[..width], &mut self.top[..width]);
+        for &row in rows {
+            let bins = &binned.row(row)[..width];
+            for j in 0..width {
+                lowest[j] = lowest[j].min(bins[j]);
+                // the bin of missing values wraps to 0
+                above[j] = above[j].max(bins[j].wrapping_add(1));
+                top[j] = top[j].max(bins[j]);
+            }
+        }
+    }
 }
 
 /// A tree whose leaves hold means or shares, not yet divided by the number of trees, and the rows in leaf order.
@@ -108,6 +142,7 @@ pub(super) fn grow<L: Labels>(
         row_labels,
         counters: vec![L::Tally::default(); 256 * TOGETHER],
         columns: (0..binned.n_columns as u32).collect(),
+        spans: Spans::default(),
         nodes: Vec::new(),
     };
     grower.grow();
@@ -158,6 +193,9 @@ impl<L: Labels, R: Rng> Grower<'_, L, R> {
             || L::is_pure(&open.total, &self.row_labels[start..end]);
         if stays {
             return None;
+        }
+        if rules.random_thresholds {
+            self.spans.measure(self.binned, &self.rows[start..end]);
         }
         let p = self.columns.len();
         let mut best = None;
@@ -241,9 +279,8 @@ impl<L: Labels, R: Rng> Grower<'_, L, R> {
                 }
             }
         } else {
-            let (bins, p) = (self.binned.by_row(), self.binned.n_columns);
             for (&row, &label) in rows.iter().zip(labels) {
-                let bins = &bins[row as usize * p..][..p];
+                let bins = self.binned.row(row);
                 for c in 0..C {
                     let b = usize::from(bins[columns[c]]);
                     L::add(&mut counters[c][b], label);
@@ -327,7 +364,7 @@ impl<L: Labels, R: Rng> Grower<'_, L, R> {
 
     /// The cuts of some columns at thresholds drawn between the smallest and largest values; whether any of them varies.
     ///
-    /// One threshold needs no counters: a pass finds the ends of each column, another adds up what lies below.
+    /// One threshold needs no counters: with the ends of each column known, a pass adds up what lies below.
     fn random_cuts<const C: usize>(
         &mut self,
         columns: [usize; C],
@@ -336,15 +373,9 @@ impl<L: Labels, R: Rng> Grower<'_, L, R> {
         total: &L::Tally,
         best: &mut Option<Cut<L::Tally>>,
     ) -> bool {
-        // a missing bin is above all known ones, and below them when one is added
-        let (mut lowest, mut above, mut top) = ([MISSING; C], [0_u8; C], [0_u8; C]);
-        self.each_row(columns, start, end, |bins, _| {
-            for c in 0..C {
-                lowest[c] = lowest[c].min(bins[c]);
-                above[c] = above[c].max(bins[c].wrapping_add(1));
-                top[c] = top[c].max(bins[c]);
-            }
-        });
+        let spans = &self.spans;
+        let (lowest, above, top) =
+            (columns.map(|j| spans.lowest[j]), columns.map(|j| spans.above[j]), columns.map(|j| spans.top[j]));
         let mut one_varies = false;
         let mut limits: [Option<u8>; C] = [None; C];
         for c in 0..C {
@@ -422,9 +453,8 @@ impl<L: Labels, R: Rng> Grower<'_, L, R> {
                 visit(bins.map(|b| b[row as usize]), label);
             }
         } else {
-            let (bins, p) = (self.binned.by_row(), self.binned.n_columns);
             for (&row, &label) in rows.iter().zip(labels) {
-                let bins = &bins[row as usize * p..][..p];
+                let bins = self.binned.row(row);
                 visit(columns.map(|j| bins[j]), label);
             }
         }
@@ -453,9 +483,8 @@ impl<L: Labels, R: Rng> Grower<'_, L, R> {
                 place(i, bins[rows[i] as usize], rows, labels);
             }
         } else {
-            let (bins, p) = (self.binned.by_row(), self.binned.n_columns);
             for i in 0..rows.len() {
-                place(i, bins[rows[i] as usize * p + cut.column], rows, labels);
+                place(i, self.binned.row(rows[i])[cut.column], rows, labels);
             }
         }
         rows[n_left..].copy_from_slice(&spare_rows[..n_right]);

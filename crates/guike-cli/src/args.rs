@@ -127,7 +127,7 @@ pub(crate) enum Command {
     Forecast {
         #[command(flatten)]
         log: Log,
-        /// The `model` folder of an earlier run.
+        /// What an earlier `guike run` wrote: its folder, or the `model` folder in it.
         #[arg(long, value_name = "DIR")]
         model_dir: PathBuf,
         /// Last day that is known; default the log's last day.
@@ -192,20 +192,36 @@ const EXPLAIN_HELP: &str = "Examples, after `guike run`:
   guike explain guike-out orders.csv C00017 --lang zh --out why.html
 Examples, after `guike train`:
   guike explain guike-model customers.csv         what the model leans on
-  guike explain guike-model customers.csv --row 12 --out why.html";
+  guike explain guike-model customers.csv --row 12 --out why.html
+  guike explain guike-model customers.csv --row 12 --lime
+  guike explain guike-model customers.csv --row 12 --actionable visits:up,plan --goal high
+  zcat customers.csv.gz | guike explain lightgbm.txt -";
 
 /// `guike explain`: the kind of the model says how the data are read.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Explain {
-    /// What an earlier `guike run` or `guike train` saved: its folder, or the model.json.
+    /// What an earlier `guike run` or `guike train` saved (its folder, or the model.json), or a model that LightGBM saved as
+    /// text.
     pub(crate) model: PathBuf,
-    /// The order log or the table.
+    /// The order log or the table; `-` for standard input.
     pub(crate) data: PathBuf,
     /// Whom to explain: a customer's id, or a row's where the table has an id column; without it the model in all.
     pub(crate) who: Option<String>,
     /// A row of the table by its number, from 1.
     #[arg(long, value_name = "N", conflicts_with = "who")]
     pub(crate) row: Option<usize>,
+    /// Beside the parts of a row of a table, the straight line that follows the model around it (LIME), how stable it is,
+    /// and where the two disagree.
+    #[arg(long)]
+    pub(crate) lime: bool,
+    /// The smallest change of these columns that takes a row of a table to another prediction; `visits:up` and `age:down`
+    /// go one way only.
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub(crate) actionable: Vec<String>,
+    /// Where that change should lead: a class, a number, or of two classes a probability of the one asked about; default the
+    /// most probable class but the one predicted.
+    #[arg(long, value_name = "GOAL", requires = "actionable", allow_hyphen_values = true)]
+    pub(crate) goal: Option<String>,
     /// Also write a page with pictures, in both languages.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use guike::{Error, Language, LogFiles, RunSummary, Settings};
+use guike::{Error, Language, LogFile, LogFiles, RunSummary, Settings};
 use serde_json::{Value, json};
 
 use crate::args::{Args, Command, DataFlags, Explain, ForecastFlags, Format, Lang, Told};
@@ -113,11 +113,17 @@ fn explain(flags: &Explain, bar: &Bar, quiet: bool) -> Result<(), Error> {
     let question = guike::explain::Question {
         who: flags.who.clone(),
         row: flags.row,
+        of_row: guike::explain::OfRow {
+            lime: flags.lime,
+            actionable: flags.actionable.clone(),
+            goal: flags.goal.clone(),
+        },
         cutoff: flags.cutoff,
         horizon: flags.horizon,
     };
+    let data = files(std::slice::from_ref(&flags.data))?;
     let found = guike::in_pool(flags.threads.threads, || {
-        guike::explain::explain(&flags.model, &flags.data, &question, &settings, bar)
+        guike::explain::explain(&flags.model, &data, &question, &settings, bar)
     });
     bar.finish();
     let found = found?;
@@ -135,7 +141,6 @@ fn explain(flags: &Explain, bar: &Bar, quiet: bool) -> Result<(), Error> {
     Ok(())
 }
 
-/// `guike.toml`, then flags over it.
 /// The log's files; `-` is standard input.
 pub(crate) fn files(paths: &[PathBuf]) -> Result<LogFiles, Error> {
     let is_stdin = |p: &PathBuf| p.as_os_str() == "-";
@@ -155,6 +160,16 @@ pub(crate) fn files(paths: &[PathBuf]) -> Result<LogFiles, Error> {
     Ok(LogFiles::of_stream(&mut stdin.lock(), "standard input")?)
 }
 
+/// The one file of a table; `-` is standard input.
+pub(crate) fn table_file(path: &PathBuf) -> Result<LogFile, Error> {
+    if path.as_os_str() == "-" {
+        let stdin = files(std::slice::from_ref(path))?;
+        return stdin.single().cloned().ok_or_else(|| Error::Internal("a stream is one file".to_owned()));
+    }
+    Ok(path.as_path().into())
+}
+
+/// `guike.toml`, then flags over it.
 pub(crate) fn settings(data: &DataFlags, forecast: Option<&ForecastFlags>) -> Result<Settings, Error> {
     let file = match &data.config {
         Some(path) => Some(path.clone()),

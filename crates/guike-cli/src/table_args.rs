@@ -213,7 +213,7 @@ pub(crate) struct TuneHow {
 pub(crate) struct Predict {
     /// The model.json of an earlier `guike train`, its folder, or a model that LightGBM saved as text.
     pub(crate) model: PathBuf,
-    /// The rows to predict, with the columns the model was trained on.
+    /// The rows to predict, with the columns the model was trained on; `-` for standard input.
     pub(crate) table: PathBuf,
     /// The CSV file to write; default standard output.
     #[arg(long, value_name = "FILE")]

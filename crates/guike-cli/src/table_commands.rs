@@ -7,6 +7,7 @@ use guike_core::Seed;
 use serde_json::{Value, json};
 
 use crate::args::Format;
+use crate::commands::table_file;
 use crate::progress::Bar;
 use crate::show::{self, Rows};
 use crate::table_args::{self as args, Cluster, Export, Learn, Predict, Read, Simulate, Train};
@@ -29,8 +30,8 @@ pub(crate) fn train(flags: &Train, language: Language, bar: &Bar, quiet: bool) -
 /// `guike predict`.
 pub(crate) fn predict(flags: &Predict, bar: &Bar, quiet: bool) -> Result<(), Error> {
     let read = options(&flags.read)?;
-    let predictions =
-        guike::in_pool(flags.threads.threads, || guike::table::predict(&flags.model, &flags.table, &read, bar));
+    let table = table_file(&flags.table)?;
+    let predictions = guike::in_pool(flags.threads.threads, || guike::table::predict(&flags.model, &table, &read, bar));
     bar.finish();
     let predictions = predictions?;
     if !quiet {

@@ -47,6 +47,18 @@ impl From<&Path> for LogFile {
     }
 }
 
+impl From<&PathBuf> for LogFile {
+    fn from(path: &PathBuf) -> LogFile {
+        path.as_path().into()
+    }
+}
+
+impl From<&LogFile> for LogFile {
+    fn from(file: &LogFile) -> LogFile {
+        file.clone()
+    }
+}
+
 /// The files of one log, in the order in which they are read; at least one.
 #[derive(Debug, Clone)]
 pub struct LogFiles {
@@ -148,6 +160,11 @@ impl LogFiles {
     /// The files, in order.
     pub fn iter(&self) -> std::slice::Iter<'_, LogFile> {
         self.files.iter()
+    }
+
+    /// The one file that it is; `None` for several.
+    pub fn single(&self) -> Option<&LogFile> {
+        if self.are_several() { None } else { Some(self.first()) }
     }
 
     /// Whether the log is more than one file.

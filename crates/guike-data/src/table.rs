@@ -7,8 +7,6 @@
 //!
 //! What a column means (target, id, feature) is not decided here.
 
-use std::path::Path;
-
 use guike_core::{Column as TableColumn, ColumnData, Progress, SECONDS_PER_DAY, Table};
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +14,7 @@ use crate::block::{Block, Column};
 use crate::dates::{DateDecision, DateEvidence, DateFormat};
 use crate::dictionary::StrCoder;
 use crate::error::DataError;
+use crate::files::LogFile;
 use crate::input::Input;
 use crate::mapping::list;
 use crate::numbers::{self, DecimalSign, NumberEvidence};
@@ -54,17 +53,20 @@ const ODD_ONE_IN: usize = 50;
 /// … and may have at most this many different texts.
 const ODD_TEXTS: usize = 3;
 
-/// Reads the table at `path`; columns named in `expected` are read as that kind, others as their cells suggest.
+/// Reads a table, from a path or a kept stream; columns named in `expected` are read as that kind, others as their cells
+/// suggest.
 ///
 /// # Errors
 /// As [`crate::import`], without anything about roles: the file cannot be read, has no row, or names a column twice.
 pub fn read_table(
-    path: &Path,
+    table: impl Into<LogFile>,
     options: &ReadOptions,
     expected: &[(String, CellKind)],
     progress: &dyn Progress,
 ) -> Result<TableRead, DataError> {
-    let input = Input::open(&path.into())?;
+    let file = table.into();
+    let path = file.name();
+    let input = Input::open(&file)?;
     progress.stage("read table", input.bytes);
     let source = Source::open(input, options)?;
     let names = named(source.columns())?;
@@ -422,7 +424,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("t.csv");
         std::fs::write(&path, text).expect("written");
-        read_table(&path, &ReadOptions::default(), expected, &Quiet)
+        read_table(path.as_path(), &ReadOptions::default(), expected, &Quiet)
     }
 
     fn read(text: &str) -> TableRead {

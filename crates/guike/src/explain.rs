@@ -16,24 +16,24 @@ use std::path::Path;
 
 use guike_core::{Artifact, Cutoff, Horizon, Progress};
 use guike_data::{Imported, LogFiles};
-use guike_store::{StoreError, file_among, read_json, read_json_if_there, read_with_seal};
+use guike_store::read_json_if_there;
 use serde::Serialize;
-use serde_json::Value;
 
 pub use customer::{Alike, CustomerExplanation, Expected, Fact, NextTier, Standing, ThemeShare, WhatIf};
 pub use shop::{ShopExplanation, ThemeImportance};
 
-pub use crate::table::explain::{About, RowExplanation, TableExplanation};
+pub use crate::table::explain::{About, OfRow, RowExplanation, TableExplanation};
 
 use crate::error::Error;
-use crate::forecast::{Calibration, Final};
+use crate::forecast::Final;
 use crate::learners;
 use crate::output::names;
 use crate::report;
 use crate::run::{Language, cutoff_and_horizon, read};
+use crate::saved::{self, Opened, SavedModel};
 use crate::settings::Settings;
-use crate::table;
-use crate::table::explain::{Which, Why};
+use crate::table::explain::{Asked, Why};
+use crate::table::{self, Loaded};
 use cases::Reader;
 use customer::SavedTiers;
 
@@ -44,6 +44,8 @@ pub struct Question {
     pub who: Option<String>,
     /// Number of a row of a table, from 1.
     pub row: Option<usize>,
+    /// What else is asked about the row.
+    pub of_row: OfRow,
     /// Last known day of an order log; default the log's last day.
     pub cutoff: Option<guike_core::Day>,
     /// How far ahead; default the horizon that the model was chosen for.
@@ -91,7 +93,7 @@ pub enum Found {
         about: About,
         /// Why.
         #[serde(flatten)]
-        why: RowExplanation,
+        why: Box<RowExplanation>,
     },
     /// A model on all rows of a table.
     Table {
@@ -139,8 +141,8 @@ impl Explanation {
     }
 }
 
-/// Explains what the model at `model` (a `model.json`, its folder, or the folder of a run) says about the log or table at
-/// `data`.
+/// Explains what the model at `model` (a `model.json`, a text that LightGBM saved, its folder, or the folder of a run) says about the log or table at
+/// `data`. A table is one file; an order log may be several.
 ///
 /// # Errors
 /// [`Error::NotThere`] for a customer without a purchase by the cutoff or a row that is not there, [`Error::Config`] for a
@@ -148,27 +150,21 @@ impl Explanation {
 /// [`Error::Data`] for a bad log or table.
 pub fn explain(
     model: &Path,
-    data: &Path,
+    data: &LogFiles,
     question: &Question,
     settings: &Settings,
     progress: &dyn Progress,
 ) -> Result<Explanation, Error> {
-    let file = file_among(model, &[table::file_names::MODEL_JSON, names::MODEL_JSON]);
-    let (saved, fingerprint): (Value, String) = read_with_seal(&file)?;
-    let source = data.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    if table::is_table_model(&saved) {
-        return explain_table(&file, (saved, fingerprint), data, source, question, settings, progress);
+    let Opened { file, model } = saved::open(model)?;
+    match model {
+        SavedModel::Table(loaded) => explain_table(&loaded, data, question, settings, progress),
+        SavedModel::Orders(artifact) => explain_log(&file, &artifact, data, question, settings, progress),
     }
-    let damaged = |e: serde_json::Error| StoreError::Corrupt { path: file.clone(), reason: e.to_string() };
-    let artifact: Artifact = serde_json::from_value(saved).map_err(damaged)?;
-    explain_log(&file, &artifact, data, source, question, settings, progress)
 }
 
 fn explain_table(
-    file: &Path,
-    sealed: (Value, String),
-    data: &Path,
-    source: String,
+    loaded: &Loaded,
+    data: &LogFiles,
     question: &Question,
     settings: &Settings,
     progress: &dyn Progress,
@@ -181,34 +177,44 @@ fn explain_table(
         let rule = "this model was made by `guike train` and reads a table, which has no time; leave it out".to_owned();
         return Err(Error::Config { what: what.to_owned(), value, rule });
     }
-    let model = sealed.0.get("learner").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let which = Which { id: question.who.clone(), number: question.row };
+    let Some(file) = data.single() else {
+        return Err(Error::Config {
+            what: "DATA".to_owned(),
+            value: data.title(),
+            rule: "this model reads a table, which is one file; name the one that holds the rows".to_owned(),
+        });
+    };
+    let asked = Asked { row: question.row, id: question.who.clone(), more: question.of_row.clone() };
     let seed = settings.forecast.seed.derive("explain");
-    let (about, found) = table::explain::explain(sealed, file, data, &which, &settings.data.read, seed, progress)?;
+    let (about, found) = table::explain::explain(loaded, file, &asked, &settings.data.read, seed, progress)?;
     let found = match found {
         Why::Row(why) => Found::Row { about, why },
         Why::All(why) => Found::Table { about, why },
     };
-    Ok(Explanation { model, source, found })
+    Ok(Explanation { model: loaded.learner_name().to_owned(), source: data.title(), found })
 }
 
 fn explain_log(
     file: &Path,
     artifact: &Artifact,
-    data: &Path,
-    source: String,
+    data: &LogFiles,
     question: &Question,
     settings: &Settings,
     progress: &dyn Progress,
 ) -> Result<Explanation, Error> {
+    if let Some((what, value)) = question.of_row.first_flag() {
+        let rule =
+            "this model was made by `guike run`; for a customer's id it is always told what one more order would do"
+                .to_owned();
+        return Err(Error::Config { what: what.to_owned(), value, rule });
+    }
     if let Some(row) = question.row {
         let rule =
             "this model was made by `guike run` and reads an order log, which has customers; give a customer's id"
                 .to_owned();
         return Err(Error::Config { what: "--row".to_owned(), value: row.to_string(), rule });
     }
-    let beside = file.with_file_name(Path::new(names::CALIBRATION_JSON).file_name().unwrap_or_default());
-    let calibration: Calibration = read_json(&beside)?;
+    let calibration = saved::calibration_beside(file)?;
     let model = learners::load(artifact)?;
     // the rule of the run's tiers lies beside the model's folder
     let tiers: Option<SavedTiers> = match file.parent().and_then(Path::parent) {
@@ -219,7 +225,7 @@ fn explain_log(
     settings.forecast.cutoff = question.cutoff.or(settings.forecast.cutoff);
     settings.forecast.horizon = question.horizon.or(Some(model.card().horizon));
     progress.stage("reading", 0);
-    let Imported { log, .. } = read(&LogFiles::find(&[data.to_owned()])?, &settings, progress)?;
+    let Imported { log, .. } = read(data, &settings, progress)?;
     let (cutoff, horizon) = cutoff_and_horizon(&log, &settings)?;
     progress.stage("explaining", 0);
     let model = Final { model, calibration, notes: Vec::new() };
@@ -239,7 +245,7 @@ fn explain_log(
             Found::Customer { at, why: Box::new(why) }
         }
     };
-    Ok(Explanation { model: artifact.card.name.clone(), source, found })
+    Ok(Explanation { model: artifact.card.name.clone(), source: data.title(), found })
 }
 
 /// The customer of this id.

@@ -23,6 +23,9 @@ pub mod training;
 pub mod view;
 mod who;
 pub(crate) mod why;
+mod why_change;
+mod why_line;
+mod why_rules;
 mod why_table;
 mod words;
 

@@ -6,16 +6,17 @@ use guike_core::{Cutoff, Day, Horizon, Progress};
 use guike_data::{FeatureImport, Imported, LogFiles, QualityReport, import_features};
 use guike_eval::Selection;
 use guike_features::CATALOGUE;
-use guike_store::{OutColumn, OutData, read_artifact, read_json, write_parquet};
+use guike_store::{OutColumn, OutData, write_parquet};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::backtest::{Known, View, backtest};
 use crate::error::Error;
-use crate::forecast::{Calibration, Final, choose};
+use crate::forecast::{Final, choose};
 use crate::learners;
 use crate::output;
 use crate::run::{contenders, cutoff_and_horizon, enough_to_learn, read};
+use crate::saved;
 use crate::settings::Settings;
 use crate::value::features_of;
 
@@ -238,9 +239,8 @@ pub fn forecast_with(
     settings: &Settings,
     progress: &dyn Progress,
 ) -> Result<(Vec<String>, Vec<Vec<Value>>), Error> {
-    let file = |name: &str| model_dir.join(Path::new(name).file_name().unwrap_or_default());
-    let artifact = read_artifact(&file(output::names::MODEL_JSON))?;
-    let calibration: Calibration = read_json(&file(output::names::CALIBRATION_JSON))?;
+    let (artifact, file) = saved::open(model_dir)?.on_orders("--model-dir")?;
+    let calibration = saved::calibration_beside(&file)?;
     let model = learners::load(&artifact)?;
     let mut settings = settings.clone();
     settings.forecast.cutoff = cutoff.or(settings.forecast.cutoff);

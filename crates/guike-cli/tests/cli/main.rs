@@ -7,6 +7,7 @@ mod bad_input;
 mod clusters;
 mod documents;
 mod explain;
+mod explain_table;
 mod interrupt;
 mod lightgbm;
 mod onnx;

@@ -34,10 +34,10 @@ pub(crate) fn page(e: &Explanation, language: Language) -> Result<String, Report
         Found::Shop { .. } => word("What the forecasts lean on", "预测的依据").text(),
         Found::Row { about, why } => {
             word("Why {target} of row {row} is predicted so", "为什么这样预测第 {row} 行的 {target}")
-                .with(&[("target", Text::same(&about.target)), ("row", why_table::name(why))])
+                .with(&[("target", why_table::target(about)), ("row", why_table::name(why))])
         }
         Found::Table { about, .. } => word("What the predictions of {target} lean on", "预测 {target} 的依据")
-            .with(&[("target", Text::same(&about.target))]),
+            .with(&[("target", why_table::target(about))]),
     };
     let mut facts = Vec::new();
     match &e.found {
@@ -76,7 +76,7 @@ fn short(at: &At, value: f64) -> Text {
 }
 
 /// With its sign, as something that is added.
-fn signed(measure: Measure<'_>, value: f64) -> Text {
+pub(super) fn signed(measure: Measure<'_>, value: f64) -> Text {
     Text::each(|lang| {
         let text = measure.short(value, lang);
         if value > 0.0 && text.chars().any(|c| c.is_ascii_digit() && c != '0') { format!("+{text}") } else { text }
@@ -146,6 +146,16 @@ fn said(at: &At, fact: &Fact) -> Text {
 /// A theme's most telling fact, or its name.
 fn told(at: &At, share: &ThemeShare) -> Text {
     share.facts.first().map_or_else(|| theme(share.theme).text(), |f| said(at, f))
+}
+
+/// The same for other pages.
+pub(crate) fn most_telling(at: &At, share: &ThemeShare) -> Bilingual {
+    told(at, share).0
+}
+
+/// What a theme is called, for other pages.
+pub(crate) fn theme_name(name: &str) -> Bilingual {
+    theme(name).text().0
 }
 
 fn customer(at: &At, why: &CustomerExplanation) -> Section {

@@ -10,7 +10,8 @@ use guike_explain::{Frame, Interval, Lang, Measure};
 
 use super::page::{Block, Figure, Section, Table, Text, numbers, words};
 use super::words::{self as w, Word, word};
-use crate::table::explain::{About, ColumnCurves, Method, NamedTree, RowExplanation, TableExplanation, Unit};
+use super::{why_change, why_line, why_rules};
+use crate::table::explain::{About, ColumnCurves, Method, NamedTree, RowExplanation, TableExplanation, TreeRule, Unit};
 
 /// Parts of a row that are told one by one; the rest are added up.
 const TOLD: usize = 12;
@@ -19,10 +20,15 @@ const SHOWN: usize = 12;
 /// From this share on, the mean curve hides more than it shows.
 const MISLEADING: f64 = 0.5;
 
+/// What is predicted; a model that LightGBM saved does not know its name.
+pub(super) fn target(about: &About) -> Text {
+    if about.target.is_empty() { word("the target", "目标值").text() } else { Text::same(&about.target) }
+}
+
 /// What the parts add up in.
 fn unit(about: &About) -> Text {
     let class = ("class", Text::same(about.class.clone().unwrap_or_default()));
-    let target = ("target", Text::same(&about.target));
+    let target = ("target", target(about));
     match about.unit {
         Unit::Number => word("{target}", "{target}").with(&[target]),
         Unit::LogNumber => word("logarithm of {target}", "{target} 的对数").with(&[target]),
@@ -33,7 +39,7 @@ fn unit(about: &About) -> Text {
 }
 
 /// A part as people read it: an amount, points of probability, or a factor.
-fn told(about: &About, v: f64) -> Text {
+pub(super) fn told(about: &About, v: f64) -> Text {
     let signed = |text: String| if v > 0.0 { format!("+{text}") } else { text };
     match about.unit {
         Unit::Number | Unit::Score => Text::each(|lang| signed(compact(v, lang))),
@@ -46,7 +52,7 @@ fn told(about: &About, v: f64) -> Text {
 }
 
 /// A base or an end as people read it.
-fn level(about: &About, v: f64) -> Text {
+pub(super) fn level(about: &About, v: f64) -> Text {
     match about.unit {
         Unit::Number | Unit::Score => Text::each(|lang| compact(v, lang)),
         Unit::Probability => Text::same(percent(v)),
@@ -69,11 +75,7 @@ pub(super) fn row(about: &About, why: &RowExplanation) -> Vec<Section> {
             "Row {row}: {target} is predicted to be **{predicted}**.",
             "第 {row} 行：预测 {target} 为 **{predicted}**。",
         )
-        .with(&[
-            ("row", name(why)),
-            ("target", Text::same(&about.target)),
-            ("predicted", Text::same(&why.predicted)),
-        ]),
+        .with(&[("row", name(why)), ("target", target(about)), ("predicted", Text::same(&why.predicted))]),
     ];
     if let (Some(p), Some(class)) = (why.probability, &about.class) {
         let fill = [("p", Text::same(percent(p))), ("class", Text::same(class))];
@@ -108,10 +110,14 @@ pub(super) fn row(about: &About, why: &RowExplanation) -> Vec<Section> {
         }
     }
     blocks.push(Block::Figures(vec![parts(about, why)]));
-    vec![Section { id: "answer", title: w::ANSWER.text(), lead, blocks }, method(about, None)]
+    let mut sections = vec![Section { id: "answer", title: w::ANSWER.text(), lead, blocks }];
+    sections.extend(why.change.as_ref().map(|c| why_change::section(about, c)));
+    sections.extend(why.lime.as_ref().map(|l| why_line::section(about, why, l)));
+    sections.push(method(about, None));
+    sections
 }
 
-fn cell(value: &str) -> Text {
+pub(super) fn cell(value: &str) -> Text {
     if value.is_empty() { word("(empty)", "（空）").text() } else { Text::same(value) }
 }
 
@@ -170,7 +176,7 @@ fn predicted(about: &About) -> (Measure<'static>, Text) {
         Some(class) => {
             (Measure::Percent, word("probability of {class}", "{class} 的概率").with(&[("class", Text::same(class))]))
         }
-        None => (Measure::Number, Text::same(&about.target)),
+        None => (Measure::Number, target(about)),
     }
 }
 
@@ -183,7 +189,7 @@ pub(super) fn all(about: &About, why: &TableExplanation) -> Vec<Section> {
     .with(&[
         ("n", Text::same(count(why.explained as u64))),
         ("all", Text::same(count(why.n_rows as u64))),
-        ("target", Text::same(&about.target)),
+        ("target", target(about)),
         ("first", Text::each(|lang| first.join(lang.pick(", ", "、")))),
     ]);
     let blocks = vec![Block::Figures(vec![bars(about, why), swarm(about, why)])];
@@ -202,7 +208,7 @@ pub(super) fn all(about: &About, why: &TableExplanation) -> Vec<Section> {
         sections.push(pairs(about, names, strength));
     }
     if let Some(tree) = &why.tree {
-        sections.push(as_tree(about, tree));
+        sections.push(as_tree(about, tree, &why.rules));
     }
     sections.push(method(about, Some(why)));
     sections
@@ -285,10 +291,16 @@ fn depends(about: &About, c: &ColumnCurves) -> Figure {
     };
     let mut table = Table::new(vec![words(Text::same(&c.column)), numbers(y.clone())]);
     for (i, m) in c.mean.iter().enumerate() {
-        let at = c.names.get(i).cloned().unwrap_or_else(|| grouped(c.at[i], usize::from(c.at[i].fract() != 0.0) * 2));
+        let at = c.names.get(i).cloned().unwrap_or_else(|| place(c.at[i]));
         table.row(vec![Text::same(at), Text::each(|lang| measure.short(*m, lang))]);
     }
     Figure::new(Text::same(&c.column), draw, caption).table(table)
+}
+
+/// A place on a curve. Above this size digits say nothing more and fill the terminal.
+fn place(v: f64) -> String {
+    const TOO_LONG: f64 = 1e12;
+    if v.abs() < TOO_LONG { grouped(v, usize::from(v.fract() != 0.0) * 2) } else { format!("{v:.3e}") }
 }
 
 fn pairs(about: &About, names: &[String], strength: &[Vec<f64>]) -> Section {
@@ -308,7 +320,7 @@ fn pairs(about: &About, names: &[String], strength: &[Vec<f64>]) -> Section {
     Section { id: "pairs", title: title.text(), lead: Vec::new(), blocks: vec![Block::Figures(vec![figure])] }
 }
 
-fn as_tree(about: &About, t: &NamedTree) -> Section {
+fn as_tree(about: &About, t: &NamedTree, rules: &[TreeRule]) -> Section {
     let title = if t.fidelity.is_none() {
         word("The tree", "决策树")
     } else {
@@ -330,8 +342,9 @@ fn as_tree(about: &About, t: &NamedTree) -> Section {
         .with(&[("share", Text::same(percent(f.max(0.0)))), ("trust", trust(f).text())]),
     };
     let dot = picture.dot(&Frame::new(Lang::En, "", "", "").measuring(measure));
-    let blocks =
-        vec![Block::Figures(vec![figure]), Block::Verbatim(word("The same for Graphviz", "Graphviz 文本").text(), dot)];
+    let mut blocks = vec![Block::Figures(vec![figure])];
+    blocks.extend(why_rules::blocks(rules, measure));
+    blocks.push(Block::Verbatim(word("The same for Graphviz", "Graphviz 文本").text(), dot));
     Section { id: "tree", title: title.text(), lead: vec![lead], blocks }
 }
 

@@ -2,48 +2,76 @@
 //!
 //! The one idea: the sharpest method that fits the model. Trees get exact Shapley values from their own splits, linear
 //! models exact ones from their coefficients, anything else is asked about mixtures of rows. All of them add up, in the unit
-//! in which the model adds ([`Unit`]), and prepared columns are put together again to the columns of the table.
+//! in which the model adds ([`Unit`]), and prepared columns are put together again to the columns of the table. Of one row it
+//! can be asked more ([`OfRow`]): what a straight line around it says, and which change would take it elsewhere.
 
 mod all;
+mod cells;
+mod change;
 mod found;
 mod imitation;
+mod line;
 mod parts;
 
-use std::path::Path;
-
 use guike_core::{Matrix, Progress, Seed, Table};
-use guike_data::{ReadOptions, TableRead, read_table};
+use guike_data::{LogFile, ReadOptions, TableRead, read_table};
 use guike_explain::ExplainError;
 use guike_learn::tabular::Link;
 use guike_learn::{TabularModel, Task};
 
 pub use found::{
-    About, ColumnCurves, ColumnImportance, Interactions, Method, NamedTree, Part, RowExplanation, TableExplanation,
-    Unit,
+    About, CellChange, ChangeExplanation, ColumnCurves, ColumnImportance, Disagreement, Ending, How, Interactions,
+    LeftOut, LineColumn, LocalLine, Method, NamedTree, Part, RowExplanation, RuleCondition, TableExplanation, TreeRule,
+    Unit, Wanted, WhyLeftOut,
 };
 
 use crate::error::Error;
 
 use super::columns::is_id_column;
-use super::model::{Loaded, Saved};
+use super::model::Loaded;
 use super::rows;
 use super::target::Outcome;
 
 /// Rows that are explained together, and rows that others are compared with.
 const MOST_ROWS: usize = 200;
 
-/// Which rows.
+/// What else is asked about one row of a table.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Which {
+pub struct OfRow {
+    /// Whether a straight line is fitted around it (LIME), beside the parts.
+    pub lime: bool,
+    /// Columns that can be acted upon, for the smallest change that takes the row elsewhere; none for no such question. A
+    /// name may end in `:up` or `:down`.
+    pub actionable: Vec<String>,
+    /// Where the row should go: a class, a number, or of two classes a probability of the one that is asked about. Default
+    /// the most probable class but the one called.
+    pub goal: Option<String>,
+}
+
+impl OfRow {
+    /// The flag by which any of it was asked, and its value.
+    pub(crate) fn first_flag(&self) -> Option<(&'static str, String)> {
+        if self.lime {
+            return Some(("--lime", "yes".to_owned()));
+        }
+        let listed = Some(self.actionable.join(",")).filter(|l| !l.is_empty());
+        listed.map(|l| ("--actionable", l)).or_else(|| self.goal.clone().map(|g| ("--goal", g)))
+    }
+}
+
+/// Which rows, and what about them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Asked {
     /// The id of a row.
     pub(crate) id: Option<String>,
     /// The number of a row, from 1.
-    pub(crate) number: Option<usize>,
+    pub(crate) row: Option<usize>,
+    pub(crate) more: OfRow,
 }
 
 /// What was found.
 pub(crate) enum Why {
-    Row(RowExplanation),
+    Row(Box<RowExplanation>),
     All(Box<TableExplanation>),
 }
 
@@ -56,19 +84,15 @@ struct Case<'a> {
     progress: &'a dyn Progress,
 }
 
-/// Explains a row of the table at `data`, or the model on all of them.
+/// Explains a row of a table, or the model on all of them.
 pub(crate) fn explain(
-    (saved, fingerprint): (serde_json::Value, String),
-    file: &Path,
-    data: &Path,
-    which: &Which,
+    loaded: &Loaded,
+    data: &LogFile,
+    asked: &Asked,
     read: &ReadOptions,
     seed: Seed,
     progress: &dyn Progress,
 ) -> Result<(About, Why), Error> {
-    let corrupt = |reason: String| guike_store::StoreError::Corrupt { path: file.to_owned(), reason };
-    let saved: Saved = serde_json::from_value(saved).map_err(|e| corrupt(e.to_string()))?;
-    let loaded = saved.load(fingerprint).map_err(corrupt)?;
     let TableRead { table, kinds, .. } = read_table(data, read, &loaded.expected(), progress)?;
     let inputs = loaded.inputs(&table)?;
     let all: Vec<usize> = (0..table.n_rows()).collect();
@@ -78,10 +102,14 @@ pub(crate) fn explain(
         .zip(&kinds)
         .find(|(c, kind)| c.name != loaded.target && inputs.column(&c.name).is_none() && is_id_column(c, **kind, &all))
         .map(|(c, _)| c);
-    let row = find(which, id, table.n_rows())?;
+    let row = find(asked, id, table.n_rows())?;
+    if let (None, Some((what, value))) = (row, asked.more.first_flag()) {
+        let rule = "this is told of one row; name it by its number with --row, or by its id".to_owned();
+        return Err(Error::Config { what: what.to_owned(), value, rule });
+    }
     let predicted = loaded.fitted.predict(&inputs);
     let class = class(&loaded.outcome, &predicted, row);
-    let case = Case { loaded: &loaded, inputs: &inputs, class, progress };
+    let case = Case { loaded, inputs: &inputs, class, progress };
     progress.stage("explaining", 0);
     let sample = every(table.n_rows(), MOST_ROWS);
     let explained: Vec<usize> = row.map_or_else(|| sample.clone(), |r| vec![r]);
@@ -96,13 +124,15 @@ pub(crate) fn explain(
         Some(r) => {
             let k = loaded.outcome.task().n_outputs();
             let p = &predicted[r * k..(r + 1) * k];
-            let called = match &loaded.outcome {
-                Outcome::Regression => guike_store::significant(p[0]).to_string(),
-                Outcome::Classification { classes, positive } => classes[loaded.decision.call(p, *positive)].clone(),
-            };
             let probability = about.class.as_ref().map(|_| p[class]);
-            let id = id.map(|c| rows::text(c, r));
-            Why::Row(case.row(r, id, called, probability, &told))
+            let mut why = case.row(r, id.map(|c| rows::text(c, r)), case.called(p), probability, &told);
+            if asked.more.lime {
+                why.lime = Some(case.line(r, &why.parts, seed)?);
+            }
+            if !asked.more.actionable.is_empty() {
+                why.change = Some(case.change(r, p, &asked.more, seed)?);
+            }
+            Why::Row(Box::new(why))
         }
         None => Why::All(Box::new(case.all(&told, &sample, &predicted, seed)?)),
     };
@@ -110,8 +140,8 @@ pub(crate) fn explain(
 }
 
 /// The position of the row that is asked about.
-fn find(which: &Which, id: Option<&guike_core::Column>, n_rows: usize) -> Result<Option<usize>, Error> {
-    if let Some(number) = which.number {
+fn find(which: &Asked, id: Option<&guike_core::Column>, n_rows: usize) -> Result<Option<usize>, Error> {
+    if let Some(number) = which.row {
         return match number {
             1.. if number <= n_rows => Ok(Some(number - 1)),
             _ => Err(Error::Config {
@@ -183,6 +213,14 @@ impl Case<'_> {
 
     fn task(&self) -> Task {
         self.model().task()
+    }
+
+    /// The number predicted, or the class called, as text.
+    fn called(&self, p: &[f64]) -> String {
+        match &self.loaded.outcome {
+            Outcome::Regression => guike_store::significant(p[0]).to_string(),
+            Outcome::Classification { classes, positive } => classes[self.loaded.decision.call(p, *positive)].clone(),
+        }
     }
 
     /// The rows as the model reads them.

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
+use crate::saved;
 
 use super::onnx;
-use super::predict::load;
 
 /// A form to export to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,11 +21,11 @@ const MOST_BYTES: usize = i32::MAX as usize;
 /// where.
 ///
 /// # Errors
-/// [`Error::Config`] when the learner has no such form or the file would be too large, [`Error::Store`] for a damaged model or
+/// [`Error::Config`] when the model reads order logs, the learner has no such form or the file would be too large, [`Error::Store`] for a damaged model or
 /// when the file cannot be written.
 pub fn export(model: &Path, format: ExportFormat, out: Option<&Path>) -> Result<PathBuf, Error> {
     let ExportFormat::Onnx = format;
-    let (loaded, path) = load(model)?;
+    let (loaded, path) = saved::open(model)?.on_tables()?;
     let refused = |rule: String| Error::Config { what: "--to".to_owned(), value: "onnx".to_owned(), rule };
     let bytes = onnx::bytes(&loaded).ok_or_else(|| {
         refused(format!(

@@ -17,7 +17,7 @@ use super::prepare::Preparation;
 use super::target::Outcome;
 
 /// How the text begins.
-pub(super) const BEGINS: &str = "tree\n";
+pub(crate) const BEGINS: &str = "tree\n";
 
 /// The model in a text of LightGBM's.
 ///

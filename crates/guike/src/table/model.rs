@@ -43,7 +43,7 @@ pub(crate) fn is_table_model(model: &Value) -> bool {
 
 /// A model read back, ready to predict.
 #[derive(Debug)]
-pub(super) struct Loaded {
+pub(crate) struct Loaded {
     pub(super) learner: String,
     /// The checksum of the file.
     pub(super) fingerprint: String,
@@ -103,6 +103,28 @@ impl Saved {
 }
 
 impl Loaded {
+    /// From what a `model.json` holds, with the file's checksum.
+    ///
+    /// # Errors
+    /// In words: what is damaged or not known.
+    pub(crate) fn of_json(saved: Value, fingerprint: String) -> Result<Loaded, String> {
+        let saved: Saved = serde_json::from_value(saved).map_err(|e| e.to_string())?;
+        saved.load(fingerprint)
+    }
+
+    /// From a text that LightGBM saved.
+    ///
+    /// # Errors
+    /// In words: what is missing, damaged or not supported.
+    pub(crate) fn of_lightgbm(text: &str, fingerprint: String) -> Result<Loaded, String> {
+        super::lightgbm::saved(text).map_err(|e| format!("as a model of LightGBM: {e}"))?.load(fingerprint)
+    }
+
+    /// What learned it: a name of `guike models`.
+    pub(crate) fn learner_name(&self) -> &str {
+        &self.learner
+    }
+
     /// The columns this model reads, as the file must have them.
     pub(super) fn expected(&self) -> Vec<(String, CellKind)> {
         self.columns.iter().map(|c| (c.name.clone(), c.kind)).collect()

@@ -1,18 +1,16 @@
 //! `guike predict`: rows of a file and a saved model to predictions.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use guike_core::{Column, Progress};
-use guike_data::{ReadOptions, TableRead, read_table};
+use guike_data::{LogFile, ReadOptions, TableRead, read_table};
 use guike_store::{OutColumn, OutData};
 use serde_json::{Value, json};
 
 use crate::error::Error;
+use crate::saved;
 
 use super::columns::is_id_column;
-use super::lightgbm;
-use super::model::{Loaded, Saved};
-use super::output::names;
 use super::rows;
 use super::target::Outcome;
 
@@ -100,21 +98,6 @@ impl Predictions {
     }
 }
 
-/// Reads `model.json`, or the one in this folder, or a model that LightGBM saved as text.
-pub(super) fn load(path: &Path) -> Result<(Loaded, PathBuf), Error> {
-    let path = guike_store::file_of(path, names::MODEL_JSON);
-    let corrupt = |reason| guike_store::StoreError::Corrupt { path: path.clone(), reason };
-    let (saved, fingerprint): (Saved, String) = match guike_store::read_text_beginning(&path, lightgbm::BEGINS)? {
-        Some((text, fingerprint)) => {
-            let saved = lightgbm::saved(&text).map_err(|e| corrupt(format!("as a model of LightGBM: {e}")))?;
-            (saved, fingerprint)
-        }
-        None => guike_store::read_with_seal(&path)?,
-    };
-    let loaded = saved.load(fingerprint).map_err(corrupt)?;
-    Ok((loaded, path))
-}
-
 /// Predicts every row of `table` with the model at `model` (a `model.json`, its folder, or a text that LightGBM
 /// saved).
 ///
@@ -122,9 +105,15 @@ pub(super) fn load(path: &Path) -> Result<(Loaded, PathBuf), Error> {
 /// training did not see are treated as missing and as unseen, and said so in the notes.
 ///
 /// # Errors
-/// [`Error::NoAnswer`] when columns are missing, [`Error::Store`] for a damaged model, [`Error::Data`] for a bad table.
-pub fn predict(model: &Path, table: &Path, read: &ReadOptions, progress: &dyn Progress) -> Result<Predictions, Error> {
-    let (loaded, _) = load(model)?;
+/// [`Error::NoAnswer`] when columns are missing, [`Error::Store`] for a damaged model, [`Error::Config`] for one that reads
+/// order logs, [`Error::Data`] for a bad table.
+pub fn predict(
+    model: &Path,
+    table: impl Into<LogFile>,
+    read: &ReadOptions,
+    progress: &dyn Progress,
+) -> Result<Predictions, Error> {
+    let (loaded, _) = saved::open(model)?.on_tables()?;
     let TableRead { table, kinds, mut notes, .. } = read_table(table, read, &loaded.expected(), progress)?;
     let inputs = loaded.inputs(&table)?;
     notes.extend(loaded.unseen(&inputs));

@@ -145,15 +145,10 @@ impl Preparation {
         self.steps.iter().flat_map(|s| vec![kind(s); s.width()]).collect()
     }
 
-    /// For each column of the table, the prepared columns that come from it.
-    pub(super) fn groups(&self) -> Vec<Vec<usize>> {
-        let mut next = 0;
-        let mut of = |s: &Step| {
-            let from = next;
-            next += s.width();
-            (from..next).collect()
-        };
-        self.steps.iter().map(&mut of).collect()
+    /// For each of these columns of the table, the prepared columns that come from it; a column may be prepared in two ways.
+    pub(super) fn groups<'a>(&self, columns: impl Iterator<Item = &'a str>) -> Vec<Vec<usize>> {
+        let made: Vec<&str> = self.steps.iter().flat_map(|s| std::iter::repeat_n(s.column(), s.width())).collect();
+        columns.map(|c| (0..made.len()).filter(|&j| made[j] == c).collect()).collect()
     }
 
     /// The categories of a column that have a code, a column or a number of their own.

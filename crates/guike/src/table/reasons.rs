@@ -35,7 +35,8 @@ impl Scorer {
     /// [`Error::Internal`] when the model's trees are not as they should be.
     pub fn reasons(&self, cells: &[f64], classes: &[usize]) -> Result<Option<Reasons>, Error> {
         let fitted = &self.loaded.fitted;
-        let (x, groups) = (self.prepared(cells), fitted.preparation.groups());
+        let x = self.prepared(cells);
+        let groups = fitted.preparation.groups(self.inputs().iter().map(|i| i.name.as_str()));
         let (found, link) = if let Some((trees, link)) = fitted.model.trees() {
             (TreeShap::new(trees).and_then(|s| s.attribute(&x)), link)
         } else if let Some(linear) = fitted.model.linear().filter(|_| !fitted.means.is_empty()) {
@@ -51,8 +52,8 @@ impl Scorer {
         for (i, (&class, parts)) in classes.iter().zip(reasons.parts.chunks_exact_mut(p)).enumerate() {
             let (output, sign) = output_of(link, class);
             reasons.base.push(sign * found.expected()[output]);
-            for (amount, &column) in found.of(i, output).iter().zip(&self.order) {
-                parts[column] += sign * amount;
+            for (part, amount) in parts.iter_mut().zip(found.of(i, output)) {
+                *part = sign * amount;
             }
         }
         Ok(Some(reasons))

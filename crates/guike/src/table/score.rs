@@ -13,9 +13,9 @@ use guike_core::{Matrix, SECONDS_PER_DAY};
 use guike_data::{CellKind, DateFormat, numbers};
 
 use crate::error::Error;
+use crate::saved;
 
 use super::model::Loaded;
-use super::predict::load;
 use super::target::Outcome;
 
 /// Rows from which a prediction is worth sharing out among threads.
@@ -54,7 +54,7 @@ pub struct Scorer {
     /// Per column the cell of every category that is known.
     codes: Vec<BTreeMap<String, f64>>,
     /// Per step of the preparation, the column that it reads.
-    pub(super) order: Vec<usize>,
+    order: Vec<usize>,
 }
 
 impl Scorer {
@@ -64,9 +64,9 @@ impl Scorer {
     /// Reads a `model.json`, the one in a folder of `guike train`, or a model that LightGBM saved as text.
     ///
     /// # Errors
-    /// [`Error::Store`] when it is not there, damaged, newer, or no model on tables.
+    /// [`Error::Store`] when it is not there, damaged or newer, [`Error::Config`] for a model that reads order logs.
     pub fn open(path: &Path) -> Result<Scorer, Error> {
-        let (loaded, path) = load(path)?;
+        let (loaded, path) = saved::open(path)?.on_tables()?;
         let preparation = &loaded.fitted.preparation;
         let inputs: Vec<Input> = loaded
             .columns

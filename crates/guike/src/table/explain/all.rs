@@ -47,7 +47,7 @@ impl Case<'_> {
         let used = order.iter().copied().filter(|&j| mean[j] > 0.0);
         let curves = used.clone().take(DRAWN).map(|j| self.curves(j)).collect::<Result<Vec<_>, Error>>()?;
         let interactions = self.interactions(&used.take(MAPPED).collect::<Vec<_>>(), sample)?;
-        let tree = self.tree(sample, predicted, seed)?;
+        let (tree, rules) = self.tree(sample, predicted, seed)?.unzip();
         Ok(TableExplanation {
             n_rows: self.inputs.n_rows(),
             explained: sample.len(),
@@ -57,6 +57,7 @@ impl Case<'_> {
             interactions,
             tree_fidelity: tree.as_ref().and_then(|t| t.fidelity),
             tree,
+            rules: rules.unwrap_or_default(),
         })
     }
 
@@ -93,7 +94,7 @@ impl Case<'_> {
         let (output, _) = self.output(link);
         let shap = TreeShap::new(trees).map_err(internal)?;
         let found = &shap.mean_interactions(&self.prepared(sample)).map_err(internal)?;
-        let groups = self.loaded.fitted.preparation.groups();
+        let groups = self.groups();
         let pair = |a: usize, b: usize| {
             groups[a].iter().flat_map(|&i| groups[b].iter().map(move |&j| found.of(output, i, j))).sum::<f64>()
         };

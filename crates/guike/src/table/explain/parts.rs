@@ -1,6 +1,6 @@
 //! What each column adds: to one row, and to many.
 
-use guike_core::Seed;
+use guike_core::{Seed, Table};
 use guike_explain::ExplainError;
 use guike_explain::attribution::Attributions;
 use guike_explain::linear::{LinearScore, means};
@@ -13,7 +13,6 @@ use rayon::prelude::*;
 use super::found::{Method, Part, RowExplanation, Unit};
 use super::{Case, internal};
 use crate::error::Error;
-use crate::table::rows;
 
 /// Model calls for one of them, where the model can only be asked.
 const CALLS: usize = 2_048;
@@ -28,9 +27,33 @@ pub(super) struct Attributed {
 }
 
 impl Case<'_> {
+    /// For each column of the table, the prepared columns that come from it.
+    pub(super) fn groups(&self) -> Vec<Vec<usize>> {
+        self.loaded.fitted.preparation.groups(self.columns().iter().map(|c| c.name.as_str()))
+    }
+
+    /// What the parts add up to, for other rows of the same columns.
+    pub(super) fn outputs(&self, table: &Table) -> Vec<f64> {
+        let x = self.loaded.fitted.preparation.apply(table);
+        let each = |of: &(dyn Fn(usize) -> f64 + Sync)| (0..x.n_rows()).into_par_iter().map(of).collect();
+        if let Some((trees, link)) = self.model().trees() {
+            let (output, sign) = self.output(link);
+            return each(&|i| sign * trees.predict_row(|j| x.at(i, j))[output]);
+        }
+        if let Some(linear) = self.model().linear() {
+            let (output, sign) = self.output(linear.link);
+            let of = &linear.coefficients[output * x.n_columns()..(output + 1) * x.n_columns()];
+            let sum = |i: usize| of.iter().enumerate().map(|(j, c)| c * x.at(i, j)).sum::<f64>();
+            return each(&|i| sign * (linear.intercepts[output] + sum(i)));
+        }
+        let k = self.task().n_outputs();
+        let p = self.loaded.fitted.calibrator.apply(&self.model().predict(&x), k);
+        p.iter().skip(self.class).step_by(k).copied().collect()
+    }
+
     /// The parts of these rows; `background` are the rows that others are compared with where the method needs any.
     pub(super) fn parts(&self, rows: &[usize], background: &[usize], seed: Seed) -> Result<Attributed, Error> {
-        let groups = self.loaded.fitted.preparation.groups();
+        let groups = self.groups();
         let exact = |link: Link, method: Method, found: Result<Attributions, ExplainError>| {
             let (output, sign) = self.output(link);
             let parts = one_output(&found.map_err(internal)?.grouped(&groups), output, sign);
@@ -89,21 +112,21 @@ impl Case<'_> {
         p: Option<f64>,
         told: &Attributed,
     ) -> RowExplanation {
-        let columns = self.inputs.columns();
-        let mut parts: Vec<Part> = columns
+        let mut parts: Vec<Part> = self
+            .columns()
             .iter()
             .zip(told.parts.of(0, 0))
             .enumerate()
             .map(|(j, (c, &amount))| Part {
                 column: c.name.clone(),
-                value: rows::text(c, row),
+                value: self.text(j, self.value(j, row)),
                 amount,
                 error: told.errors.get(j).copied().unwrap_or(0.0),
             })
             .collect();
         parts.sort_by(|a, b| b.amount.abs().total_cmp(&a.amount.abs()));
         let (base, output) = (told.parts.expected()[0], told.parts.prediction(0, 0));
-        RowExplanation { row: row + 1, id, predicted, probability: p, base, output, parts }
+        RowExplanation { row: row + 1, id, predicted, probability: p, base, output, parts, lime: None, change: None }
     }
 }
 

@@ -42,7 +42,8 @@ pub(in crate::table) fn cells(scorer: &Scorer, table: &Table) -> Vec<f64> {
 fn rows_one_by_one_and_many_at_once_have_the_bits_of_a_file() {
     for learner in ["logistic-regression", "random-forest", "boosting", "kernel-svm", "k-nearest-neighbours"] {
         let (scorer, table, folder) = trained(learner, |_| ());
-        let (loaded, _) = load(&folder.path().join("model")).expect("read");
+        let opened = crate::saved::open(&folder.path().join("model")).expect("read");
+        let (loaded, _) = opened.on_tables().expect("a model on tables");
         let file = folder.path().join("customers.csv");
         let read = read_table(&file, &ReadOptions::default(), &loaded.expected(), &Quiet).expect("read");
         let of_file = loaded.fitted.predict(&loaded.inputs(&read.table).expect("its columns"));

@@ -10,6 +10,7 @@
 
 mod cases;
 mod customer;
+mod of_run;
 mod shop;
 
 use std::path::Path;
@@ -18,6 +19,8 @@ use guike_core::{Artifact, Cutoff, Horizon, Progress};
 use guike_data::{Imported, LogFiles};
 use guike_store::read_json_if_there;
 use serde::Serialize;
+
+pub(crate) use of_run::explain as explain_run;
 
 pub use customer::{Alike, CustomerExplanation, Expected, Fact, NextTier, Standing, ThemeShare, WhatIf};
 pub use shop::{ShopExplanation, ThemeImportance};
@@ -36,6 +39,7 @@ use crate::table::explain::{Asked, Why};
 use crate::table::{self, Loaded};
 use cases::Reader;
 use customer::SavedTiers;
+use shop::Effort;
 
 /// What to explain.
 #[derive(Debug, Clone, Default)]
@@ -238,7 +242,7 @@ fn explain_log(
     let seed = settings.forecast.seed.derive("explain");
     let at = At { cutoff, horizon_days: horizon.days(), currency: log.currency().map(str::to_owned) };
     let found = match &question.who {
-        None => Found::Shop { at, why: shop::explain(&model, &reader, seed)? },
+        None => Found::Shop { at, why: shop::explain(&model, &reader, Effort::default(), seed)? },
         Some(id) => {
             let customer = find(log.customer_ids(), id, &reader, cutoff)?;
             let why = customer::explain(&model, &reader, log.customer_ids(), customer, tiers.as_ref(), seed)?;

@@ -5,6 +5,7 @@
 
 mod backtest;
 mod cohorts;
+mod drivers;
 mod words;
 
 use guike_core::{Day, Forecasts, RfmTable};
@@ -49,6 +50,7 @@ pub(crate) fn fill(f: &Findings, settings: &Settings, source: &str, language: La
         rfm: rfm(f),
         top_customers: top_customers(f),
         backtest: backtest::backtest(f),
+        drivers: drivers::drivers(f, settings.forecast.seed),
         cohorts: cohorts::cohorts(&f.log, f.cutoff),
         quality: quality(f),
         method: method(f, settings)?,
@@ -194,11 +196,18 @@ fn rfm(f: &Findings) -> Part<Rfm> {
     Part::Here(Rfm { cells, groups })
 }
 
-fn top_customers(f: &Findings) -> Vec<TopCustomer> {
+/// The cases of the most valuable customers, best first.
+fn by_value(f: &Findings, n: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..f.rfm.len()).collect();
     let spend = &f.forecasts.expected_spend;
     order.sort_by(|&a, &b| spend[b].total_cmp(&spend[a]).then(a.cmp(&b)));
-    order.truncate(TOP_CUSTOMERS);
+    order.truncate(n);
+    order
+}
+
+fn top_customers(f: &Findings) -> Vec<TopCustomer> {
+    let spend = &f.forecasts.expected_spend;
+    let order = by_value(f, TOP_CUSTOMERS);
     let (low, high) = (f.forecasts.spend.at(0.1), f.forecasts.spend.at(0.9));
     let at = |q: &Option<Vec<f64>>, i: usize| q.as_ref().map_or(f64::NAN, |v| v[i]);
     order

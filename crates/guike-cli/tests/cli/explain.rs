@@ -147,3 +147,21 @@ fn errors_tell_the_way_out_and_no_id() {
     refused(&["out", "nothing.csv"], 4, &["nothing.csv"]);
     refused(&["log.csv", "log.csv"], 5, &["log.csv", "not valid JSON"]);
 }
+
+#[test]
+fn the_report_of_a_run_tells_what_its_forecasts_lean_on_and_why_the_first_come_first() {
+    for model in ["blend", "average"] {
+        let desk = shop(&["--model", model]);
+        let page = desk.text("out/report.html");
+        for words in ["Groups of facts by importance", "各组信息的重要性", "Why the first of them", "为什么是前几位"]
+        {
+            assert!(page.contains(words), "{model}: {words}");
+        }
+        let forecasts = desk.text("out/forecasts.csv");
+        let (head, rows) = cells(&forecasts);
+        let at = head.iter().position(|h| *h == "expected_spend").expect("a column");
+        let spend = |r: &Vec<&str>| r[at].parse::<f64>().expect("a number");
+        let first = rows.iter().max_by(|a, b| spend(a).total_cmp(&spend(b))).expect("customers")[0];
+        assert!(page.contains(&format!("<b>{first}</b> is expected to spend")), "{model}: {first}");
+    }
+}

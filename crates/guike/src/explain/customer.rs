@@ -234,7 +234,7 @@ pub(super) fn explain(
         p_active: mean(&forecasts.p_active),
     };
     let (themes, found) = shares(model, &compared, 0, &rows, Game::default().calls, seed.derive("shares"))?;
-    let mut themes = told(&themes, &found, &people.facts);
+    let mut themes = told(&themes, &found, &people.facts, 0);
     themes.sort_by(|a, b| b.spend.abs().total_cmp(&a.spend.abs()));
     let (what_if, standing) = what_if(model, reader, customer, &people, tiers)?;
     let alike = alike(model, reader, ids, &order, &people)?;
@@ -254,8 +254,8 @@ pub(super) fn explain(
     })
 }
 
-/// The parts with what is known about row 0 of the facts.
-fn told(themes: &[Theme], found: &Shapley, facts: &Table) -> Vec<ThemeShare> {
+/// The parts with what is known about this row of the facts.
+pub(super) fn told(themes: &[Theme], found: &Shapley, facts: &Table, row: usize) -> Vec<ThemeShare> {
     let (spend, p_active) = (found.attributions.of(0, 0), found.attributions.of(0, 1));
     themes
         .iter()
@@ -265,7 +265,7 @@ fn told(themes: &[Theme], found: &Shapley, facts: &Table) -> Vec<ThemeShare> {
             spend: spend[g],
             spend_error: found.errors(0)[g],
             p_active: p_active[g],
-            facts: facts.columns().iter().filter(|c| Theme::of(&c.name) == *theme).map(|c| fact(c, 0)).collect(),
+            facts: facts.columns().iter().filter(|c| Theme::of(&c.name) == *theme).map(|c| fact(c, row)).collect(),
         })
         .collect()
 }

@@ -10,11 +10,24 @@ use super::customer::{BACKGROUND, Expected, shares};
 use crate::error::Error;
 use crate::forecast::Final;
 
-/// Customers that are explained.
-const EXPLAINED: usize = 40;
-/// Model calls for each of them, about: what asking every coalition leaves of it decides with how many others she is
-/// compared. Asking few others everything is cheaper than asking many a little, because a model answers many rows at once.
-const CALLS: usize = 512;
+/// How much is asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Effort {
+    /// Customers that are explained.
+    pub(super) explained: usize,
+    /// Model calls for each of them, about: what asking every coalition leaves of it decides with how many others she is
+    /// compared. Asking few others everything is cheaper than asking many a little, because a model answers many rows at
+    /// once.
+    pub(super) calls: usize,
+    /// Above this many, coalitions are drawn instead of asked one and all.
+    pub(super) most: usize,
+}
+
+impl Default for Effort {
+    fn default() -> Effort {
+        Effort { explained: 40, calls: 512, most: usize::MAX }
+    }
+}
 
 /// How much one theme matters over the sample.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -52,13 +65,18 @@ pub struct ShopExplanation {
 }
 
 /// Explains a sample of the customers.
-pub(super) fn explain(model: &Final, reader: &Reader<'_>, seed: Seed) -> Result<ShopExplanation, Error> {
-    let explained = reader.sample(EXPLAINED, None, seed.derive("explained"));
+pub(super) fn explain(
+    model: &Final,
+    reader: &Reader<'_>,
+    effort: Effort,
+    seed: Seed,
+) -> Result<ShopExplanation, Error> {
+    let explained = reader.sample(effort.explained, None, seed.derive("explained"));
     let background = reader.sample(BACKGROUND, None, seed.derive("sample"));
     let who: Vec<Who> = explained.iter().chain(&background).map(|&c| Who::is(c)).collect();
     let people = reader.people(&who);
     let rows: Vec<usize> = (explained.len()..who.len()).collect();
-    let each = (CALLS >> people.themes().len()).clamp(1, rows.len().max(1));
+    let each = (effort.calls >> people.themes().len()).clamp(1, rows.len().max(1));
     let forecasts = model.forecast(&people.cases())?;
     let mean = |v: &[f64]| rows.iter().map(|&i| v[i]).sum::<f64>() / rows.len().max(1) as f64;
     let base = Expected {
@@ -71,7 +89,7 @@ pub(super) fn explain(model: &Final, reader: &Reader<'_>, seed: Seed) -> Result<
         .map(|i| {
             // others in turn, so that all of the background is used
             let others: Vec<usize> = (0..each).map(|k| rows[(i * each + k) % rows.len()]).collect();
-            shares(model, &people, i, &others, usize::MAX, seed)
+            shares(model, &people, i, &others, effort.most, seed)
         })
         .collect::<Result<Vec<_>, Error>>()?;
     let Some((themes, first)) = found.first() else {

@@ -63,7 +63,6 @@ pub(super) fn backtest(f: &Findings) -> Part<Backtest> {
         deciles: Vec::new(),
         coverage: coverage(f, &corrected, &f.fitted.calibration),
         scores: score_lines(&scores),
-        drivers: Vec::new(),
     })
 }
 

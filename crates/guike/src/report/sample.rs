@@ -68,6 +68,7 @@ pub(crate) fn shop(lang: Lang) -> ReportView {
         rfm: Part::Here(rfm(total)),
         top_customers: top(&mut dice, &predicted),
         backtest: Part::Here(backtest(predicted, actual, p_active)),
+        drivers: Part::Here(drivers()),
         cohorts: Part::Here(cohorts(&mut dice)),
         quality: quality(),
         method: method(),
@@ -316,12 +317,26 @@ fn backtest(predicted: Vec<f64>, actual: Vec<f64>, p_active: Vec<f64>) -> Backte
                 ),
             },
         ],
-        drivers: vec![
-            Driver { name: b("purchase days", "购买日数"), weight: 0.41 },
-            Driver { name: b("days since the last purchase", "距最近购买天数"), weight: 0.33 },
-            Driver { name: b("mean spend per purchase day", "每购买日平均消费"), weight: 0.21 },
-            Driver { name: b("days since the first purchase", "距首次购买天数"), weight: 0.05 },
+    }
+}
+
+fn drivers() -> Drivers {
+    let driver = |name: Bilingual, mid: f64| Driver { name, weight: Interval { mid, lo: 0.8 * mid, hi: 1.2 * mid } };
+    let parts = vec![
+        (b("bought on 61 days (median 2)", "有 61 个购买日（中位数 2）"), 2_900.0),
+        (b("last bought 3 days ago (median 143)", "上次购买在 3 天前（中位数 143）"), 1_150.0),
+        (b("spends £84 per purchase day (median £31)", "每个购买日消费 £84（中位数 £31）"), 610.0),
+        (b("first bought 640 days ago (median 410)", "首次购买在 640 天前（中位数 410）"), -45.0),
+    ];
+    Drivers {
+        n_customers: 20,
+        themes: vec![
+            driver(b("how often", "购买频率"), 41.0),
+            driver(b("last purchase", "最近购买"), 33.0),
+            driver(b("how much money", "消费金额"), 21.0),
+            driver(b("how long a customer", "客龄"), 5.0),
         ],
+        top: vec![WhyTop { id: "<C00001>".to_owned(), expected: 4_655.0, base: 40.0, parts }],
     }
 }
 
@@ -427,6 +442,7 @@ pub(crate) fn tiny(lang: Lang) -> ReportView {
         rfm: Part::Missing(few()),
         top_customers: Vec::new(),
         backtest: Part::Missing(Why::HistoryTooShort { found_days: 14, needed_days: 60 }),
+        drivers: Part::Missing(few()),
         cohorts: Part::Missing(Why::Because(b(
             "Not shown: all customers began in the same month.",
             "未显示：所有顾客都在同一个月开始购买。",

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use guike_explain::calibration::{Group, calibration, groups};
 use guike_explain::candidates::{Candidate, candidates};
 use guike_explain::importance::{Importance, importance};
-use guike_explain::text::{grouped, percent};
-use guike_explain::{Frame, Interval, gain, roc, scatter};
+use guike_explain::text::{count, grouped, percent};
+use guike_explain::{Frame, gain, roc, scatter};
 
 use super::answer::money_axis;
 use super::page::{Block, Figure, Section, Table, Text, numbers, words};
-use super::view::{Backtest, Part, ReportView, WhyChosen};
+use super::view::{Backtest, Drivers, Part, ReportView, WhyChosen};
 use super::{money, short_money, words as w};
 
 /// Candidates that fit beside another picture.
@@ -19,10 +19,15 @@ const MAX_BESIDE: usize = 9;
 const COVERAGE_OFF_BY: f64 = 0.05;
 
 pub(super) fn section(view: &ReportView) -> Section {
-    let (lead, blocks) = match &view.backtest {
+    let (lead, mut blocks) = match &view.backtest {
         Part::Missing(why) => (vec![w::SURE_NO_LEAD.text()], vec![Block::missing(why)]),
         Part::Here(test) => (lead(view, test), blocks(view, test)),
     };
+    blocks.push(Block::Heading(w::DRIVERS.text()));
+    blocks.push(match &view.drivers {
+        Part::Missing(why) => Block::missing(why),
+        Part::Here(d) => Block::Figures(vec![drivers(view, d)]),
+    });
     Section { id: "sure", title: w::SURE.text(), lead, blocks }
 }
 
@@ -51,9 +56,6 @@ fn blocks(view: &ReportView, test: &Backtest) -> Vec<Block> {
     }
     if let Some(auc) = (!test.p_active.is_empty()).then(|| roc::auc(&test.p_active, &bought(test))).flatten() {
         figures.push(buyers(test, auc));
-    }
-    if !test.drivers.is_empty() {
-        figures.push(drivers(test));
     }
     blocks.push(Block::Figures(figures));
     if !(test.scores.is_empty() && test.coverage.is_empty()) {
@@ -247,24 +249,28 @@ fn buyers(test: &Backtest, auc: f64) -> Figure {
     Figure::new(w::ROC.text(), draw, w::ROC_CAPTION.with(&[("auc", Text::same(percent(auc)))])).table(table)
 }
 
-fn drivers(test: &Backtest) -> Figure {
-    let draw = |lang| {
-        let rows: Vec<Importance> = test
-            .drivers
-            .iter()
-            .take(12)
-            .map(|d| Importance {
-                name: d.name.pick(lang).to_owned(),
-                weight: Interval { mid: d.weight, lo: d.weight, hi: d.weight },
-            })
-            .collect();
-        importance(&rows, &Frame::new(lang, w::DRIVERS.pick(lang), w::DRIVERS_X.pick(lang), ""))
+fn drivers(view: &ReportView, d: &Drivers) -> Figure {
+    let draw = |width: f64| {
+        move |lang| {
+            let row = |d: &super::view::Driver| Importance { name: d.name.pick(lang).to_owned(), weight: d.weight };
+            let rows: Vec<Importance> = d.themes.iter().map(row).collect();
+            let frame = Frame::new(lang, w::DRIVERS_BARS.pick(lang), w::DRIVERS_X.pick(lang), "");
+            importance(&rows, &frame.measuring(money(view)).wide(width))
+        }
     };
-    let mut table = Table::new(vec![words(w::FEATURE.text()), numbers(w::DRIVERS_X.text())]);
-    for d in &test.drivers {
-        table.row(vec![Text::from(&d.name), Text::same(grouped(d.weight, 3))]);
+    let mut table = Table::new(vec![
+        words(w::FEATURE.text()),
+        numbers(w::DRIVERS_X.text()),
+        numbers(w::INTERVAL.with(&[("level", Text::same("95%"))])),
+    ]);
+    for t in &d.themes {
+        let short = |v: f64| short_money(view, v);
+        let (lo, hi) = (short(t.weight.lo), short(t.weight.hi));
+        let interval = Text::each(|lang| format!("{} – {}", lo.pick(lang), hi.pick(lang)));
+        table.row(vec![Text::from(&t.name), short(t.weight.mid), interval]);
     }
-    Figure::new(w::DRIVERS.text(), draw, w::DRIVERS_CAPTION.text()).table(table)
+    let caption = w::DRIVERS_CAPTION.with(&[("n", Text::same(count(d.n_customers)))]);
+    Figure::new(w::DRIVERS_BARS.text(), draw(480.0), caption).wide(draw(900.0)).table(table)
 }
 
 fn scores(test: &Backtest) -> Table {

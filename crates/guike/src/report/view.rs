@@ -102,6 +102,8 @@ pub struct ReportView {
     pub top_customers: Vec<TopCustomer>,
     /// How well the forecast would have done in the past.
     pub backtest: Part<Backtest>,
+    /// What the forecasts rest on.
+    pub drivers: Part<Drivers>,
     /// Retention of customers by the period of their first purchase, oldest first; at most the latest 18 are drawn.
     pub cohorts: Part<Vec<Cohort>>,
     /// What became of the rows.
@@ -250,8 +252,6 @@ pub struct Backtest {
     pub coverage: Vec<Coverage>,
     /// The chosen model's scores, in the order to show.
     pub scores: Vec<Score>,
-    /// What the forecast rests on, most important first; empty where the model gives no such numbers.
-    pub drivers: Vec<Driver>,
 }
 
 /// A score.
@@ -327,13 +327,37 @@ pub struct Score {
     pub meaning: Bilingual,
 }
 
-/// Something the forecast rests on.
+/// What the forecasts rest on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drivers {
+    /// Customers over whom it was found.
+    pub n_customers: u64,
+    /// Groups of features, most important first.
+    pub themes: Vec<Driver>,
+    /// Why the most valuable customers are expected to spend what they are, best first.
+    pub top: Vec<WhyTop>,
+}
+
+/// A group of features that the forecasts rest on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Driver {
-    /// Name of the feature.
+    /// Name of the group.
     pub name: Bilingual,
-    /// Share of the forecast's variation it explains, or another weight; only ratios matter.
-    pub weight: f64,
+    /// Mean change of a forecast, up or down, in currency units, with its 95 % interval.
+    pub weight: Interval,
+}
+
+/// Why one customer is expected to spend what she is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WhyTop {
+    /// Her id.
+    pub id: String,
+    /// Expected spend.
+    pub expected: f64,
+    /// Mean expected spend of the customers she is compared with.
+    pub base: f64,
+    /// What is known about her and what it adds, largest first; with the base they add up to the forecast.
+    pub parts: Vec<(Bilingual, f64)>,
 }
 
 /// What became of the rows that were read: read = kept + dropped.

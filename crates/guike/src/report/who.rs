@@ -5,11 +5,15 @@ use guike_explain::text::{count, percent};
 use guike_explain::{Frame, Measure};
 
 use super::page::{Block, Figure, Section, Table, Text, numbers, words};
-use super::view::{Part, ReportView, Rfm};
+use super::view::{Bilingual, Part, ReportView, Rfm, WhyTop};
+use super::why::signed;
 use super::{money, words as w};
 
 /// Customers that are listed at most.
 const MAX_LISTED: usize = 20;
+/// Parts of a forecast that are told one by one, unless they are below this share of the largest.
+const MOST_TOLD: usize = 4;
+const LEAST_TOLD: f64 = 0.02;
 
 pub(super) fn section(view: &ReportView) -> Section {
     let mut lead = Vec::new();
@@ -32,8 +36,35 @@ pub(super) fn section(view: &ReportView) -> Section {
         let n = view.top_customers.len().min(MAX_LISTED);
         blocks.push(Block::Prose(w::TOP_CUSTOMERS_NOTE.with(&[("n", Text::same(n.to_string()))])));
         blocks.push(Block::Table(top(view)));
+        if let Part::Here(drivers) = &view.drivers {
+            blocks.push(Block::Heading(w::WHY_TOP.text()));
+            blocks.extend(drivers.top.iter().map(|t| Block::Prose(why(view, t))));
+            blocks.push(Block::Note(false, w::WHY_TOP_NOTE.text()));
+        }
     }
     Section { id: "who", title: w::WHO.text(), lead, blocks }
+}
+
+/// A customer's forecast in a sentence: the average, the largest parts, and the rest.
+fn why(view: &ReportView, top: &WhyTop) -> Text {
+    let amount = |v: f64| ("amount", signed(money(view), v));
+    let largest = top.parts.iter().map(|p| p.1.abs()).fold(0.0, f64::max);
+    let is_told = |p: &&(Bilingual, f64)| p.1.abs() > LEAST_TOLD * largest;
+    let told: Vec<&(Bilingual, f64)> = top.parts.iter().filter(is_told).take(MOST_TOLD).collect();
+    let mut parts: Vec<Text> =
+        told.iter().map(|(what, v)| w::WHY_TOP_PART.with(&[("what", Text::from(what)), amount(*v)])).collect();
+    if told.len() < top.parts.len() {
+        let all: f64 = top.parts.iter().map(|p| p.1).sum();
+        parts.push(w::WHY_TOP_REST.with(&[amount(all - told.iter().map(|p| p.1).sum::<f64>())]));
+    }
+    let parts = Text::each(|lang| parts.iter().map(|p| p.pick(lang)).collect::<Vec<_>>().join(lang.pick(", ", "，")));
+    let short = |v: f64| Text::each(|lang| money(view).short(v, lang));
+    w::WHY_TOP_ONE.with(&[
+        ("id", Text::same(&top.id)),
+        ("expected", short(top.expected)),
+        ("base", short(top.base)),
+        ("parts", parts),
+    ])
 }
 
 fn picture(view: &ReportView, map: &Rfm) -> Figure {

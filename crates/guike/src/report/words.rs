@@ -185,6 +185,11 @@ words! {
     SO_FAR "Spent so far" "累计消费"
     PURCHASE_DAYS "Purchase days" "购买日数"
     LAST_PURCHASE "Last purchase" "最近购买"
+    WHY_TOP "Why the first of them" "为什么是前几位"
+    WHY_TOP_ONE "**{id}** is expected to spend **{expected}**, where the average customer of the comparison has {base}: {parts}." "预计 **{id}** 消费 **{expected}**，对照顾客平均为 {base}：{parts}。"
+    WHY_TOP_PART "{what} **{amount}**" "{what} **{amount}**"
+    WHY_TOP_REST "all else **{amount}**" "其余 **{amount}**"
+    WHY_TOP_NOTE "`guike explain` says the same of every customer, with more of it." "用 `guike explain` 可查看任一顾客的完整说明。"
     NO_TOP "No customer is expected to buy." "预计没有顾客会购买。"
 
     // 4 how sure
@@ -231,13 +236,14 @@ words! {
     COVERAGE_ZEROS "That is more than {level} because nobody spends less than nothing: where an interval begins at zero, no one can fall below it." "高于 {level}，因为消费不会低于零：区间从零开始的顾客不可能落在区间之下。"
     COVERAGE_OFF "{below} spent less than their interval and {above} spent more: customers have changed since the earlier cutoff at which the intervals were set." "{below} 的顾客消费低于区间，{above} 高于区间：自设定区间的历史截止日以来，顾客的行为已经改变。"
     DRIVERS "What the forecast rests on" "预测依据"
-    DRIVERS_X "weight" "权重"
-    DRIVERS_CAPTION "How much each fact about a customer moves the forecast." "顾客的各项信息对其预测的影响大小。"
+    DRIVERS_BARS "Groups of facts by importance" "各组信息的重要性"
+    DRIVERS_X "mean change of a forecast, up or down" "预测的平均变动（不分方向）"
+    DRIVERS_CAPTION "How far each group of facts moves a forecast on average (Shapley values over {n} customers drawn by chance, with 95% intervals)." "各组信息平均使预测变动多少（随机抽取 {n} 位顾客的沙普利值，附 95% 区间）。"
     SCATTER_RANGE "Predicted spend" "预测消费"
     SCATTER_NONE "Spent nothing" "未消费"
     MEAN_PREDICTED "Mean predicted" "预测均值"
     MEAN_ACTUAL "Mean actual" "实际均值"
-    FEATURE "Feature" "特征"
+    FEATURE "Group of facts" "信息组"
 
     // 5 cohorts
     COHORTS "Do customers stay?" "顾客会留下吗？"

@@ -153,10 +153,15 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  guike predict guike-model/model.json new.csv > predictions.csv\n  \
         guike predict guike-model new.csv --out predictions.csv")]
     Predict(crate::table_args::Predict),
-    /// Answer over HTTP with a model of `guike train`: `POST /predict` takes rows as JSON.
-    #[command(after_help = "Examples:\n  guike serve value-model\n  \
-        curl http://127.0.0.1:5000/predict --json '{\"age\":30,\"income\":60000}'")]
+    /// Answer over HTTP: predictions with models of `guike train`, and the customers of a folder of `guike run`.
+    #[command(
+        after_help = "Examples:\n  guike serve value-model\n  guike serve value-model guike-out --keys keys.json --addr 0.0.0.0:5000\n  \
+        curl http://127.0.0.1:5000/predict --json '{\"age\":30,\"income\":60000}'"
+    )]
     Serve(Box<crate::serve_commands::Serve>),
+    /// Make, list and revoke the keys with which programs ask `guike serve`.
+    #[command(subcommand)]
+    Keys(crate::serve_commands::Keys),
     /// Write a model of `guike train` in a form that other programs run.
     #[command(after_help = "Example:\n  guike export guike-model --to onnx --out model.onnx")]
     Export(crate::table_args::Export),

@@ -94,6 +94,7 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
         Command::Cluster(flags) => table_commands::cluster(&flags, &bar, quiet)?,
         Command::Tune(what) => tune_commands::tune(&what, &bar, quiet)?,
         Command::Predict(flags) => table_commands::predict(&flags, &bar, quiet)?,
+        Command::Keys(what) => serve_commands::keys(&what, quiet)?,
         Command::Serve(flags) => serve_commands::serve(*flags, &bar, quiet)?,
         Command::Export(flags) => table_commands::export(&flags, quiet)?,
         Command::Explain(flags) => explain(&flags, &bar, quiet)?,

@@ -1,26 +1,35 @@
-//! `guike serve`: flags to a configuration, and what is said when it listens.
+//! `guike serve` and `guike keys`: flags to a configuration, and what is said.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use guike::Error;
+use guike_core::{Day, SECONDS_PER_DAY};
+use guike_guard::Scope;
 use guike_server::{Config, Limits, Log};
 
-use crate::args::Threads;
+use crate::args::{Output, Threads};
 use crate::commands::bytes;
 use crate::progress::Bar;
-use crate::show;
+use crate::show::{self, Rows};
+use serde_json::{Value, json};
 
 /// `guike serve`.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// Folders of `guike train`, or their model.json; `POST /predict` asks the first.
-    #[arg(value_name = "MODEL", required = true)]
+    /// Folders of `guike train`, or their model.json, of which `POST /predict` asks the first; and a folder of `guike run`.
+    #[arg(value_name = "MODEL_OR_FOLDER", required = true)]
     pub(crate) sources: Vec<PathBuf>,
     /// Where to listen; port 0 takes a free one.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:5000")]
     pub(crate) addr: SocketAddr,
+    /// File of the keys that clients must have, as `guike keys add` makes it; needed on any address but this machine's.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keys: Option<PathBuf>,
+    /// Most requests a second of one key, or of everybody without keys; default any number.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_rate: Option<u32>,
     /// Most rows of a request.
     #[arg(long, value_name = "N", default_value_t = Limits::default().rows)]
     pub(crate) max_rows: usize,
@@ -48,12 +57,14 @@ pub(crate) fn serve(flags: Serve, bar: &Bar, quiet: bool) -> Result<(), Error> {
     let config = Config {
         sources: flags.sources,
         address: flags.addr,
+        keys: flags.keys,
         limits: Limits {
             body_bytes: usize::try_from(bytes("--max-body", &flags.max_body)?).unwrap_or(usize::MAX),
             rows: flags.max_rows,
             seconds: flags.timeout,
             in_flight: flags.max_in_flight,
             connections: flags.max_connections,
+            rate: flags.max_rate,
         },
         threads: flags
             .threads
@@ -73,4 +84,89 @@ pub(crate) fn serve(flags: Serve, bar: &Bar, quiet: bool) -> Result<(), Error> {
         show::message("ended");
     }
     Ok(())
+}
+
+/// `guike keys`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keys {
+    /// Make a key and print it, this once.
+    #[command(
+        after_help = "Example:\n  guike keys add keys.json crm --scope predict --scope read --expires 2027-12-31"
+    )]
+    Add {
+        /// The file of keys; made where there is none.
+        file: PathBuf,
+        /// Whose key it is: letters, digits, `-`, `_` and `.`.
+        name: String,
+        /// What it opens: predict, read or metrics; once for each.
+        #[arg(long, value_name = "SCOPE", required = true)]
+        scope: Vec<Scope>,
+        /// The last day on which it opens anything; default no end.
+        #[arg(long, value_name = "DAY")]
+        expires: Option<Day>,
+    },
+    /// List the keys, without what opens them.
+    #[command(after_help = "Example:\n  guike keys list keys.json")]
+    List {
+        /// The file of keys.
+        file: PathBuf,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Take a key out of force; servers that are running know it until they are started again.
+    #[command(after_help = "Example:\n  guike keys revoke keys.json crm")]
+    Revoke {
+        /// The file of keys.
+        file: PathBuf,
+        /// Whose key it is.
+        name: String,
+    },
+}
+
+/// `guike keys`.
+///
+/// # Errors
+/// The façade's.
+pub(crate) fn keys(what: &Keys, quiet: bool) -> Result<(), Error> {
+    match what {
+        Keys::Add { file, name, scope, expires } => {
+            let mut random = [0; 32];
+            getrandom::fill(&mut random)
+                .map_err(|e| Error::Internal(format!("the system gives no random numbers ({e})")))?;
+            let new = guike::keys::NewKey { name, scopes: scope, created: today(), expires: *expires, random };
+            let secret = guike::keys::add(file, &new)?;
+            show::data(&format!("{}\n", secret.reveal()));
+            if !quiet {
+                show::message(&format!(
+                    "this is the only time that the key is shown; {} holds its hash",
+                    file.display()
+                ));
+            }
+        }
+        Keys::List { file, output } => {
+            let columns = ["name", "scopes", "created", "expires"].map(str::to_owned).to_vec();
+            let row = |k: &guike_guard::Key| {
+                let scopes: Vec<&str> = k.scopes.iter().map(|s| s.name()).collect();
+                let expires = k.expires.map_or(Value::Null, |d| json!(d.to_string()));
+                vec![json!(k.name), json!(scopes.join(" ")), json!(k.created.to_string()), expires]
+            };
+            let rows = guike::keys::read(file)?.keys().iter().map(row).collect();
+            Rows { columns, rows }.print(output.format);
+        }
+        Keys::Revoke { file, name } => {
+            guike::keys::revoke(file, name)?;
+            if !quiet {
+                show::message(&format!(
+                    "`{name}` opens nothing any more, once servers with this file are started again"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Today, at Greenwich.
+fn today() -> Day {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs());
+    Day(i32::try_from(since / SECONDS_PER_DAY as u64).unwrap_or(i32::MAX))
 }

@@ -12,16 +12,18 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::body::{Body, Bytes};
-use axum::extract::Request;
+use axum::extract::{FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::sync::Semaphore;
 
 use crate::Limits;
+use crate::access::Access;
 use crate::log::{Line, Log, Logger};
 use crate::metrics::Metrics;
 use crate::problem::{Code, Problem};
+use crate::query::list;
 use crate::routes::{ROUTES, Route};
 use crate::served::{Served, ServedModel};
 
@@ -34,10 +36,17 @@ pub(crate) struct Call {
     pub(crate) parts: Parts,
     /// What follows the `?`.
     pub(crate) query: String,
+    /// Parts of the path by name.
+    params: Vec<(String, String)>,
     pub(crate) body: Bytes,
 }
 
 impl Call {
+    /// A part of the path; empty where the path has no such part.
+    pub(crate) fn param(&self, name: &str) -> &str {
+        self.params.iter().find(|p| p.0 == name).map_or("", |p| p.1.as_str())
+    }
+
     /// # Errors
     /// [`Problem`] when the body is not said to be JSON. A page of another site cannot say so without asking first, which
     /// is refused; this is what keeps it from using a server on its reader's own machine.
@@ -52,21 +61,44 @@ impl Call {
     }
 }
 
-/// What a handler answers, with status 200.
+/// What a handler answers.
 #[derive(Debug)]
 pub(crate) struct Answer {
+    status: StatusCode,
     kind: &'static str,
     body: Vec<u8>,
     model: Option<HeaderValue>,
+    /// What the answer is made from, for a client that has it already.
+    tag: Option<HeaderValue>,
 }
 
 impl Answer {
     pub(crate) fn json(body: Vec<u8>) -> Answer {
-        Answer { kind: "application/json", body, model: None }
+        Answer { status: StatusCode::OK, kind: "application/json", body, model: None, tag: None }
+    }
+
+    /// A view as JSON.
+    pub(crate) fn of(view: &impl serde::Serialize) -> Answer {
+        Answer::json(serde_json::to_vec(view).expect("views have names for keys"))
     }
 
     pub(crate) fn text(kind: &'static str, body: Vec<u8>) -> Answer {
-        Answer { kind, body, model: None }
+        Answer { status: StatusCode::OK, kind, body, model: None, tag: None }
+    }
+
+    /// Says which version of what is served it is made from: as long as that is the same, the answer to the same question is.
+    pub(crate) fn with_tag(mut self, version: &str) -> Answer {
+        self.tag = HeaderValue::from_str(&format!("\"{version}\"")).ok();
+        self
+    }
+
+    /// Without the body, where the client has it already.
+    fn unless(mut self, known: Option<&HeaderValue>) -> Answer {
+        if self.tag.is_some() && self.tag.as_ref() == known {
+            self.body = Vec::new();
+            self.status = StatusCode::NOT_MODIFIED;
+        }
+        self
     }
 
     /// Names the model that answered in the header `guike-model`.
@@ -76,16 +108,28 @@ impl Answer {
     }
 }
 
-/// An answer or a problem, with the length of the body that was read.
-type Asked = Result<(usize, Answer), (usize, Problem)>;
+/// How a request ended.
+#[derive(Debug)]
+struct Asked {
+    said: Result<Answer, Problem>,
+    /// Bytes of the body that was read.
+    bytes_in: usize,
+    /// The name of the key that was used.
+    key: Option<String>,
+}
+
+impl From<Problem> for Asked {
+    fn from(problem: Problem) -> Asked {
+        Asked { said: Err(problem), bytes_in: 0, key: None }
+    }
+}
 
 /// What all requests share.
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) served: Served,
     pub(crate) limits: Limits,
-    /// Whether only programs of this machine can reach it.
-    is_local: bool,
+    access: Access,
     metrics: Metrics,
     logger: Logger,
     stopping: AtomicBool,
@@ -97,12 +141,12 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(served: Served, limits: Limits, is_local: bool, threads: usize, log: Log) -> App {
+    pub(crate) fn new(served: Served, limits: Limits, access: Access, threads: usize, log: Log) -> App {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         App {
             served,
             limits,
-            is_local,
+            access,
             metrics: Metrics::new(now.as_secs()),
             logger: Logger::start(log),
             stopping: AtomicBool::new(false),
@@ -118,8 +162,24 @@ impl App {
         self.served.models.first().ok_or_else(|| Problem::new(Code::NoModel, detail))
     }
 
-    pub(crate) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Relaxed)
+    /// The model of this name.
+    pub(crate) fn model(&self, name: &str) -> Result<&ServedModel, Problem> {
+        self.served.models.iter().find(|m| m.name == name).ok_or_else(|| {
+            let names: Vec<&str> = self.served.models.iter().map(|m| m.name.as_str()).collect();
+            let known =
+                if names.is_empty() { "none is served".to_owned() } else { format!("there is {}", list(&names)) };
+            Problem::new(Code::NoModel, format!("no model on tables has this name; {known}"))
+        })
+    }
+
+    /// # Errors
+    /// [`Problem`] once it was asked to end.
+    pub(crate) fn needs_ready(&self) -> Result<(), Problem> {
+        if !self.stopping.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let detail = "the server was asked to end and takes nothing new; ask another one";
+        Err(Problem::new(Code::Stopping, detail).retry_after(5))
     }
 
     pub(crate) fn stop(&self) {
@@ -143,7 +203,7 @@ impl App {
             _ => "nothing is at this path; docs/serve.md lists what can be asked",
         };
         let method = known_method(request.method().as_str());
-        self.accounted(ROUTES.len(), method, async { Err((0, Problem::new(code, detail))) }).await
+        self.accounted(ROUTES.len(), method, async { Asked::from(Problem::new(code, detail)) }).await
     }
 
     /// Counts, times and logs; `ask` gives the answer and the length of the body that was read.
@@ -162,59 +222,57 @@ impl App {
                 "{} requests are being answered, as many as --max-in-flight allows; try again later",
                 self.limits.in_flight
             );
-            Err((0, Problem::new(Code::Busy, detail).retry_after(1)))
+            Asked::from(Problem::new(Code::Busy, detail).retry_after(1))
         } else {
             ask.await
         };
         self.metrics.in_flight.fetch_sub(1, Ordering::Relaxed);
-        let (bytes_in, code) = match &asked {
-            Ok((n, _)) => (*n, None),
-            Err((n, problem)) => (*n, Some(problem.code.words().1)),
-        };
-        let (response, bytes_out) = match asked {
-            Ok((_, answer)) => respond(answer, &id),
-            Err((_, problem)) => refuse(&problem, &id),
+        let Asked { said, bytes_in, key } = asked;
+        let code = said.as_ref().err().map(|problem| problem.code.words().1);
+        let is_inference = route.starts_with("/v2");
+        let (response, bytes_out) = match said {
+            Ok(answer) => respond(answer, &id),
+            Err(problem) => refuse(&problem, &id, is_inference),
         };
         let (status, took) = (response.status().as_u16(), begun.elapsed());
         self.metrics.count(at, status, took);
-        self.logger.add(&Line { id: &id, method, route, status, code, took, bytes_in, bytes_out });
+        self.logger.add(&Line { id: &id, method, route, status, code, took, bytes_in, bytes_out, key: key.as_deref() });
         response
     }
 
     async fn ask(self: &Arc<App>, route: &'static Route, request: Request) -> Asked {
-        let (parts, body) = request.into_parts();
-        self.admit(&parts).map_err(|p| (0, p))?;
-        let body = self.read(body).await.map_err(|p| (0, p))?;
-        let n = body.len();
-        let query = parts.uri.query().unwrap_or_default().to_owned();
-        let call = Call { parts, query, body };
-        let handled = if n > LARGE {
-            let detail = "as many large requests as are good for this machine are being worked on; try again later";
-            let permit = self.large.try_acquire().map_err(|_| (n, Problem::new(Code::Busy, detail).retry_after(1)))?;
-            let app = Arc::clone(self);
-            let handled = tokio::task::spawn_blocking(move || app.handled(route, &call)).await;
-            drop(permit);
-            handled.unwrap_or_else(|_| Err(internal()))
-        } else {
-            self.handled(route, &call)
+        let (mut parts, body) = request.into_parts();
+        let key = match self.access.admit(&parts, route.scope) {
+            Ok(key) => key.map(str::to_owned),
+            Err(problem) => return problem.into(),
         };
-        handled.map(|answer| (n, answer)).map_err(|problem| (n, problem))
+        let body = match self.read(body).await {
+            Ok(body) => body,
+            Err(problem) => return Asked { key, ..problem.into() },
+        };
+        let bytes_in = body.len();
+        let params = if route.path.contains('{') { params(&mut parts).await } else { Vec::new() };
+        let query = parts.uri.query().unwrap_or_default().to_owned();
+        let unchanged = parts.headers.get(header::IF_NONE_MATCH).cloned();
+        let call = Call { parts, query, params, body };
+        let said = if bytes_in > LARGE { self.large(route, call).await } else { self.handled(route, &call) };
+        let said = said.map(|answer| answer.unless(unchanged.as_ref()));
+        Asked { said, bytes_in, key }
+    }
+
+    /// A large request, on a thread of its own so that small ones do not wait behind it.
+    async fn large(self: &Arc<App>, route: &'static Route, call: Call) -> Result<Answer, Problem> {
+        let detail = "as many large requests as are good for this machine are being worked on; try again later";
+        let permit = self.large.try_acquire().map_err(|_| Problem::new(Code::Busy, detail).retry_after(1))?;
+        let app = Arc::clone(self);
+        let handled = tokio::task::spawn_blocking(move || app.handled(route, &call)).await;
+        drop(permit);
+        handled.unwrap_or_else(|_| Err(internal()))
     }
 
     /// What the handler says; a mistake of ours ends this request and no other.
     fn handled(&self, route: &Route, call: &Call) -> Result<Answer, Problem> {
         catch_unwind(AssertUnwindSafe(|| (route.handler)(self, call))).unwrap_or_else(|_| Err(internal()))
-    }
-
-    /// Whether this may be asked at all.
-    fn admit(&self, parts: &Parts) -> Result<(), Problem> {
-        // a page of another site may send its reader's browser here under a name that it makes point to this machine
-        let host = parts.headers.get(header::HOST).and_then(|v| v.to_str().ok());
-        if self.is_local && !host.is_some_and(is_this_machine) {
-            let detail = "this server answers only for localhost; ask it as http://localhost or http://127.0.0.1";
-            return Err(Problem::new(Code::ForeignHost, detail));
-        }
-        Ok(())
     }
 
     /// The whole body, within the limits on size and time.
@@ -243,6 +301,15 @@ impl App {
     }
 }
 
+/// The parts of the path by name, decoded.
+async fn params(parts: &mut Parts) -> Vec<(String, String)> {
+    match RawPathParams::from_request_parts(parts, &()).await {
+        Ok(params) => params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        // bytes that are no text name nothing that is here
+        Err(_) => Vec::new(),
+    }
+}
+
 fn internal() -> Problem {
     Problem::new(Code::Internal, "this is a mistake in Guike, please report it; other requests are not affected")
 }
@@ -253,19 +320,10 @@ fn known_method(name: &str) -> &'static str {
     KNOWN.into_iter().find(|k| *k == name).unwrap_or("other")
 }
 
-/// Whether a `Host` header names this machine: `localhost:5000`, `127.0.0.1`, `[::1]:5000`.
-fn is_this_machine(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let name = name.trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost") || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
 fn respond(answer: Answer, id: &str) -> (Response<Body>, usize) {
     let n = answer.body.len();
     let mut response = Response::new(Body::from(answer.body));
+    *response.status_mut() = answer.status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.kind));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -273,30 +331,23 @@ fn respond(answer: Answer, id: &str) -> (Response<Body>, usize) {
     if let Some(model) = answer.model {
         headers.insert("guike-model", model);
     }
+    if let Some(tag) = answer.tag {
+        headers.insert(header::ETAG, tag);
+        // a client may keep it, and asks each time whether it is still the same
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    }
     (response, n)
 }
 
-fn refuse(problem: &Problem, id: &str) -> (Response<Body>, usize) {
-    let answer = Answer::text("application/problem+json", problem.body(id));
+fn refuse(problem: &Problem, id: &str, is_inference: bool) -> (Response<Body>, usize) {
+    let answer = Answer::text("application/problem+json", problem.body(id, is_inference));
     let (mut response, n) = respond(answer, id);
     *response.status_mut() = StatusCode::from_u16(problem.status()).expect("a status of the table");
+    if problem.status() == 401 {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
     if let Some(seconds) = problem.retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     (response, n)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hosts_of_this_machine_are_known_with_and_without_a_port() {
-        for host in ["localhost", "LOCALHOST:5000", "127.0.0.1:5000", "127.9.9.9", "[::1]", "[::1]:5000"] {
-            assert!(is_this_machine(host), "{host}");
-        }
-        for host in ["example.org", "example.org:5000", "localhost.example.org", "10.0.0.1", "", "127.0.0.1.nip.io"] {
-            assert!(!is_this_machine(host), "{host}");
-        }
-    }
 }

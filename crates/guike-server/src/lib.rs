@@ -1,20 +1,26 @@
-//! A saved model over HTTP: `POST /predict` and what operating it needs.
+//! Saved models and the results of a run over HTTP: predictions, customers, and what operating it needs.
 //!
 //! The one idea: models are read once, before anything listens, and never change; a request is a plain function of them
 //! ([`mod@routes`]). Everything around that function (limits, problems, counters, the log) happens in one place ([`mod@app`]).
 //!
 //! What it does not do: it trains nothing, writes no file, and knows no flag; the command line hands it a [`Config`].
 
+mod access;
 mod app;
+mod kserve;
 mod listen;
 mod log;
 mod metrics;
+mod openapi;
 mod predict;
 mod problem;
 mod query;
 mod routes;
 mod rows;
 mod served;
+mod shape;
+mod v1;
+mod views;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -23,6 +29,7 @@ use std::sync::Arc;
 use guike::Error;
 use guike_core::Progress;
 
+use access::Access;
 use app::App;
 pub use log::Log;
 use served::Served;
@@ -30,10 +37,12 @@ use served::Served;
 /// What to serve, where, and how much of it.
 #[derive(Debug)]
 pub struct Config {
-    /// Folders of `guike train`, or their `model.json`; `POST /predict` asks the first.
+    /// Folders of `guike train`, or their `model.json`, of which `POST /predict` asks the first, and a folder of `guike run`.
     pub sources: Vec<PathBuf>,
     /// Where to listen; port 0 takes a free one.
     pub address: SocketAddr,
+    /// The file of the keys that clients must have; without it, only programs of this machine are answered.
+    pub keys: Option<PathBuf>,
     /// What a client may ask for.
     pub limits: Limits,
     /// Threads that answer.
@@ -55,11 +64,13 @@ pub struct Limits {
     pub in_flight: u32,
     /// Connections; more wait. Kept well below the 1,024 file handles that a process has by default.
     pub connections: usize,
+    /// Requests a second of one key, or of everybody without keys; `None` for any number.
+    pub rate: Option<u32>,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { body_bytes: 8 << 20, rows: 10_000, seconds: 10, in_flight: 256, connections: 512 }
+        Limits { body_bytes: 8 << 20, rows: 10_000, seconds: 10, in_flight: 256, connections: 512, rate: None }
     }
 }
 
@@ -76,6 +87,7 @@ impl Default for Limits {
 /// let config = guike_server::Config {
 ///     sources: vec!["no-such-model".into()],
 ///     address: "127.0.0.1:0".parse().unwrap(),
+///     keys: None,
 ///     limits: guike_server::Limits::default(),
 ///     threads: 1,
 ///     log: guike_server::Log::Off,
@@ -84,13 +96,16 @@ impl Default for Limits {
 /// assert!(error.to_string().contains("no-such-model"));
 /// ```
 pub fn serve(config: Config, listening: impl FnOnce(SocketAddr, &[&str]), stop: &dyn Progress) -> Result<(), Error> {
-    let Config { sources, address, limits, threads, log } = config;
-    if !address.ip().is_loopback() {
+    let Config { sources, address, keys, limits, threads, log } = config;
+    let is_local = address.ip().is_loopback();
+    if keys.is_none() && !is_local {
         return Err(refused(
             address,
-            "only addresses of this machine are served, such as `127.0.0.1:5000`: nobody is asked who they are",
+            "others than this machine could ask, and nobody would be asked who they are; make keys with `guike keys add` and \
+             start with --keys FILE, or listen on `127.0.0.1:5000`",
         ));
     }
+    let keyring = keys.as_deref().map(guike::keys::read).transpose()?;
     let served = Served::open(&sources)?;
     let listener = TcpListener::bind(address)
         .map_err(|e| refused(address, &format!("it cannot be listened on ({e}); choose another port with --addr")))?;
@@ -99,9 +114,8 @@ pub fn serve(config: Config, listening: impl FnOnce(SocketAddr, &[&str]), stop: 
     let threads = threads.max(1);
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build().map_err(internal)?;
-    let app = Arc::new(App::new(served, limits, address.ip().is_loopback(), threads, log));
-    let names: Vec<&str> = app.served.models.iter().map(|m| m.name.as_str()).collect();
-    listening(address, &names);
+    let app = Arc::new(App::new(served, limits, Access::new(keyring, is_local, limits.rate), threads, log));
+    listening(address, &app.served.names());
     runtime.block_on(listen::listen(listener, Arc::clone(&app), stop)).map_err(internal)
 }
 

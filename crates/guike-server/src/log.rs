@@ -61,6 +61,8 @@ pub(crate) struct Line<'a> {
     pub(crate) took: Duration,
     pub(crate) bytes_in: usize,
     pub(crate) bytes_out: usize,
+    /// The name of the key that was used.
+    pub(crate) key: Option<&'a str>,
 }
 
 impl Logger {
@@ -96,12 +98,13 @@ impl Logger {
             return;
         }
         // every text here is one of ours, without anything that JSON would have to escape
-        let Line { id, method, route, status, code, took, bytes_in, bytes_out } = line;
+        let Line { id, method, route, status, code, took, bytes_in, bytes_out, key } = line;
         let code = code.map_or_else(String::new, |c| format!(",\"code\":\"{c}\""));
+        let key = key.map_or_else(String::new, |k| format!(",\"key\":\"{k}\""));
         let written = writeln!(
             lines,
             "{{\"time\":\"{}\",\"id\":\"{id}\",\"method\":\"{method}\",\"route\":\"{route}\",\"status\":{status}{code},\
-             \"micros\":{},\"bytes_in\":{bytes_in},\"bytes_out\":{bytes_out}}}",
+             \"micros\":{},\"bytes_in\":{bytes_in},\"bytes_out\":{bytes_out}{key}}}",
             moment(now),
             took.as_micros()
         );

@@ -101,6 +101,13 @@ impl Metrics {
                 m.name, m.version
             ));
         }
+        if let Some(r) = &served.run {
+            let learner = r.learner();
+            put(format_args!(
+                "guike_model_info{{model=\"{}\",version=\"{}\",learner=\"{learner}\"}} 1",
+                r.name, r.version
+            ));
+        }
         put(format_args!("# HELP guike_predictions_total Rows that were predicted."));
         put(format_args!("# TYPE guike_predictions_total counter"));
         for m in &served.models {

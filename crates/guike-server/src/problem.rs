@@ -3,7 +3,7 @@
 //! The one idea: [`Code`] is the one table of everything that can be wrong, with status and title; a [`Problem`] adds the
 //! sentence that names thing, value, rule and way out. Values of rows are never repeated: they may be personal.
 
-use serde::Serialize;
+use crate::views::ProblemView;
 
 /// Where the codes are explained.
 const PAGE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs/serve.md");
@@ -26,6 +26,14 @@ pub(crate) enum Code {
     WrongType,
     NoReasons,
     NoModel,
+    NoResults,
+    NoCustomer,
+    NoKey,
+    UnknownKey,
+    ExpiredKey,
+    ForeignScope,
+    WrongTensor,
+    TooManyRequests,
     Busy,
     Stopping,
     Internal,
@@ -34,7 +42,7 @@ pub(crate) enum Code {
 impl Code {
     /// Every code.
     #[cfg(test)]
-    pub(crate) const ALL: [Code; 18] = [
+    pub(crate) const ALL: [Code; 26] = [
         Code::MalformedJson,
         Code::MalformedQuery,
         Code::ForeignHost,
@@ -50,6 +58,14 @@ impl Code {
         Code::WrongType,
         Code::NoReasons,
         Code::NoModel,
+        Code::NoResults,
+        Code::NoCustomer,
+        Code::NoKey,
+        Code::UnknownKey,
+        Code::ExpiredKey,
+        Code::ForeignScope,
+        Code::WrongTensor,
+        Code::TooManyRequests,
         Code::Busy,
         Code::Stopping,
         Code::Internal,
@@ -60,9 +76,15 @@ impl Code {
         match self {
             Code::MalformedJson => (400, "malformed-json", "The body is not the JSON that is expected"),
             Code::MalformedQuery => (400, "malformed-query", "The part of the address after ? is not understood"),
+            Code::NoKey => (401, "no-key", "The request has no key"),
+            Code::UnknownKey => (401, "unknown-key", "There is no such key"),
+            Code::ExpiredKey => (401, "expired-key", "The key is out of force"),
+            Code::ForeignScope => (403, "foreign-scope", "The key does not open this"),
             Code::ForeignHost => (403, "foreign-host", "The request was made for another host"),
             Code::NoSuchPath => (404, "no-such-path", "There is nothing at this path"),
             Code::NoModel => (404, "no-model", "There is no such model"),
+            Code::NoResults => (404, "no-results", "No results of a run are served"),
+            Code::NoCustomer => (404, "no-customer", "There is no such customer"),
             Code::MethodNotAllowed => (405, "method-not-allowed", "The path has no such method"),
             Code::TooSlow => (408, "too-slow", "The request did not arrive in time"),
             Code::BodyTooLarge => (413, "body-too-large", "The body is too large"),
@@ -72,6 +94,8 @@ impl Code {
             Code::MissingColumn => (422, "missing-column", "A column of the model is missing"),
             Code::DuplicateColumn => (422, "duplicate-column", "A column is there twice"),
             Code::WrongType => (422, "wrong-type", "A value is not of its column's kind"),
+            Code::WrongTensor => (422, "wrong-tensor", "A tensor is not as the model needs it"),
+            Code::TooManyRequests => (429, "too-many-requests", "There are too many requests"),
             Code::NoReasons => (422, "no-reasons", "The model cannot tell its reasons"),
             Code::Internal => (500, "internal", "Guike made a mistake"),
             Code::Busy => (503, "busy", "The server has too much to do"),
@@ -100,24 +124,15 @@ impl From<&guike::Error> for Problem {
     }
 }
 
-/// As it is written.
-#[derive(Debug, Serialize)]
-struct Written<'a> {
-    r#type: String,
-    title: &'a str,
-    status: u16,
-    detail: &'a str,
-    code: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    row: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    column: Option<&'a str>,
-    request_id: &'a str,
-}
-
 impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Problem {
         Problem { code, detail: detail.into(), row: None, column: None, retry_after: None }
+    }
+
+    /// About a column.
+    pub(crate) fn about(mut self, column: &str) -> Problem {
+        self.column = Some(column.to_owned());
+        self
     }
 
     /// About a row (counted from 1) and perhaps a column.
@@ -136,20 +151,21 @@ impl Problem {
         self.code.words().0
     }
 
-    /// As `application/problem+json`.
-    pub(crate) fn body(&self, request_id: &str) -> Vec<u8> {
+    /// As `application/problem+json`; the Open Inference Protocol wants the detail as `error`, too.
+    pub(crate) fn body(&self, request_id: &str, is_inference: bool) -> Vec<u8> {
         let (status, code, title) = self.code.words();
-        let written = Written {
+        let view = ProblemView {
             r#type: format!("{PAGE}#{code}"),
-            title,
+            title: title.to_owned(),
             status,
-            detail: &self.detail,
-            code,
+            detail: self.detail.clone(),
+            code: code.to_owned(),
             row: self.row,
-            column: self.column.as_deref(),
-            request_id,
+            column: self.column.clone(),
+            request_id: request_id.to_owned(),
+            error: is_inference.then(|| self.detail.clone()),
         };
-        serde_json::to_vec(&written).expect("texts and numbers are JSON")
+        serde_json::to_vec(&view).expect("texts and numbers are JSON")
     }
 }
 
@@ -170,7 +186,7 @@ mod tests {
     #[test]
     fn a_problem_has_the_members_of_the_rfc() {
         let problem = Problem::new(Code::WrongType, "column `age` needs a number").at(2, Some("age"));
-        let json: serde_json::Value = serde_json::from_slice(&problem.body("abc")).expect("JSON");
+        let json: serde_json::Value = serde_json::from_slice(&problem.body("abc", false)).expect("JSON");
         for (member, value) in [("status", "422"), ("code", "\"wrong-type\""), ("row", "2"), ("column", "\"age\"")] {
             assert_eq!(json[member].to_string(), value);
         }

@@ -1,10 +1,17 @@
-//! The one table of what can be asked: path, method, and who answers.
+//! The one table of what can be asked: path, method, who may ask, who answers, and what the answer looks like.
 //!
-//! The router, the metrics and the log know paths from here and nowhere else.
+//! The router, the description of the interface, the metrics and the log know paths from here and nowhere else.
+
+use guike_guard::Scope;
+use serde_json::{Value, json};
 
 use crate::app::{Answer, App, Call};
-use crate::problem::{Code, Problem};
-use crate::{predict, query::Query};
+use crate::openapi::{self, Parameter};
+use crate::problem::Problem;
+use crate::query::Query;
+use crate::shape::{Schemas, Shape};
+use crate::views::{CustomerView, Customers, ModelView, Models, Prediction, Status, Summary, Tiers};
+use crate::{kserve, predict, v1};
 
 /// A request's method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +32,9 @@ impl Method {
 /// Who answers: a plain function of what is served and what is asked.
 pub(crate) type Handler = fn(&App, &Call) -> Result<Answer, Problem>;
 
+/// A schema, which adds those that it names.
+pub(crate) type SchemaOf = fn(&mut Schemas) -> Value;
+
 /// Something that can be asked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Route {
@@ -32,30 +42,203 @@ pub(crate) struct Route {
     /// With `{name}` where a part of the path is a parameter.
     pub(crate) path: &'static str,
     pub(crate) handler: Handler,
+    /// What a key must open; `None` is open to everybody.
+    pub(crate) scope: Option<Scope>,
+    /// What it does.
+    pub(crate) about: &'static str,
+    /// Parameters after the `?`.
+    pub(crate) parameters: &'static [Parameter],
+    /// What the body must be.
+    pub(crate) body: Option<SchemaOf>,
+    /// What the answer is; `None` is text.
+    pub(crate) answer: Option<SchemaOf>,
 }
 
+impl Route {
+    /// A name for programs that are written from the description: `get_v1_customers_id`.
+    pub(crate) fn id(&self) -> String {
+        let words = self.path.split(['/', '{', '}', '.']).filter(|w| !w.is_empty());
+        words.fold(self.method.as_str().to_lowercase(), |id, word| id + "_" + word)
+    }
+
+    /// Statuses of the problems that it can end in.
+    pub(crate) fn problems(&self) -> Vec<u16> {
+        let mut all = vec![400, 403, 500, 503];
+        if self.scope.is_some() {
+            all.extend([401, 429]);
+        }
+        if self.body.is_some() {
+            all.extend([408, 413, 415, 422]);
+        }
+        if self.path.contains('{') || self.path.starts_with("/v1") || self.body.is_some() {
+            all.push(404);
+        }
+        all.sort_unstable();
+        all
+    }
+}
+
+/// A route that is read: no body, no parameters.
+const fn get(
+    path: &'static str,
+    scope: Option<Scope>,
+    handler: Handler,
+    answer: SchemaOf,
+    about: &'static str,
+) -> Route {
+    Route { method: Method::Get, path, handler, scope, about, parameters: &[], body: None, answer: Some(answer) }
+}
+
+const READ: Option<Scope> = Some(Scope::Read);
+
 /// Everything that can be asked.
-pub(crate) static ROUTES: [Route; 4] = [
-    Route { method: Method::Post, path: "/predict", handler: predict::answer },
-    Route { method: Method::Get, path: "/health", handler: health },
-    Route { method: Method::Get, path: "/ready", handler: ready },
-    Route { method: Method::Get, path: "/metrics", handler: metrics },
+pub(crate) static ROUTES: [Route; 20] = [
+    Route {
+        method: Method::Post,
+        path: "/predict",
+        handler: predict::answer,
+        scope: Some(Scope::Predict),
+        about: "Predict one customer or a list of them with the first model of a table.",
+        parameters: &[Parameter {
+            name: "reasons",
+            about: "Whether to tell by how much each column lifts or lowers the answer.",
+            schema: r#"{"type":"boolean","default":false}"#,
+        }],
+        body: Some(rows),
+        answer: Some(predictions),
+    },
+    get("/health", None, health, Status::schema, "Whether the process lives."),
+    get("/ready", None, ready, Status::schema, "Whether it takes requests."),
+    Route {
+        answer: None,
+        ..get("/metrics", Some(Scope::Metrics), metrics, Status::schema, "Counters in the text format of Prometheus.")
+    },
+    get("/openapi.json", None, openapi::answer, anything, "This description."),
+    get("/v1/models", READ, v1::models, Models::schema, "All models."),
+    get("/v1/models/{name}", READ, v1::model, ModelView::schema, "A model: what it reads, says, and how good it is."),
+    get("/v1/summary", READ, v1::summary, Summary::schema, "The shop in a few numbers."),
+    get("/v1/tiers", READ, v1::tiers, Tiers::schema, "The tiers with their rule, size, value and risk."),
+    Route {
+        parameters: &[
+            Parameter { name: "prefix", about: "Only ids that begin so.", schema: r#"{"type":"string"}"# },
+            Parameter { name: "tier", about: "Only this tier, by its key.", schema: r#"{"type":"string"}"# },
+            Parameter {
+                name: "sort",
+                about: "`customer_id` or a number of a customer; with `-` before it the greatest first.",
+                schema: r#"{"type":"string","default":"-expected_spend"}"#,
+            },
+            Parameter {
+                name: "limit",
+                about: "Most customers of a page.",
+                schema: r#"{"type":"integer","minimum":1,"maximum":1000,"default":50}"#,
+            },
+            Parameter { name: "cursor", about: "`next` of the page before.", schema: r#"{"type":"string"}"# },
+        ],
+        ..get(
+            "/v1/customers",
+            READ,
+            v1::customers,
+            Customers::schema,
+            "Customers, searched, filtered and in order, page by page.",
+        )
+    },
+    get(
+        "/v1/customers/{id}",
+        READ,
+        v1::customer,
+        CustomerView::schema,
+        "A customer with forecast, intervals and tier.",
+    ),
+    get("/v2", READ, kserve::server, kserve::ServerMetadata::schema, "Open Inference Protocol: the server."),
+    get(
+        "/v2/health/live",
+        None,
+        kserve::live,
+        kserve::Live::schema,
+        "Open Inference Protocol: whether the process lives.",
+    ),
+    get(
+        "/v2/health/ready",
+        None,
+        kserve::ready,
+        kserve::Ready::schema,
+        "Open Inference Protocol: whether it takes requests.",
+    ),
+    get(
+        "/v2/models/{name}",
+        READ,
+        kserve::metadata,
+        kserve::ModelMetadata::schema,
+        "Open Inference Protocol: a model's tensors.",
+    ),
+    get(
+        "/v2/models/{name}/ready",
+        READ,
+        kserve::model_ready,
+        kserve::ModelReady::schema,
+        "Open Inference Protocol: whether a model answers.",
+    ),
+    INFER,
+    get(
+        "/v2/models/{name}/versions/{version}",
+        READ,
+        kserve::metadata,
+        kserve::ModelMetadata::schema,
+        "Open Inference Protocol: the tensors of a version.",
+    ),
+    get(
+        "/v2/models/{name}/versions/{version}/ready",
+        READ,
+        kserve::model_ready,
+        kserve::ModelReady::schema,
+        "Open Inference Protocol: whether a version answers.",
+    ),
+    Route { path: "/v2/models/{name}/versions/{version}/infer", ..INFER },
 ];
+
+const INFER: Route = Route {
+    method: Method::Post,
+    path: "/v2/models/{name}/infer",
+    handler: kserve::infer,
+    scope: Some(Scope::Predict),
+    about: "Open Inference Protocol: predict rows that come as one tensor per column.",
+    parameters: &[],
+    body: Some(kserve::InferRequest::schema),
+    answer: Some(kserve::InferAnswer::schema),
+};
+
+/// A customer or a list of them, by the columns of the model.
+fn rows(_: &mut Schemas) -> Value {
+    let row = json!({
+        "type": "object",
+        "description": "a value for every column of the model; null where it is not known",
+        "additionalProperties": { "type": ["number", "string", "boolean", "null"] },
+        "examples": [{ "age": 30, "income": 60000, "freq": 5, "amount": 500 }],
+    });
+    json!({ "oneOf": [row, { "type": "array", "items": row }] })
+}
+
+/// An answer or a list of them.
+fn predictions(to: &mut Schemas) -> Value {
+    let one = Prediction::schema(to);
+    json!({ "oneOf": [one, { "type": "array", "items": one }] })
+}
+
+fn anything(_: &mut Schemas) -> Value {
+    json!({ "type": "object" })
+}
 
 /// The process lives and answers.
 fn health(_: &App, call: &Call) -> Result<Answer, Problem> {
     Query::parse(&call.query, &[])?;
-    Ok(Answer::json(b"{\"status\":\"ok\"}".to_vec()))
+    Ok(Answer::of(&Status { status: "ok" }))
 }
 
 /// It takes requests: models are read before it listens, so it only stops being ready.
 fn ready(app: &App, call: &Call) -> Result<Answer, Problem> {
     Query::parse(&call.query, &[])?;
-    if app.is_stopping() {
-        let detail = "the server was asked to end and takes nothing new; ask another one";
-        return Err(Problem::new(Code::Stopping, detail).retry_after(5));
-    }
-    Ok(Answer::json(b"{\"status\":\"ready\"}".to_vec()))
+    app.needs_ready()?;
+    Ok(Answer::of(&Status { status: "ready" }))
 }
 
 /// Counters for Prometheus.

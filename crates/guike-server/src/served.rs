@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU64;
 
 use axum::http::HeaderValue;
 use guike::Error;
+use guike::results::Results;
 use guike::table::Outcome;
 use guike::table::score::Scorer;
 
@@ -22,6 +23,8 @@ pub(crate) struct ServedModel {
     pub(crate) classes: Vec<String>,
     /// The names of the columns as JSON.
     pub(crate) columns: Vec<String>,
+    /// How good it is, where the training's evaluation lies beside it.
+    pub(crate) evaluation: Option<serde_json::Value>,
     /// Rows that it has predicted since the start.
     pub(crate) predicted: AtomicU64,
 }
@@ -29,8 +32,27 @@ pub(crate) struct ServedModel {
 /// Everything that is served.
 #[derive(Debug)]
 pub(crate) struct Served {
-    /// At least one; `POST /predict` asks the first.
+    /// `POST /predict` asks the first.
     pub(crate) models: Vec<ServedModel>,
+    /// The results of `guike run`.
+    pub(crate) run: Option<ServedRun>,
+}
+
+/// The results of a run.
+#[derive(Debug)]
+pub(crate) struct ServedRun {
+    /// The name of its folder.
+    pub(crate) name: String,
+    /// A short form of the forecasts' checksum.
+    pub(crate) version: String,
+    pub(crate) results: Results,
+}
+
+impl ServedRun {
+    /// The model that was chosen.
+    pub(crate) fn learner(&self) -> String {
+        self.results.evaluation()["chosen"].as_str().unwrap_or("unknown").to_owned()
+    }
 }
 
 /// Hexadecimal digits of a checksum that tell models apart.
@@ -42,35 +64,54 @@ impl Served {
     /// # Errors
     /// [`Error`] when something is not there, damaged, or two models have the same name.
     pub(crate) fn open(sources: &[PathBuf]) -> Result<Served, Error> {
-        let mut models: Vec<ServedModel> = Vec::with_capacity(sources.len());
+        let mut served = Served { models: Vec::with_capacity(sources.len()), run: None };
+        let refused = |source: &Path, rule: String| Error::Config {
+            what: "MODEL_OR_FOLDER".to_owned(),
+            value: source.display().to_string(),
+            rule,
+        };
         for source in sources {
-            let model = ServedModel::open(source)?;
-            if let Some(same) = models.iter().find(|m| m.name == model.name) {
-                return Err(Error::Config {
-                    what: "MODEL".to_owned(),
-                    value: source.display().to_string(),
-                    rule: format!(
-                        "another model is already called `{}`, as its folder; rename one of the folders",
-                        same.name
-                    ),
-                });
+            let name = name_of(source);
+            if served.names().contains(&name.as_str()) {
+                let rule =
+                    format!("something else is already called `{name}`, as its folder; rename one of the folders");
+                return Err(refused(source, rule));
             }
-            models.push(model);
+            if !source.join(guike::file_names::FORECASTS_CSV).is_file() {
+                served.models.push(ServedModel::open(source, name)?);
+            } else if served.run.is_some() {
+                let rule = "the results of one run are served at a time; start another server for the others";
+                return Err(refused(source, rule.to_owned()));
+            } else {
+                let results = Results::open(source)?;
+                served.run = Some(ServedRun { name, version: version(results.fingerprint()), results });
+            }
         }
-        Ok(Served { models })
+        Ok(served)
+    }
+
+    /// The names of everything.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.models.iter().map(|m| m.name.as_str()).chain(self.run.iter().map(|r| r.name.as_str())).collect()
     }
 }
 
+/// The beginning of a checksum.
+fn version(fingerprint: &str) -> String {
+    fingerprint.rsplit('-').next().unwrap_or_default().chars().take(VERSION_DIGITS).collect()
+}
+
 impl ServedModel {
-    fn open(source: &Path) -> Result<ServedModel, Error> {
+    fn open(source: &Path, name: String) -> Result<ServedModel, Error> {
         let scorer = Scorer::open(source)?;
-        let digits = scorer.fingerprint().rsplit('-').next().unwrap_or_default();
         let json = |text: &String| serde_json::to_string(text).expect("a text is JSON");
         let classes = match scorer.outcome() {
             Outcome::Regression => Vec::new(),
             Outcome::Classification { classes, .. } => classes.iter().map(json).collect(),
         };
-        let (name, version) = (name_of(source), digits.chars().take(VERSION_DIGITS).collect::<String>());
+        let version = version(scorer.fingerprint());
+        let folder = if source.is_dir() { Some(source) } else { source.parent() };
+        let beside = folder.map(|f| f.join(guike::table::file_names::EVALUATION_JSON)).filter(|f| f.is_file());
         Ok(ServedModel {
             header: HeaderValue::from_str(&format!("{}/{version}", encoded(&name))).expect("letters of an address"),
             name,
@@ -78,6 +119,7 @@ impl ServedModel {
             classes,
             columns: scorer.inputs().iter().map(|c| json(&c.name)).collect(),
             scorer,
+            evaluation: beside.and_then(|f| serde_json::from_slice(&std::fs::read(f).ok()?).ok()),
             predicted: AtomicU64::new(0),
         })
     }

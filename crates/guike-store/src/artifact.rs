@@ -121,6 +121,14 @@ pub fn read_text_beginning(path: &Path, start: &str) -> Result<Option<(String, S
     Ok(Some((text, fingerprint)))
 }
 
+/// The text of a file.
+///
+/// # Errors
+/// [`StoreError::Io`], also when it is no text.
+pub fn read_text(path: &Path) -> Result<String, StoreError> {
+    fs::read_to_string(path).map_err(io("read", path))
+}
+
 /// The file `name` in a folder, or the path itself where it is no folder.
 pub fn file_of(path: &Path, name: &str) -> PathBuf {
     if path.is_dir() { path.join(name) } else { path.to_owned() }

@@ -8,15 +8,17 @@
 
 mod artifact;
 mod journal;
+mod read_columns;
 mod read_csv;
 mod staged;
 mod table_file;
 
 pub use artifact::{
-    ARTIFACT_FORMAT, file_among, file_of, read_artifact, read_json, read_json_if_there, read_sealed,
+    ARTIFACT_FORMAT, file_among, file_of, read_artifact, read_json, read_json_if_there, read_sealed, read_text,
     read_text_beginning, read_with_seal, write_artifact, write_sealed,
 };
 pub use journal::{Journal, fingerprint};
+pub use read_columns::{InColumn, ReadAs, Texts, read_csv_typed};
 pub use read_csv::read_csv_columns;
 pub use staged::{Staged, write_bytes, write_file};
 pub use table_file::{OutColumn, OutData, significant, write_csv, write_parquet};

@@ -30,7 +30,7 @@ fn commands_in_the_documents_exist_with_their_flags() {
             let words: Vec<&str> = words.take_while(|w| !["|", ">", "&&", "#"].contains(w)).collect();
             let Some(command) = words.first() else { continue };
             // these have commands of their own
-            let n_words = if ["simulate", "tune"].contains(command) { 2 } else { 1 };
+            let n_words = if ["keys", "simulate", "tune"].contains(command) { 2 } else { 1 };
             let help = desk.guike(&[&words[..n_words.min(words.len())], &["--help"]].concat());
             assert_eq!(help.code, 0, "{name}: `{line}`: {}", help.stderr);
             for flag in words.iter().filter(|w| w.starts_with("--")) {

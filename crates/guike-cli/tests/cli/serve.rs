@@ -107,6 +107,29 @@ fn the_example_of_the_documents_is_answered_as_they_say() {
 }
 
 #[test]
+fn keys_are_made_shown_once_listed_and_revoked() {
+    let desk = Desk::new();
+    let add =
+        |name: &str| desk.guike(&["keys", "add", "keys.json", name, "--scope", "predict", "--expires", "2099-01-31"]);
+    let made = add("crm");
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let key = made.stdout.trim().to_owned();
+    assert!(key.starts_with("guike_") && key.len() == 70, "{key}");
+    assert!(!desk.text("keys.json").contains(&key[6..]), "only its hash is kept");
+    assert_ne!(add("shop").stdout, made.stdout);
+    let again = add("crm");
+    assert_eq!(again.code, 2, "{}", again.stderr);
+    assert!(again.stderr.contains("already called `crm`"), "{}", again.stderr);
+    let list = desk.guike(&["keys", "list", "keys.json", "--format", "csv"]).stdout;
+    assert!(list.starts_with("name,scopes,created,expires\ncrm,predict,20") && list.contains("2099-01-31"), "{list}");
+    assert_eq!(desk.guike(&["keys", "revoke", "keys.json", "crm"]).code, 0);
+    let gone = desk.guike(&["keys", "revoke", "keys.json", "crm"]);
+    assert_eq!(gone.code, 4, "{}", gone.stderr);
+    let wrong = desk.guike(&["keys", "add", "keys.json", "x", "--scope", "everything"]);
+    assert!(wrong.code == 2 && wrong.stderr.contains("predict, read, metrics"), "{}", wrong.stderr);
+}
+
+#[test]
 fn a_model_that_is_not_there_and_an_address_of_the_network_are_refused() {
     let desk = Desk::new();
     let ended = desk.guike(&["serve", "no-such-model"]);

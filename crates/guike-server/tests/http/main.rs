@@ -2,6 +2,10 @@
 //!
 //! Every test starts its own server on a free port and ends it.
 
+mod access;
+mod described;
+mod inference;
 mod operation;
 mod predict;
 mod support;
+mod v1;

@@ -130,10 +130,11 @@ fn an_address_of_the_network_and_one_that_is_taken_are_refused() {
     let trained = Trained::logistic();
     let server = Running::of(&trained);
     let taken = server.address.to_string();
-    for (address, words) in [("0.0.0.0:0", "only addresses of this machine"), (taken.as_str(), "choose another port")] {
+    for (address, words) in [("0.0.0.0:0", "guike keys add"), (taken.as_str(), "choose another port")] {
         let config = Config {
             sources: vec![trained.model()],
             address: address.parse().expect("an address"),
+            keys: None,
             limits: Limits::default(),
             threads: 1,
             log: Log::Off,

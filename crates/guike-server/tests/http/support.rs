@@ -43,6 +43,34 @@ impl Trained {
     }
 }
 
+/// A folder of `guike run` on a small shop: `C00`, `C01` …
+pub(crate) fn results() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut text = String::from("customer_id,date,amount\n");
+    let mut seed = 7_u64;
+    let mut below = |n: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % n
+    };
+    for customer in 0..80 {
+        let (pace, mut day) = (5 + below(60), below(200));
+        while day < 360 {
+            let (month, of_month) = (1 + day / 30, 1 + day % 30);
+            // no month has a 30th of February: 28 days are enough
+            text += &format!("C{customer:02},2023-{month:02}-{:02},{}.5\n", of_month.min(28), 10 + below(90));
+            day += 1 + below(2 * pace);
+        }
+    }
+    let log = folder.path().join("orders.csv");
+    std::fs::write(&log, text).expect("written");
+    let mut settings = guike::Settings::default();
+    settings.forecast.budget = guike::Budget::Fast;
+    let out = folder.path().join("shop");
+    let files = guike::LogFiles::find(&[log]).expect("found");
+    guike::run(&files, &out, None, &settings, guike::Language::English, &Quiet).expect("run");
+    (folder, out)
+}
+
 /// Where a log is gathered.
 #[derive(Clone, Default)]
 pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -85,10 +113,16 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn with(sources: Vec<PathBuf>, limits: Limits) -> Running {
+        Running::guarded(sources, limits, None)
+    }
+
+    /// With a file of keys.
+    pub(crate) fn guarded(sources: Vec<PathBuf>, limits: Limits, keys: Option<PathBuf>) -> Running {
         let (log, stop) = (Lines::default(), Arc::<Stop>::default());
         let config = Config {
             sources,
             address: "127.0.0.1:0".parse().expect("an address"),
+            keys,
             limits,
             threads: 2,
             log: Log::To(Box::new(log.clone())),
@@ -130,6 +164,11 @@ impl Running {
 
     pub(crate) fn get(&self, path: &str) -> Answer {
         self.send(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").as_bytes())
+    }
+
+    /// With a key, and what else belongs to the head.
+    pub(crate) fn get_with(&self, path: &str, head: &str) -> Answer {
+        self.send(format!("GET {path} HTTP/1.1\r\nhost: example.org\r\n{head}\r\nconnection: close\r\n\r\n").as_bytes())
     }
 
     pub(crate) fn post(&self, path: &str, body: &str) -> Answer {

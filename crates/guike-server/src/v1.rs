@@ -1,0 +1,243 @@
+//! `/v1`: models, and the customers of a run with their forecasts and tiers.
+
+use std::fmt::Write as _;
+
+use guike::results::{Ask, NUMBERS, Results, Sort};
+use guike::table::Outcome;
+use guike::table::score::InputKind;
+use serde_json::Value;
+
+use crate::app::{Answer, App, Call};
+use crate::problem::{Code, Problem};
+use crate::query::{Query, list};
+use crate::served::{ServedModel, ServedRun};
+use crate::shape::Nullable;
+use crate::views::{CustomerView, Customers, InputView, ModelLine, ModelView, Models, Summary, TierLine, Tiers};
+
+/// Customers of a page, where nothing is asked for, and at most.
+pub(crate) const PAGE: usize = 50;
+pub(crate) const LARGEST_PAGE: usize = 1_000;
+
+/// `GET /v1/models`.
+pub(crate) fn models(app: &App, call: &Call) -> Result<Answer, Problem> {
+    Query::parse(&call.query, &[])?;
+    let table = app.served.models.iter().map(|m| ModelLine {
+        name: m.name.clone(),
+        version: m.version.clone(),
+        kind: "table",
+        learner: m.scorer.learner().to_owned(),
+    });
+    let run = app.served.run.iter().map(|r| ModelLine {
+        name: r.name.clone(),
+        version: r.version.clone(),
+        kind: "orders",
+        learner: r.learner(),
+    });
+    Ok(Answer::of(&Models { models: table.chain(run).collect() }))
+}
+
+/// `GET /v1/models/{name}`.
+pub(crate) fn model(app: &App, call: &Call) -> Result<Answer, Problem> {
+    Query::parse(&call.query, &[])?;
+    let name = call.param("name");
+    if let Some(r) = app.served.run.as_ref().filter(|r| r.name == name) {
+        return Ok(Answer::of(&ModelView {
+            name: r.name.clone(),
+            version: r.version.clone(),
+            kind: "orders",
+            learner: r.learner(),
+            target: None,
+            inputs: None,
+            classes: None,
+            positive: None,
+            threshold: None,
+            evaluation: Some(r.results.evaluation().clone()),
+        }));
+    }
+    let m = app.model(name)?;
+    let classes = match m.scorer.outcome() {
+        Outcome::Regression => None,
+        Outcome::Classification { classes, .. } => Some(classes.clone()),
+    };
+    let positive = m.scorer.outcome().positive().and_then(|p| classes.as_ref().map(|c| c[p].clone()));
+    Ok(Answer::of(&ModelView {
+        name: m.name.clone(),
+        version: m.version.clone(),
+        kind: "table",
+        learner: m.scorer.learner().to_owned(),
+        target: Some(m.scorer.target().to_owned()),
+        inputs: Some(inputs(m)),
+        threshold: positive.as_ref().map(|_| m.scorer.threshold()),
+        classes,
+        positive,
+        evaluation: m.evaluation.clone(),
+    }))
+}
+
+fn inputs(m: &ServedModel) -> Vec<InputView> {
+    let view = |input: &guike::table::score::Input| {
+        let (kind, categories, format) = match &input.kind {
+            InputKind::Number => ("number", None, None),
+            InputKind::Category(levels) => ("category", Some(levels.clone()), None),
+            InputKind::Date(format) => ("date", None, Some(format.to_string())),
+        };
+        InputView { name: input.name.clone(), kind, categories, format }
+    };
+    m.scorer.inputs().iter().map(view).collect()
+}
+
+fn run(app: &App) -> Result<&ServedRun, Problem> {
+    let detail = "no results of `guike run` are served; start the server with their folder";
+    app.served.run.as_ref().ok_or_else(|| Problem::new(Code::NoResults, detail))
+}
+
+/// `GET /v1/summary`.
+pub(crate) fn summary(app: &App, call: &Call) -> Result<Answer, Problem> {
+    Query::parse(&call.query, &[])?;
+    let r = run(app)?;
+    let e = r.results.evaluation();
+    let of = |t: &Value| TierLine {
+        tier: t["name"]["key"].clone(),
+        name: t["name"]["en"].clone(),
+        name_zh: t["name"]["zh"].clone(),
+        customers: t["n"].clone(),
+        share_customers: t["share_customers"].clone(),
+        value_total: t["value_total"].clone(),
+        share_value: t["share_value"].clone(),
+        value_at_risk: t["value_at_risk"].clone(),
+    };
+    let tiers = r.results.tier_analysis()["tiers"].as_array().map(|t| t.iter().map(of).collect());
+    let summary = Summary {
+        customers: r.results.len(),
+        cutoff: e["cutoff"].clone(),
+        horizon_days: e["horizon_days"].clone(),
+        model: e["chosen"].clone(),
+        why: e["why"].clone(),
+        total: e["total"].clone(),
+        holdout: e["holdout"].clone(),
+        notes: e["notes"].clone(),
+        tiers: tiers.unwrap_or_default(),
+    };
+    Ok(Answer::of(&summary).with_tag(&r.version))
+}
+
+/// `GET /v1/tiers`.
+pub(crate) fn tiers(app: &App, call: &Call) -> Result<Answer, Problem> {
+    Query::parse(&call.query, &[])?;
+    let r = run(app)?;
+    let t = r.results.tier_analysis();
+    let tiers = Tiers {
+        plan: t["plan"].clone(),
+        rule: t["rule"].clone(),
+        tiers: t["tiers"].clone(),
+        silhouette: t["silhouette"].clone(),
+        stability: t["stability"].clone(),
+        held_by_margin: t["held_by_margin"].clone(),
+        migration: t["migration"].clone(),
+        notes: t["notes"].clone(),
+    };
+    Ok(Answer::of(&tiers).with_tag(&r.version))
+}
+
+/// `GET /v1/customers/{id}`.
+pub(crate) fn customer(app: &App, call: &Call) -> Result<Answer, Problem> {
+    Query::parse(&call.query, &[])?;
+    let r = run(app)?;
+    // ids may be personal: a problem does not repeat them
+    let detail = "no customer has this id; write it as the log does, with %XX for what an address cannot hold";
+    let at = r.results.find(call.param("id")).ok_or_else(|| Problem::new(Code::NoCustomer, detail))?;
+    Ok(Answer::of(&view(&r.results, at)).with_tag(&r.version))
+}
+
+/// `GET /v1/customers`.
+pub(crate) fn customers(app: &App, call: &Call) -> Result<Answer, Problem> {
+    let query = Query::parse(&call.query, &["prefix", "tier", "sort", "limit", "cursor"])?;
+    let r = run(app)?;
+    let wrong = |detail: String| Problem::new(Code::MalformedQuery, detail);
+    let sorted = query.get("sort").unwrap_or("-expected_spend");
+    let (name, descending) = sorted.strip_prefix('-').map_or((sorted, false), |s| (s, true));
+    let sort = Results::sort(name).ok_or_else(|| {
+        wrong(format!(
+            "parameter `sort` takes `customer_id` or one of {}, with `-` before it for the greatest first",
+            list(&NUMBERS)
+        ))
+    })?;
+    let tier = match query.get("tier") {
+        None => None,
+        Some(key) => {
+            let known = r.results.tiers();
+            let at = known.iter().position(|t| t == key).ok_or_else(|| {
+                let names: Vec<&str> = known.iter().map(String::as_str).collect();
+                wrong(format!("parameter `tier` takes one of {}", list(&names)))
+            })?;
+            Some(at as u32)
+        }
+    };
+    let limit = match query.get("limit") {
+        None => PAGE,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|n| (1..=LARGEST_PAGE).contains(n))
+            .ok_or_else(|| wrong(format!("parameter `limit` takes a whole number from 1 to {LARGEST_PAGE}")))?,
+    };
+    let ask = Ask { prefix: query.get("prefix").unwrap_or(""), tier, sort, descending, from: 0, limit };
+    let from = match query.get("cursor") {
+        None => 0,
+        Some(text) => opened(text, &r.version, &ask).ok_or_else(|| {
+            wrong("parameter `cursor` belongs to other results or another question; begin again without it".to_owned())
+        })?,
+    };
+    let page = r.results.page(&Ask { from, ..ask });
+    let customers = Customers {
+        customers: page.customers.iter().map(|&at| view(&r.results, at)).collect(),
+        next: page.next.map(|at| cursor(at, &r.version, &ask)),
+    };
+    Ok(Answer::of(&customers).with_tag(&r.version))
+}
+
+fn view(r: &Results, at: usize) -> CustomerView {
+    let number = |column: usize| Nullable(r.number(at, column));
+    CustomerView {
+        customer_id: r.id(at).to_owned(),
+        tier: r.tier(at).to_owned(),
+        expected_orders: number(0),
+        expected_spend: number(1),
+        median_spend: number(2),
+        spend_p05: number(3),
+        spend_p10: number(4),
+        spend_p90: number(5),
+        spend_p95: number(6),
+        p_active: number(7),
+        next_order_days: number(8),
+        days_since_last_order: number(9),
+        purchase_days: number(10),
+        spend_so_far: number(11),
+        rfm_score: r.rfm_score(at).to_owned(),
+        rfm_group: r.rfm_group(at).to_owned(),
+    }
+}
+
+/// Where the next page of this question begins, in a form that another question does not take.
+fn cursor(at: usize, version: &str, ask: &Ask<'_>) -> String {
+    let mut text = format!("{at:x}-");
+    write!(text, "{:016x}", question(version, ask)).expect("a String takes all");
+    text
+}
+
+/// The place in a cursor, if it belongs to this question.
+fn opened(cursor: &str, version: &str, ask: &Ask<'_>) -> Option<usize> {
+    let (at, asked) = cursor.split_once('-')?;
+    let fits = u64::from_str_radix(asked, 16).ok()? == question(version, ask);
+    usize::from_str_radix(at, 16).ok().filter(|_| fits)
+}
+
+/// A checksum of what is asked of which results (FNV-1a); the size of a page may change on the way.
+fn question(version: &str, ask: &Ask<'_>) -> u64 {
+    let sort = match ask.sort {
+        Sort::Id => usize::MAX,
+        Sort::Number(column) => column,
+    };
+    let text = format!("{version}\n{}\n{:?}\n{sort}\n{}", ask.prefix, ask.tier, ask.descending);
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+}

@@ -1,0 +1,231 @@
+//! Everything that is answered as JSON, as types: what goes out is decided here and not by what we keep inside.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::shape::{Nullable, NumberOrText, shaped};
+
+shaped! {
+    /// Whether the process lives or takes requests.
+    Status {
+        /// `ok` or `ready`.
+        status: &'static str,
+    }
+
+    /// What a model says of a customer.
+    Prediction {
+        /// The class that is called, or the number.
+        predicted: NumberOrText,
+        /// The probability of that class.
+        probability: Option<f64>,
+        /// The probability of every class.
+        probabilities: Option<BTreeMap<String, f64>>,
+        /// Columns whose category training saw too seldom or not at all.
+        unknown_categories: Option<Vec<String>>,
+        /// By how much each column lifts or lowers it, when asked.
+        reasons: Option<ReasonsView>,
+    }
+
+    /// Why a model says it: `base` and the amounts add up to its output before calibration.
+    ReasonsView {
+        /// The class that is told about.
+        class: Option<String>,
+        /// In what the amounts add up: `log_odds`, `probability`, `score`, `number` or `log_number`.
+        unit: String,
+        /// What is expected of a row of which nothing is known.
+        base: f64,
+        /// The columns, largest amount first.
+        parts: Vec<Part>,
+    }
+
+    /// What one column adds.
+    Part {
+        /// The column.
+        column: String,
+        /// What it adds.
+        amount: f64,
+    }
+
+    /// What is wrong, as problem details (RFC 9457).
+    ProblemView {
+        /// Where the code is explained.
+        r#type: String,
+        /// The problem in general.
+        title: String,
+        /// The HTTP status.
+        status: u16,
+        /// The problem here: thing, rule and way out.
+        detail: String,
+        /// What is wrong, for programs; the same in later versions.
+        code: String,
+        /// The row of the body that it is about, from 1.
+        row: Option<usize>,
+        /// The column that it is about.
+        column: Option<String>,
+        /// The id of the request in the access log.
+        request_id: String,
+        /// The detail again, where the Open Inference Protocol wants it.
+        error: Option<String>,
+    }
+
+    /// All models.
+    Models {
+        /// Those of tables first; `POST /predict` asks the first of them.
+        models: Vec<ModelLine>,
+    }
+
+    /// A model in one line.
+    ModelLine {
+        /// The name of its folder.
+        name: String,
+        /// The beginning of its checksum: another version is another model.
+        version: String,
+        /// `table` for a model of `guike train`, `orders` for the forecasts of a `guike run`.
+        kind: &'static str,
+        /// What it learned with.
+        learner: String,
+    }
+
+    /// A model.
+    ModelView {
+        /// The name of its folder.
+        name: String,
+        /// The beginning of its checksum: another version is another model.
+        version: String,
+        /// `table` for a model of `guike train`, `orders` for the forecasts of a `guike run`.
+        kind: &'static str,
+        /// What it learned with.
+        learner: String,
+        /// The column that a model of a table predicts.
+        target: Option<String>,
+        /// The columns that it reads.
+        inputs: Option<Vec<InputView>>,
+        /// Its classes, in the order of their probabilities.
+        classes: Option<Vec<String>>,
+        /// Of two classes, the one asked about.
+        positive: Option<String>,
+        /// From which probability the positive class is called.
+        threshold: Option<f64>,
+        /// How good it is: what `evaluation.json` beside it holds.
+        evaluation: Option<Value>,
+    }
+
+    /// A column that a model reads.
+    InputView {
+        /// Its name.
+        name: String,
+        /// `number`, `category` or `date`.
+        kind: &'static str,
+        /// The categories with a meaning of their own; all others share one.
+        categories: Option<Vec<String>>,
+        /// How dates are written.
+        format: Option<String>,
+    }
+
+    /// The shop in a few numbers.
+    Summary {
+        /// Customers who bought before the cutoff.
+        customers: usize,
+        /// The last day that was known.
+        cutoff: Value,
+        /// How far ahead, in days.
+        horizon_days: Value,
+        /// The chosen model.
+        model: Value,
+        /// Why it was chosen.
+        why: Value,
+        /// Expected spend of all, its 80 % interval, and how many will buy.
+        total: Value,
+        /// The forecast against what happened afterwards, where the log goes on.
+        holdout: Value,
+        /// What a reader should know.
+        notes: Value,
+        /// The tiers, best first.
+        tiers: Vec<TierLine>,
+    }
+
+    /// A tier in one line.
+    TierLine {
+        /// Its key.
+        tier: Value,
+        /// Its English name.
+        name: Value,
+        /// Its Chinese name.
+        name_zh: Value,
+        /// Number of customers.
+        customers: Value,
+        /// Share of all customers.
+        share_customers: Value,
+        /// Expected spend of all of them.
+        value_total: Value,
+        /// Share of all expected spend.
+        share_value: Value,
+        /// The sum of expected spend times the chance of no purchase.
+        value_at_risk: Value,
+    }
+
+    /// The tiers with their rule and analysis: what `tiers.json` holds.
+    Tiers {
+        /// How tiers were to be made.
+        plan: Value,
+        /// The rule that was found.
+        rule: Value,
+        /// Size, value and risk of every tier, best first.
+        tiers: Value,
+        /// How far apart the tiers are.
+        silhouette: Value,
+        /// How many customers keep their tier on resampled data.
+        stability: Value,
+        /// Customers who would have changed tier and are held by the margin.
+        held_by_margin: Value,
+        /// Who moved since the run before.
+        migration: Value,
+        /// What a reader should know.
+        notes: Value,
+    }
+
+    /// A page of customers.
+    Customers {
+        /// Those of this page, in the order asked for.
+        customers: Vec<CustomerView>,
+        /// What to send as `cursor` for the next page; left out on the last one.
+        next: Option<String>,
+    }
+
+    /// A customer as the files of the run have her.
+    CustomerView {
+        /// As the log writes it.
+        customer_id: String,
+        /// Key of the tier.
+        tier: String,
+        /// Expected purchase days within the horizon.
+        expected_orders: Nullable,
+        /// Expected spend within the horizon.
+        expected_spend: Nullable,
+        /// Half of such customers spend less.
+        median_spend: Nullable,
+        /// Lower end of the 90 % interval of spend.
+        spend_p05: Nullable,
+        /// Lower end of the 80 % interval of spend.
+        spend_p10: Nullable,
+        /// Upper end of the 80 % interval of spend.
+        spend_p90: Nullable,
+        /// Upper end of the 90 % interval of spend.
+        spend_p95: Nullable,
+        /// Probability of a purchase within the horizon.
+        p_active: Nullable,
+        /// By then the next purchase has come with probability ½; null where it may never come.
+        next_order_days: Nullable,
+        /// Days from the last purchase to the cutoff.
+        days_since_last_order: Nullable,
+        /// Purchase days up to the cutoff.
+        purchase_days: Nullable,
+        /// Spend up to the cutoff.
+        spend_so_far: Nullable,
+        /// Recency, frequency and money, each from 1 to 5, best 555.
+        rfm_score: String,
+        /// The named group of that score.
+        rfm_group: String,
+    }
+}

@@ -1,7 +1,7 @@
 //! Saved models and the results of a run over HTTP: predictions, customers, and what operating it needs.
 //!
 //! The one idea: models are read once, before anything listens, and never change; a request is a plain function of them
-//! ([`mod@routes`]). Everything around that function (limits, problems, counters, the log) happens in one place ([`mod@app`]).
+//! (`routes`). Everything around that function (limits, problems, counters, the log) happens in one place (`app`).
 //!
 //! What it does not do: it trains nothing, writes no file, and knows no flag; the command line hands it a [`Config`].
 

@@ -2,7 +2,7 @@
 //!
 //! The one idea: the model is read and its pipeline set up once; a row is then a number per column, without a table, names or
 //! threads in between. Whoever brings the rows turns each value into a cell ([`Scorer::number`], [`Scorer::text`]) and gets
-//! the same bits as [`super::predict`] gives for a file.
+//! the same bits as [`super::predict()`] gives for a file.
 //!
 //! It knows nothing of JSON or HTTP.
 

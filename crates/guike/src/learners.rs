@@ -9,6 +9,9 @@ use crate::combination::{self, Average, Combination};
 use crate::tune::{Given, Knob, Range, Values};
 use crate::value::{self, Blend, BlendLearner};
 
+/// Version of the artifacts of all models here.
+const FORMAT: u32 = 1;
+
 const fn knob(name: &'static str, range: Range, meaning: &'static str) -> Knob {
     Knob { name, range, meaning }
 }
@@ -74,13 +77,27 @@ pub fn baselines() -> Vec<Box<dyn Learner>> {
 
 /// The learner of this name, the average included.
 pub fn named(name: &str) -> Option<Box<dyn Learner>> {
+    named_with(name, HeadsConfig::default())
+}
+
+/// The learner of this name; one that reads features learns as `heads` says.
+///
+/// # Example
+/// ```
+/// use guike::learners::{names, named_with};
+/// use guike_learn::value::HeadsConfig;
+/// let quick = HeadsConfig { max_rounds: 20, forest_trees: 10, ..HeadsConfig::default() };
+/// assert!(names().into_iter().all(|name| named_with(name, quick).is_some()));
+/// assert!(named_with("crystal-ball", quick).is_none());
+/// ```
+pub fn named_with(name: &str, heads: HeadsConfig) -> Option<Box<dyn Learner>> {
     if name == combination::NAME {
         return Some(Box::new(Combination::default()));
     }
     if name == value::BLEND {
-        return Some(blend(value::starting_weights(), HeadsConfig::default()));
+        return Some(blend(value::starting_weights(), heads));
     }
-    member(name, HeadsConfig::default()).or_else(|| all().into_iter().find(|l| l.name() == name))
+    member(name, heads).or_else(|| all().into_iter().find(|l| l.name() == name))
 }
 
 /// The member of the blend of this name that learns as `config` says.
@@ -154,9 +171,13 @@ fn words(name: &str) -> (&'static str, &'static str) {
 /// Reads a model back from its artifact.
 ///
 /// # Errors
-/// [`ForecastError::Artifact`] for a name that this version does not know, or a body that does not fit it.
+/// [`ForecastError::Artifact`] for a name or a format that this version does not know, or a body that does not fit it.
 pub fn load(artifact: &Artifact) -> Result<Box<dyn Model>, ForecastError> {
     let name = artifact.card.name.as_str();
+    if artifact.card.format != FORMAT {
+        let found = artifact.card.format;
+        return Err(ForecastError::Artifact(format!("format {found} of `{name}`; this version reads format {FORMAT}")));
+    }
     if name == combination::NAME {
         return Ok(Box::new(Average::load(artifact)?));
     }

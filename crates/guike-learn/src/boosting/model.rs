@@ -27,6 +27,14 @@ impl Boosted {
         Boosted { trees, link, task, n_columns, rounds, fast }
     }
 
+    /// The same trees whose predictions, behind a log link, are `factor` times as large.
+    pub(crate) fn times(self, factor: f64) -> Boosted {
+        debug_assert_eq!(self.link, Link::Log, "only a log turns a factor into a sum");
+        let mut trees = self.trees;
+        trees.base.iter_mut().for_each(|b| *b += factor.ln());
+        Boosted::new(trees, self.link, self.task, self.n_columns, self.rounds)
+    }
+
     /// Rounds that were kept.
     pub fn rounds(&self) -> u32 {
         self.rounds

@@ -5,6 +5,8 @@ use guike::table::learners::{ALL, Entry, named};
 use guike_core::{FitContext, FitError, Matrix, Progress, Quiet, Seed};
 use guike_learn::{ColumnKind, Examples, TabularModel, Task, Wants};
 
+use crate::support::{Stop, same_bits, with_threads};
+
 const TWO: Task = Task::Classification { classes: 2 };
 const THREE: Task = Task::Classification { classes: 3 };
 
@@ -74,10 +76,6 @@ fn each(check: impl Fn(&'static Entry, Data, Box<dyn TabularModel>)) {
             }
         }
     }
-}
-
-fn same_bits(a: &[f64], b: &[f64]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(x, y)| x.to_bits() == y.to_bits())
 }
 
 /// Names in the table of learners that stand there with other settings, and what they call themselves.
@@ -153,8 +151,7 @@ fn every_learner_learns_what_is_there() {
 #[test]
 fn the_same_rows_and_seed_give_the_same_bits_at_any_number_of_threads() {
     each(|entry, data, model| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("one thread");
-        let again = pool.install(|| data.fit(entry, None, &Quiet)).expect("fitted before");
+        let again = with_threads(1, || data.fit(entry, None, &Quiet)).expect("fitted before");
         assert!(same_bits(&model.predict(&data.x), &again.predict(&data.x)), "{}", entry.name);
     });
 }
@@ -277,15 +274,7 @@ fn one_class_gives_an_error_or_a_sound_answer() {
 
 #[test]
 fn a_request_to_stop_stops() {
-    struct Stop;
-    impl Progress for Stop {
-        fn stage(&self, _: &str, _: u64) {}
-        fn advance(&self, _: u64) {}
-        fn cancelled(&self) -> bool {
-            true
-        }
-    }
     each(|entry, data, _| {
-        assert!(matches!(data.fit(entry, None, &Stop), Err(FitError::Cancelled(_))), "{}", entry.name);
+        assert!(matches!(data.fit(entry, None, &Stop::default()), Err(FitError::Cancelled(_))), "{}", entry.name);
     });
 }

@@ -85,32 +85,62 @@ impl DbScan {
         DbScanFit { labels, n_clusters: n_clusters as usize, n_core }
     }
 
-    /// A radius for these points: the distances to the `min_points`-th neighbour, sorted, rise slowly within clusters and
-    /// steeply towards noise; the radius is where the curve bends most, below the line between its ends (the elbow of
-    /// Ester et al. 1996, section 4.2, found as Satopää et al. 2011 do). `None` for fewer points than that.
+    /// A radius for these points: the distances from every distinct point to its `min_points`-th distinct neighbour, itself
+    /// the first, sorted, rise slowly within clusters and steeply towards noise; the radius is where the curve bends most,
+    /// below the line between its ends. `None` for fewer points than that.
+    ///
+    /// Rows on top of each other count once: counted one by one, a few whole numbers that many rows share are all at
+    /// distance 0 of their neighbours, and every single number would be a cluster. With no more distinct points than
+    /// `min_points` there is no other scale than that: the radius is then 0.
+    ///
+    /// # Source
+    /// Ester et al. (1996), section 4.2, for the sorted distances; Breunig, Kriegel, Ng & Sander (2000), section 3.2, for
+    /// distinct neighbours; Satopää et al. (2011) for the bend.
+    ///
+    /// ```
+    /// use guike_learn::{DbScan, Points};
+    /// // ten customers each with 1 to 9 and with 40 to 44 visits
+    /// let visits: Vec<f64> = (0..10).flat_map(|_| (1..10).chain(40..45)).map(f64::from).collect();
+    /// let points = Points::new(&visits, 1);
+    /// let radius = DbScan::radius_of(points, 4).unwrap();
+    /// assert_eq!(DbScan { radius, min_points: 4 }.fit(points).n_clusters, 2);
+    /// ```
     pub fn radius_of(points: Points<'_>, min_points: usize) -> Option<f64> {
         let n = points.len();
         if min_points == 0 || n < min_points.max(2) {
             return None;
         }
-        let index = Index::new(points.values(), points.width());
-        let mut far: Vec<f64> = (0..n)
-            .into_par_iter()
-            .map_init(Vec::new, |found, i| {
-                index.nearest(points.row(i), min_points, found);
+        let distinct = distinct(points);
+        let n_distinct = distinct.len() / points.width();
+        if n_distinct <= min_points && n_distinct < n {
+            return Some(0.0);
+        }
+        let index = Index::new(&distinct, points.width());
+        let mut far: Vec<f64> = distinct
+            .par_chunks_exact(points.width())
+            .map_init(Vec::new, |found, point| {
+                index.nearest(point, min_points, found);
                 found[min_points - 1].0.sqrt()
             })
             .collect();
-        // points on top of each other say nothing about a distance
-        far.retain(|&d| d > 0.0);
         far.sort_by(f64::total_cmp);
-        let Some((&low, &high)) = far.first().zip(far.last()) else { return Some(0.0) };
+        let (low, high) = (far[0], far[far.len() - 1]);
         let last = far.len() - 1;
         let below_line = |i: usize| low + (high - low) * i as f64 / last.max(1) as f64 - far[i];
         let bend = (1..=last).fold(0, |best, i| if below_line(i) > below_line(best) { i } else { best });
         // equal distances have no bend: everybody is everybody's neighbour then
         Some(if bend == 0 { high } else { far[bend] })
     }
+}
+
+/// The points without repetition, in ascending order of their coordinates.
+fn distinct(points: Points<'_>) -> Vec<f64> {
+    let mut rows: Vec<&[f64]> = points.values().chunks_exact(points.width()).collect();
+    let order = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x.total_cmp(y)).find(|o| o.is_ne());
+    rows.par_sort_unstable_by(|a, b| order(a, b).unwrap_or(std::cmp::Ordering::Equal));
+    // by value: the two zeros are one place
+    rows.dedup_by(|a, b| a == b);
+    rows.concat()
 }
 
 #[cfg(test)]
@@ -158,6 +188,34 @@ mod tests {
             let how = DbScan { radius, min_points: 4 };
             assert_eq!(how.fit(Points::new(&narrow, 3)), how.fit(Points::new(&wide, 15)));
         }
+    }
+
+    #[test]
+    fn a_few_whole_numbers_that_many_rows_share_do_not_make_every_number_a_cluster() {
+        // visits and pages: 1 to 6 by 1 to 5, or 20 to 24 by 30 to 33, a hundred rows each, and two strangers
+        let mut rng = Seed(4).rng();
+        let mut near = |from: [i32; 2], to: [i32; 2]| [0, 1].map(|j| f64::from(rng.random_range(from[j]..=to[j])));
+        let values: Vec<f64> = (0..3_000)
+            .flat_map(|i| if i % 2 == 0 { near([1, 1], [6, 5]) } else { near([20, 30], [24, 33]) })
+            .chain([60.0, 0.0, 0.0, 70.0])
+            .collect();
+        let points = Points::new(&values, 2);
+        for min_points in [4, 5, 8] {
+            let radius = DbScan::radius_of(points, min_points).expect("enough points");
+            let fit = DbScan { radius, min_points }.fit(points);
+            assert_eq!(fit.n_clusters, 2, "{min_points} rows within {radius}");
+            assert_eq!(fit.labels[3_000..], [None, None]);
+            assert!((0..3_000).all(|i| fit.labels[i] == Some(i as u32 % 2)));
+        }
+    }
+
+    #[test]
+    fn rows_that_repeat_change_no_radius() {
+        let (values, _) = rings();
+        let twice: Vec<f64> = values.iter().chain(&values).copied().collect();
+        let radius = |v: &[f64]| DbScan::radius_of(Points::new(v, 2), 5);
+        assert_eq!(radius(&values), radius(&twice));
+        assert_eq!(DbScan::radius_of(Points::new(&[0.0, -0.0, 0.0, 1.0], 1), 2), Some(0.0));
     }
 
     #[test]

@@ -97,7 +97,7 @@ impl KMeans {
         let runs: Vec<Run> = (0..u64::from(self.restarts.max(1)))
             .into_par_iter()
             .map(|r| {
-                let start = plus_plus(tried, self.k.max(1), seed.derive("restart").at(r));
+                let start = greedy_plus_plus(tried, self.k.max(1), seed.derive("restart").at(r));
                 lloyd(tried, start, self.max_iterations, tolerance)
             })
             .collect();
@@ -163,11 +163,24 @@ fn nearest(point: &[f64], centers: Points<'_>) -> (usize, f64, f64) {
     (at, best, second)
 }
 
-/// Greedy k-means++: fewer centres when there are fewer distinct points.
-fn plus_plus(points: Points<'_>, k: usize, seed: Seed) -> Vec<f64> {
+/// Greedy k-means++, the best of some proposals for every centre: what Lloyd's iteration begins well at.
+fn greedy_plus_plus(points: Points<'_>, k: usize, seed: Seed) -> Vec<f64> {
+    plus_plus(points, k, 2 + (k as f64).ln() as usize, seed)
+}
+
+/// The labels and centres of one draw of k-means++ (Arthur & Vassilvitskii 2007): points drawn far from each other, and
+/// everybody to the nearest.
+pub(crate) fn drawn_apart(points: Points<'_>, k: usize, seed: Seed) -> (Vec<u32>, Vec<f64>) {
+    let centers = plus_plus(points, k, 1, seed);
+    let c = Points::new(&centers, points.width());
+    let labels = points.values().chunks_exact(points.width()).map(|row| nearest(row, c).0 as u32).collect();
+    (labels, centers)
+}
+
+/// k-means++ with this many proposals per centre: fewer centres when there are fewer distinct points.
+fn plus_plus(points: Points<'_>, k: usize, proposals: usize, seed: Seed) -> Vec<f64> {
     let mut rng = seed.rng();
     let n = points.len();
-    let proposals = 2 + (k as f64).ln() as usize;
     let mut centers = points.row(rng.random_range(0..n)).to_vec();
     let mut distance: Vec<f64> = (0..n).map(|i| squared_distance(points.row(i), &centers)).collect();
     for _ in 1..k {
@@ -191,7 +204,7 @@ fn plus_plus(points: Points<'_>, k: usize, seed: Seed) -> Vec<f64> {
                 best = Some((potential, after, i));
             }
         }
-        let (_, after, i) = best.expect("at least two proposals were made");
+        let (_, after, i) = best.expect("at least one proposal was made");
         distance = after;
         centers.extend_from_slice(points.row(i));
     }
@@ -381,7 +394,7 @@ mod tests {
         let v = blobs(3000, 3);
         let points = Points::new(&v, 3);
         for s in 0..5 {
-            let start = plus_plus(points, 6, Seed(s));
+            let start = greedy_plus_plus(points, 6, Seed(s));
             let fast = lloyd(points, start.clone(), 1000, 0.0);
             assert!(fast.converged);
             assert!((fast.inertia / plain_lloyd(points, start) - 1.0).abs() < 1e-9);

@@ -5,7 +5,10 @@
 //! nothing cancels, and in pieces of fixed borders, so that a result has the same bits at any number of threads.
 //! Probabilities stay in logarithms until they have been scaled by the largest (log-sum-exp).
 //!
-//! Restarts begin at quick k-means runs; with many points they run on a seeded sample, and the best is finished on all.
+//! The first start is a quick k-means run. K-means leads almost every draw of its own to the same centres, and EM from there
+//! to the same clouds, so the other starts are draws of k-means++ that no k-means run has smoothed (Biernacki, Celeux &
+//! Govaert 2003: starts must differ for restarts to help). With many points they run on a seeded sample, and the best is
+//! finished on all.
 //! [`GaussianMixture::choose`] finds the number of clouds by the Bayesian information criterion (Schwarz 1978). Nothing here
 //! drops columns or scales them: scale first.
 
@@ -17,7 +20,7 @@ use guike_core::Seed;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::kmeans::KMeans;
+use crate::kmeans::{KMeans, drawn_apart};
 use crate::points::{Points, sample_rows};
 use crate::tabular::Link;
 
@@ -36,6 +39,10 @@ pub enum Covariance {
     Spherical,
 }
 
+/// Variance on a scale on which whole columns have one, below which a cloud is not a kind of rows but one value that many of
+/// them share, such as a whole number of visits.
+pub const LEAST_VARIANCE: f64 = 1e-3;
+
 /// How to cluster.
 ///
 /// Counterpart: scikit-learn's `GaussianMixture(n_components=k, covariance_type, tol, reg_covar, max_iter, n_init=restarts)`.
@@ -46,7 +53,7 @@ pub struct GaussianMixture {
     pub k: usize,
     /// What they may look like.
     pub covariance: Covariance,
-    /// Number of starts; the one of the highest likelihood wins.
+    /// Number of starts, at k-means' clusters and at draws that differ from them; the one of the highest likelihood wins.
     pub restarts: u32,
     /// Most passes over the points per start.
     pub max_iterations: u32,
@@ -107,6 +114,11 @@ pub struct MixtureFit {
 }
 
 impl GaussianMixture {
+    /// For columns on one scale, each with a variance of about 1: no cloud is narrower than [`LEAST_VARIANCE`].
+    pub fn of_scaled(covariance: Covariance) -> GaussianMixture {
+        GaussianMixture { covariance, regularisation: LEAST_VARIANCE, ..GaussianMixture::default() }
+    }
+
     /// Finds the clouds; an empty set gives none.
     ///
     /// # Panics
@@ -135,7 +147,7 @@ impl GaussianMixture {
         let tried = sample_values.as_ref().map_or(points, |v| Points::new(v, p));
         let runs: Vec<em::Run> = (0..u64::from(self.restarts.max(1)))
             .into_par_iter()
-            .map(|r| em::run(tried, self.start(tried, seed.derive("restart").at(r)), self))
+            .map(|r| em::run(tried, self.start(tried, r, seed.derive("restart").at(r)), self))
             .collect();
         let best = runs.into_iter().reduce(|a, b| if b.log_likelihood > a.log_likelihood { b } else { a });
         let best = best.expect("at least one start");
@@ -170,11 +182,16 @@ impl GaussianMixture {
         Some((best?, criteria))
     }
 
-    /// The clouds of a quick k-means run.
-    fn start(&self, points: Points<'_>, seed: Seed) -> Mixture {
-        let quick = KMeans { k: self.k, restarts: 1, max_iterations: 20, tolerance: 1e-2, sample: usize::MAX };
-        let fit = quick.fit(points, seed);
-        em::from_labels(points, &fit.labels, fit.centers, self)
+    /// Where EM begins: the clouds of a quick k-means run, then those around points that were drawn apart.
+    fn start(&self, points: Points<'_>, restart: u64, seed: Seed) -> Mixture {
+        let (labels, centers) = if restart == 0 {
+            let quick = KMeans { k: self.k, restarts: 1, max_iterations: 20, tolerance: 1e-2, sample: usize::MAX };
+            let fit = quick.fit(points, seed);
+            (fit.labels, fit.centers)
+        } else {
+            drawn_apart(points, self.k.max(1), seed)
+        };
+        em::from_labels(points, &labels, centers, self)
     }
 
     /// Clouds in ascending order of their means: a name that does not depend on the start.
@@ -196,6 +213,44 @@ impl Mixture {
     /// Number of clouds.
     pub fn k(&self) -> usize {
         self.weights.len()
+    }
+
+    /// The mean of a cloud.
+    ///
+    /// # Panics
+    /// When there is no such cloud.
+    pub fn mean(&self, cloud: usize) -> &[f64] {
+        &self.means[cloud * self.width..(cloud + 1) * self.width]
+    }
+
+    /// These clouds alone, in this order; their shares are made to add to 1 again.
+    ///
+    /// # Panics
+    /// When there is no such cloud.
+    ///
+    /// ```
+    /// use guike_core::Seed;
+    /// use guike_learn::{GaussianMixture, Points};
+    /// let fit = GaussianMixture { k: 2, ..Default::default() }.fit(Points::new(&[0.0, 0.2, 9.0, 9.3], 1), Seed(1));
+    /// let turned = fit.mixture.select(&[1, 0]);
+    /// assert_eq!((fit.mixture.assign(&[9.1]), turned.assign(&[9.1])), (1, 0));
+    /// assert_eq!(fit.mixture.select(&[1]).weights, [1.0]);
+    /// ```
+    #[must_use]
+    pub fn select(&self, clouds: &[usize]) -> Mixture {
+        let whole: f64 = clouds.iter().map(|&c| self.weights[c]).sum();
+        Mixture {
+            weights: clouds.iter().map(|&c| self.weights[c] / whole).collect(),
+            means: clouds.iter().flat_map(|&c| self.mean(c)).copied().collect(),
+            width: self.width,
+            covariance: self.covariance,
+            covariances: if self.covariance == Covariance::Tied {
+                self.covariances.clone()
+            } else {
+                let each = self.covariances.len() / self.k().max(1);
+                clouds.iter().flat_map(|&c| &self.covariances[c * each..(c + 1) * each]).copied().collect()
+            },
+        }
     }
 
     /// Free parameters.

@@ -79,10 +79,6 @@ impl Mixture {
         Mixture { weights: Vec::new(), means: Vec::new(), width, covariance, covariances: Vec::new() }
     }
 
-    fn mean(&self, c: usize) -> &[f64] {
-        &self.means[c * self.width..(c + 1) * self.width]
-    }
-
     /// Whether sums over pairs of coordinates are needed.
     fn is_matrix(&self) -> bool {
         matches!(self.covariance, Covariance::Full | Covariance::Tied)
@@ -100,25 +96,13 @@ impl Mixture {
     }
 
     /// The clouds in ascending order of their means.
-    pub(super) fn ordered(self) -> Mixture {
+    pub(super) fn ordered(&self) -> Mixture {
         let mut order: Vec<usize> = (0..self.k()).collect();
         order.sort_by(|&a, &b| {
             let differ = self.mean(a).iter().zip(self.mean(b)).map(|(x, y)| x.total_cmp(y)).find(|o| o.is_ne());
             differ.unwrap_or(std::cmp::Ordering::Equal)
         });
-        let each = match self.covariance {
-            Covariance::Tied => None,
-            _ => Some(self.covariances.len() / self.k().max(1)),
-        };
-        Mixture {
-            weights: order.iter().map(|&c| self.weights[c]).collect(),
-            means: order.iter().flat_map(|&c| self.mean(c)).copied().collect(),
-            covariances: each.map_or_else(
-                || self.covariances.clone(),
-                |e| order.iter().flat_map(|&c| &self.covariances[c * e..(c + 1) * e]).copied().collect(),
-            ),
-            ..self
-        }
+        self.select(&order)
     }
 
     /// The log-likelihood, and per cloud the sums of its responsibilities, of differences and of their products.

@@ -8,10 +8,6 @@ use crate::error::Error;
 
 use super::{ClusterMethod, ClusterSettings, TRIED};
 
-/// Variance on the common scale below which a cloud is not a kind of rows but one value that many share, such as a whole
-/// number of visits: added to every variance of a mixture.
-const LEAST_VARIANCE: f64 = 1e-3;
-
 /// What a method found on the common scale.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Found {
@@ -129,11 +125,7 @@ fn ward(
 }
 
 fn mixture(points: Points<'_>, settings: &ClusterSettings, notes: &mut Vec<String>, progress: &dyn Progress) -> Found {
-    let how = GaussianMixture {
-        covariance: settings.covariance,
-        regularisation: LEAST_VARIANCE,
-        ..GaussianMixture::default()
-    };
+    let how = GaussianMixture::of_scaled(settings.covariance);
     let ks = settings.k.map_or(1..=*TRIED.end(), |k| k..=k).filter(|&k| k <= points.len());
     progress.stage("fit the mixture", 1);
     let (fit, criteria) = how.choose(points, ks, settings.seed).expect("one number of clusters at least");

@@ -102,6 +102,25 @@ fn the_settings_it_writes_are_what_train_takes() {
 }
 
 #[test]
+fn rows_of_one_customer_count_as_one_when_a_gain_is_judged() {
+    let desk = Desk::new();
+    let of = |who: &dyn Fn(usize) -> String| {
+        let rows = table(400);
+        let line = |(i, l): (usize, &str)| if i == 0 { format!("who,{l}\n") } else { format!("{},{l}\n", who(i)) };
+        rows.lines().enumerate().map(line).collect::<String>()
+    };
+    desk.put("t.csv", of(&|i| format!("c{}", i % 40)));
+    let ended = desk.guike(&[&TUNE[..13], &["--group", "who"]].concat());
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(desk.text("tuned/tuning.json").contains("80 rows of 8 groups that took no part"), "{}", ended.stderr);
+    // a customer with more than half of the rows is kept apart alone
+    desk.put("t.csv", of(&|i| if i % 5 < 3 { "big".to_owned() } else { format!("c{}", i % 40) }));
+    let refused = desk.guike(&[&TUNE[..11], &["--out", "few", "--group", "who", "--test", "0.5"]].concat());
+    assert_eq!(refused.code, 3, "{}", refused.stderr);
+    assert!(refused.stderr.contains("of one group"), "{}", refused.stderr);
+}
+
+#[test]
 fn what_cannot_be_tuned_says_why() {
     let desk = Desk::new();
     desk.put("t.csv", table(100));

@@ -37,7 +37,7 @@ pub(super) struct CandidateResult {
     pub figures: Option<Figures>,
     /// Mean loss out of fold.
     pub loss: Option<f64>,
-    /// Mean extra loss over the best candidate's, with its 95 % interval over rows.
+    /// Mean extra loss over the best candidate's, with its 95 % interval over rows or groups.
     pub extra: Option<Estimate>,
     /// Whether it is the model.
     pub chosen: bool,
@@ -129,7 +129,7 @@ impl Opened {
         let plan = match &settings.time {
             Some(name) => in_time(self.moments(name)?, settings.folds, settings.test),
             None => {
-                let groups = settings.group.as_ref().and_then(|g| self.labelled.column(g)).map(rows::groups);
+                let groups = self.groups(settings);
                 let rows = Rows { y: &target.y, outcome: &target.outcome, groups: groups.as_deref() };
                 rows.drawn(settings.folds, repeats, settings.test, settings.seed)
             }
@@ -143,6 +143,11 @@ impl Opened {
             )));
         }
         Ok(plan)
+    }
+
+    /// The group of each labelled row, where rows come in groups.
+    pub(super) fn groups(&self, settings: &TableSettings) -> Option<Vec<u32>> {
+        settings.group.as_ref().and_then(|g| self.labelled.column(g)).map(rows::groups)
     }
 
     /// When each labelled row is of.
@@ -178,7 +183,8 @@ pub(super) fn learn(path: &Path, settings: &TableSettings, progress: &dyn Progre
     let entries = candidates(&target.outcome, settings, data.n_rows())?;
     let tried = task.compare(&entries, &plan.folds)?;
     let judged_rows: Vec<usize> = plan.folds.iter().flat_map(|f| f.test.iter().copied()).collect();
-    let (choice, candidates) = task.standings(&entries, &tried, &judged_rows)?;
+    let groups = opened.groups(settings).map(|g| judged_rows.iter().map(|&i| g[i]).collect::<Vec<u32>>());
+    let (choice, candidates) = task.standings(&entries, &tried, &judged_rows, groups.as_deref())?;
     let entry = entries[choice.chosen];
     let why = reason(&entries, &choice, &candidates, settings);
 
@@ -355,6 +361,7 @@ impl Work<'_> {
         entries: &[&'static Entry],
         tried: &[Tried],
         judged: &[usize],
+        groups: Option<&[u32]>,
     ) -> Result<(Choice, Vec<CandidateResult>), Error> {
         let outcome = &self.target.outcome;
         let y: Vec<f64> = judged.iter().map(|&i| self.target.y[i]).collect();
@@ -365,7 +372,7 @@ impl Work<'_> {
             .collect();
         let contenders: Vec<Contender<'_>> =
             entries.iter().zip(&loss).map(|(e, l)| Contender { losses: l, complexity: e.complexity }).collect();
-        let Some(choice) = choose(&contenders) else {
+        let Some(choice) = choose(&contenders, groups) else {
             let why: Vec<String> = entries
                 .iter()
                 .zip(tried)
@@ -398,7 +405,7 @@ impl Work<'_> {
             name: YARDSTICK.to_owned(),
             figures: Some(figures(&nothing, &y, outcome, &decision)),
             loss: mean(&own),
-            extra: Some(estimate(&extra)),
+            extra: Some(estimate(&extra, groups)),
             chosen: false,
             yardstick: true,
             failure: None,

@@ -128,6 +128,14 @@ fn find(
         let rule = "it has nothing to tune; `guike models` says what each learner has".to_owned();
         return Err(Error::Config { what: "--model".to_owned(), value: settings.model.clone(), rule });
     }
+    let groups = opened.groups(settings).map(|g| plan.test.iter().map(|&i| g[i]).collect::<Vec<u32>>());
+    if let Some(groups) = groups.as_ref().filter(|g| g.iter().all(|x| *x == g[0])) {
+        return Err(Error::NoAnswer(format!(
+            "the {} rows kept apart are of one group, which cannot show a gain in others; raise --test, or give a --group \
+             column with more groups",
+            groups.len()
+        )));
+    }
     let mut shared: Option<(usize, Shared<'_>)> = None;
     let mut judge = |trial: &Trial, f: usize| {
         let fold = &plan.folds[f];
@@ -165,7 +173,7 @@ fn find(
         learner: search.tried[i].trial.learner.clone(),
         values: search.tried[i].trial.values.clone(),
         loss_in_search: search.loss(i).unwrap_or(f64::NAN),
-        loss_apart: estimate(lost).mid,
+        loss_apart: estimate(lost, None).mid,
     };
     let chosen = TableSettings { model: tuned.learner.clone(), ..with(settings, tuned) };
     Ok(Findings {
@@ -177,8 +185,14 @@ fn find(
         },
         default: answer(search.best_default, &lost[0]),
         tuned: answer(search.best, &lost[1]),
-        gain: estimate(&gain),
-        apart: format!("{} rows that took no part", plan.test.len()),
+        gain: estimate(&gain, groups.as_deref()),
+        apart: match &groups {
+            None => format!("{} rows that took no part", plan.test.len()),
+            Some(g) => {
+                let n_groups = g.iter().collect::<std::collections::BTreeSet<_>>().len();
+                format!("{} rows of {n_groups} groups that took no part", plan.test.len())
+            }
+        },
         settings_of: [settings.to_toml()?, chosen.to_toml()?],
         notes: opened.notes(),
         search,

@@ -373,14 +373,43 @@ pub(crate) struct ForecastFlags {
     /// How much to try: probability models only, learners on features too (the default), or larger ones.
     #[arg(long, value_enum)]
     pub(crate) budget: Option<Budget>,
-    /// Number of tiers, 2–10.
-    #[arg(long, value_name = "N")]
-    pub(crate) tiers: Option<usize>,
+    /// Number of tiers, 2–10, or `auto`: as many as the clouds of a mixture describe the customers by best.
+    #[arg(long, value_name = "N", value_parser = tier_count)]
+    pub(crate) tiers: Option<TierCount>,
+    /// How tiers are made: by share of value (the default), share of customers, natural breaks, or clustering.
+    #[arg(long, value_enum)]
+    pub(crate) tier_method: Option<TierMethod>,
     /// Root of all randomness.
     #[arg(long)]
     pub(crate) seed: Option<u64>,
     #[command(flatten)]
     pub(crate) threads: Threads,
+}
+
+/// How many tiers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TierCount {
+    Given(usize),
+    Auto,
+}
+
+fn tier_count(text: &str) -> Result<TierCount, String> {
+    match text {
+        "auto" => Ok(TierCount::Auto),
+        number => number.parse().map(TierCount::Given).map_err(|_| "give 2 to 10, or auto".to_owned()),
+    }
+}
+
+/// The ways of tiering that need nothing more to be said; thresholds stand in `guike.toml`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TierMethod {
+    ValueShare,
+    Quantiles,
+    NaturalBreaks,
+    #[value(name = "k-means")]
+    KMeans,
+    Hierarchical,
+    Mixture,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -4,10 +4,11 @@ use std::fs;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
+use clap::ValueEnum;
 use guike::{Error, Language, LogFile, LogFiles, RunSummary, Settings};
 use serde_json::{Value, json};
 
-use crate::args::{Args, Command, DataFlags, Explain, ForecastFlags, Format, Lang, Told};
+use crate::args::{Args, Command, DataFlags, Explain, ForecastFlags, Format, Lang, TierCount, Told};
 use crate::progress::Bar;
 use crate::serve_commands;
 use crate::show::{self, Rows};
@@ -229,8 +230,13 @@ pub(crate) fn settings(data: &DataFlags, forecast: Option<&ForecastFlags>) -> Re
         if let Some(model) = &f.model {
             to.model.clone_from(model);
         }
-        if let Some(n) = f.tiers {
-            s.tiers.tiers = n;
+        if let Some(method) = f.tier_method.and_then(|m| m.to_possible_value()) {
+            s.tier_by(method.get_name())?;
+        }
+        match f.tiers {
+            None => {}
+            Some(TierCount::Given(n)) => s.tiers.tiers = n,
+            Some(TierCount::Auto) => s.find_number_of_tiers()?,
         }
     }
     s.validate()?;

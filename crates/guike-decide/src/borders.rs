@@ -70,7 +70,9 @@ impl Borders {
                 by_position(values, &shares, |v| v.max(0.0), *min_top_customers, true)
             }
             Method::NaturalBreaks => natural(values, tiers, scaling, zero_is_worthless),
-            Method::KMeans | Method::Hierarchical { .. } => unreachable!("clusters have no borders"),
+            Method::KMeans | Method::Hierarchical { .. } | Method::Mixture { .. } => {
+                unreachable!("clusters have no borders")
+            }
         }
     }
 }

@@ -5,13 +5,15 @@
 //! equal tiers, and customers near a border do not flicker from run to run.
 //!
 //! * [`rules`]: what can be asked for ([`TierPlan`]); [`names`]: what tiers are called, in English and Chinese.
-//! * [`tiers`]: [`TierPlan::assign`] gives a [`Tiering`]; [`borders`] and [`clusters`] are the two kinds of rules.
+//! * [`tiers`]: [`TierPlan::assign`] gives a [`Tiering`]; [`borders`], [`clusters`] and [`clouds`] are the kinds of
+//!   rules.
 //! * [`stability`]: would other customers of the same kind have given the same tiers?
 //! * [`analysis`]: what each tier is worth and what sets it apart; [`mod@migration`]: who moved between two runs.
 //! * [`rfm_groups`]: the eleven named groups of the 5 × 5 × 5 recency, frequency and money scores.
 
 pub mod analysis;
 pub mod borders;
+pub mod clouds;
 pub mod clusters;
 pub mod migration;
 pub mod names;
@@ -22,6 +24,7 @@ pub mod tiers;
 
 pub use analysis::TierAnalysis;
 pub use borders::Borders;
+pub use clouds::Clouds;
 pub use clusters::Centers;
 pub use migration::{Migration, migration};
 pub use names::TierName;

@@ -10,7 +10,7 @@
 //! percent of the customers always belongs to the top tier.
 
 use guike_core::{Forecasts, RfmTable, Seed, Table};
-use guike_learn::{Linkage, Scaling};
+use guike_learn::{Covariance, Linkage, Scaling};
 use serde::{Deserialize, Serialize};
 
 use crate::names::{TierName, default_names};
@@ -127,10 +127,25 @@ pub enum Method {
         #[serde(default)]
         linkage: Linkage,
     },
+    /// Clouds of a mixture of Gaussians on all indicators.
+    Mixture {
+        /// What the clouds may look like. One shape for all by default: with shapes of their own, one indicator does not
+        /// order the customers any more, see [`crate::clouds`].
+        #[serde(default = "one_shape")]
+        covariance: Covariance,
+        /// Whether the plan's number of tiers is the most there may be: the number is then the one, from 2, of the lowest
+        /// Bayesian information criterion.
+        #[serde(default)]
+        choose: bool,
+    },
 }
 
 fn one_percent() -> f64 {
     0.01
+}
+
+fn one_shape() -> Covariance {
+    Covariance::Tied
 }
 
 impl Default for Method {
@@ -149,12 +164,37 @@ impl Method {
             Method::NaturalBreaks => "natural-breaks",
             Method::KMeans => "k-means",
             Method::Hierarchical { .. } => "hierarchical",
+            Method::Mixture { .. } => "mixture",
         }
+    }
+
+    /// The names of all methods.
+    pub const NAMES: [&'static str; 7] =
+        ["value-share", "quantiles", "thresholds", "natural-breaks", "k-means", "hierarchical", "mixture"];
+
+    /// The method of this name with its defaults; `None` for a name that is none, and for `thresholds`, which have no
+    /// default.
+    ///
+    /// ```
+    /// use guike_decide::Method;
+    /// assert_eq!(Method::named("k-means"), Some(Method::KMeans));
+    /// assert!(Method::NAMES.iter().all(|n| *n == "thresholds" || Method::named(n).is_some_and(|m| m.name() == *n)));
+    /// ```
+    pub fn named(name: &str) -> Option<Method> {
+        Some(match name {
+            "value-share" => Method::default(),
+            "quantiles" => Method::Quantiles { shares: Vec::new() },
+            "natural-breaks" => Method::NaturalBreaks,
+            "k-means" => Method::KMeans,
+            "hierarchical" => Method::Hierarchical { linkage: Linkage::default() },
+            "mixture" => Method::Mixture { covariance: one_shape(), choose: false },
+            _ => return None,
+        })
     }
 
     /// Whether it works on several indicators at once.
     pub fn clusters(&self) -> bool {
-        matches!(self, Method::KMeans | Method::Hierarchical { .. })
+        matches!(self, Method::KMeans | Method::Hierarchical { .. } | Method::Mixture { .. })
     }
 }
 
@@ -162,7 +202,7 @@ impl Method {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TierPlan {
-    /// Number of tiers, 2 … 10.
+    /// Number of tiers, 2 … 10; the most there may be for a mixture that chooses.
     pub tiers: usize,
     /// Names, best first; empty for the default names.
     pub names: Vec<TierName>,
@@ -173,7 +213,8 @@ pub struct TierPlan {
     /// How clustering and natural breaks bring indicators to scale.
     pub scaling: Scaling,
     /// A customer leaves her tier of the previous run only when she passes the border by this share of it (for clusters:
-    /// when the new centre is nearer by this share). A tenth is about what noise in forecasts moves customers by from one
+    /// when the new centre is nearer by this share; for clouds: when she would be there even with indicators that are this
+    /// share nearer to her old cloud). A tenth is about what noise in forecasts moves customers by from one
     /// month to the next; 0 switches it off.
     pub margin: f64,
     /// Number of resamples for the stability; 0 switches it off.
@@ -258,6 +299,15 @@ pub enum PlanError {
         /// What is wrong.
         why: String,
     },
+    /// Clouds that do not order customers by one indicator.
+    #[error(
+        "a mixture on one indicator needs `covariance = \"tied\"`: with shapes of their own a wide cloud lies on both sides of \
+         a narrow one, and the least valuable customers would share a tier with the most valuable"
+    )]
+    Shapes,
+    /// Names for a number of tiers that is not known yet.
+    #[error("tier names cannot be given where the number of tiers is found; leave out `names`, or `choose`")]
+    NamesOfChosen,
     /// A number outside its range.
     #[error("`{what}` is {value} and must be {rule}")]
     Range {
@@ -279,6 +329,9 @@ pub enum PlanError {
 }
 
 impl TierPlan {
+    /// How many tiers there may be.
+    pub const TIERS: std::ops::RangeInclusive<usize> = 2..=10;
+
     /// Checks everything that does not depend on the customers.
     ///
     /// # Errors
@@ -292,7 +345,7 @@ impl TierPlan {
     /// ```
     pub fn validate(&self) -> Result<(), PlanError> {
         let k = self.tiers;
-        if !(2..=10).contains(&k) {
+        if !TierPlan::TIERS.contains(&k) {
             return Err(PlanError::Tiers(k));
         }
         let mut keys: Vec<&str> = self.names.iter().map(|n| n.key.as_str()).collect();
@@ -305,7 +358,7 @@ impl TierPlan {
             return Err(PlanError::Range {
                 what: "number of indicators",
                 value: self.indicators.len() as f64,
-                rule: "exactly one (at least one for k-means and hierarchical)",
+                rule: "exactly one (at least one for k-means, hierarchical and mixture)",
             });
         }
         if !(0.0..1.0).contains(&self.margin) {
@@ -328,7 +381,11 @@ impl TierPlan {
                     Err(PlanError::Limits { limits: at_least.clone(), expected: k - 1 })
                 }
             }
-            Method::NaturalBreaks | Method::KMeans | Method::Hierarchical { .. } => Ok(()),
+            Method::Mixture { covariance, .. } if *covariance != Covariance::Tied && self.indicators.len() == 1 => {
+                Err(PlanError::Shapes)
+            }
+            Method::Mixture { choose: true, .. } if !self.names.is_empty() => Err(PlanError::NamesOfChosen),
+            Method::NaturalBreaks | Method::KMeans | Method::Hierarchical { .. } | Method::Mixture { .. } => Ok(()),
         }
     }
 
@@ -402,6 +459,17 @@ mod tests {
                 TierPlan { indicators: vec![Indicator::Recency, Indicator::Frequency], ..Default::default() },
                 "exactly one",
             ),
+            (
+                plan(Method::Mixture { covariance: Covariance::Full, choose: false }),
+                "a mixture on one indicator needs `covariance = \"tied\"`",
+            ),
+            (
+                TierPlan {
+                    names: default_names(3),
+                    ..plan(Method::Mixture { covariance: Covariance::Tied, choose: true })
+                },
+                "tier names cannot be given where the number of tiers is found",
+            ),
             (TierPlan { names: default_names(4), ..Default::default() }, "4 distinct tier names do not fit 5 tiers"),
         ] {
             let e = p.validate().expect_err(words).to_string();
@@ -417,5 +485,7 @@ mod tests {
         assert_eq!(serde_json::from_str::<TierPlan>("{}").expect("all defaults"), TierPlan::default());
         let short: TierPlan = serde_json::from_str(r#"{"method":{"name":"quantiles"}}"#).expect("shares default");
         assert_eq!(short.method, Method::Quantiles { shares: vec![] });
+        let short: TierPlan = serde_json::from_str(r#"{"method":{"name":"mixture"}}"#).expect("one shape by default");
+        assert_eq!(Some(short.method), Method::named("mixture"));
     }
 }

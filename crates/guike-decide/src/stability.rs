@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 use crate::rules::{Method, TierPlan};
 use crate::tiers::Matrix;
 
-/// Customers used at most: enough to place a border, few enough to be quick (a tree costs the square of their number).
+/// Customers used at most: enough to place a border, few enough to be quick (a tree costs the square of their number, a
+/// mixture dozens of passes).
 fn most_customers(method: &Method) -> usize {
     match method {
-        Method::Hierarchical { .. } => 1_500,
+        Method::Hierarchical { .. } | Method::Mixture { .. } => 1_500,
         Method::KMeans => 5_000,
         _ => 20_000,
     }

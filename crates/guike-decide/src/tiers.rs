@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::analysis::{TierAnalysis, analyse};
 use crate::borders::Borders;
+use crate::clouds::{self, Clouds};
 use crate::clusters::{Centers, Clustering};
 use crate::names::TierName;
 use crate::rules::{Method, PlanError, Population, TierPlan};
@@ -22,6 +23,8 @@ pub enum TierRule {
     Borders(Borders),
     /// The nearest of some centres.
     Centers(Centers),
+    /// The most probable of some clouds.
+    Clouds(Clouds),
 }
 
 impl TierRule {
@@ -30,6 +33,7 @@ impl TierRule {
         match self {
             TierRule::Borders(b) => b.tier(indicators[0]),
             TierRule::Centers(c) => c.tier(indicators),
+            TierRule::Clouds(c) => c.tier(indicators),
         }
     }
 
@@ -38,6 +42,7 @@ impl TierRule {
         match self {
             TierRule::Borders(b) => b.tier_after(indicators[0], previous, margin),
             TierRule::Centers(c) => c.tier_after(indicators, previous, margin),
+            TierRule::Clouds(c) => c.tier_after(indicators, previous, margin),
         }
     }
 }
@@ -61,7 +66,7 @@ impl Matrix {
 /// Tiers of all customers and what there is to say about them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tiering {
-    /// The plan that made them.
+    /// The plan that made them, with the number of tiers there are.
     pub plan: TierPlan,
     /// Names, best first.
     pub names: Vec<TierName>,
@@ -111,12 +116,59 @@ impl TierPlan {
     /// assert!(TierPlan { tiers: 11, ..Default::default() }.assign(&people, None).is_err());
     /// ```
     pub fn assign(&self, people: &Population<'_>, previous: Option<&[Option<u8>]>) -> Result<Tiering, PlanError> {
+        let (plan, matrix, notes) = self.settled(people, previous.map(<[_]>::len))?;
+        Ok(plan.place(people, &matrix, previous, notes))
+    }
+
+    /// As [`TierPlan::assign`], with the previous tiers by their keys; a key that is none of this plan's says nothing.
+    ///
+    /// # Errors
+    /// [`PlanError`] when the plan is not possible for these customers.
+    pub fn assign_after(&self, people: &Population<'_>, previous: &[Option<&str>]) -> Result<Tiering, PlanError> {
+        let (plan, matrix, notes) = self.settled(people, Some(previous.len()))?;
+        let names = plan.tier_names();
+        let number = |key: &str| names.iter().position(|n| n.key == key).map(|i| i as u8);
+        let previous: Vec<Option<u8>> = previous.iter().map(|key| key.and_then(number)).collect();
+        Ok(plan.place(people, &matrix, Some(&previous), notes))
+    }
+
+    /// The plan with its number of tiers found, the indicators, and what there is to say about the number.
+    fn settled(
+        &self,
+        people: &Population<'_>,
+        n_previous: Option<usize>,
+    ) -> Result<(TierPlan, Matrix, Vec<String>), PlanError> {
         self.validate()?;
-        if let Some(p) = previous.filter(|p| p.len() != people.len()) {
-            return Err(PlanError::Previous { previous: p.len(), customers: people.len() });
+        if let Some(previous) = n_previous.filter(|&n| n != people.len()) {
+            return Err(PlanError::Previous { previous, customers: people.len() });
         }
         let matrix = self.matrix(people)?;
-        let rule = self.fit(&matrix, self.seed);
+        let Method::Mixture { covariance, choose: true } = self.method else {
+            return Ok((self.clone(), matrix, Vec::new()));
+        };
+        let chosen = clouds::choose(&matrix.values, matrix.width, self.tiers, covariance, self.scaling, self.seed);
+        let mut notes = Vec::new();
+        if !chosen.tried.is_empty() {
+            let tried: Vec<String> = chosen.tried.iter().skip(1).map(|(k, bic)| format!("{k}: {bic:.1}")).collect();
+            notes.push(format!(
+                "the number of tiers is the one of lowest Bayesian information criterion ({})",
+                tried.join(", ")
+            ));
+        }
+        if chosen.tried.iter().all(|t| t.1 >= chosen.tried[0].1) && !chosen.tried.is_empty() {
+            notes.push("one cloud describes these customers best: the tiers cut a continuum".to_owned());
+        }
+        Ok((TierPlan { tiers: chosen.k, ..self.clone() }, matrix, notes))
+    }
+
+    fn place(
+        &self,
+        people: &Population<'_>,
+        matrix: &Matrix,
+        previous: Option<&[Option<u8>]>,
+        mut notes: Vec<String>,
+    ) -> Tiering {
+        let rule = self.fit(matrix, self.seed);
         let fresh: Vec<u8> = (0..matrix.len()).map(|i| rule.tier(matrix.row(i)) as u8).collect();
         let tiers: Vec<u8> = match previous {
             None => fresh.clone(),
@@ -131,17 +183,18 @@ impl TierPlan {
         };
         let held_by_margin = fresh.iter().zip(&tiers).filter(|(a, b)| a != b).count();
         let names = self.tier_names();
-        Ok(Tiering {
+        notes.extend(self.notes(&rule, &tiers, &names));
+        Tiering {
             analysis: analyse(people, &tiers, &names),
-            silhouette: self.silhouette(&matrix, &tiers),
-            stability: stability(self, &matrix, &fresh),
-            notes: self.notes(&rule, &tiers, &names),
+            silhouette: self.silhouette(matrix, &tiers),
+            stability: stability(self, matrix, &fresh),
+            notes,
             plan: self.clone(),
             names,
             tiers,
             rule,
             held_by_margin,
-        })
+        }
     }
 
     fn matrix(&self, people: &Population<'_>) -> Result<Matrix, PlanError> {
@@ -163,6 +216,10 @@ impl TierPlan {
         let how = match &self.method {
             Method::KMeans => Clustering::KMeans,
             Method::Hierarchical { linkage } => Clustering::Hierarchical(*linkage),
+            Method::Mixture { covariance, .. } => {
+                let (values, width) = (&matrix.values, matrix.width);
+                return TierRule::Clouds(Clouds::fit(values, width, self.tiers, *covariance, self.scaling, seed));
+            }
             by_borders => {
                 let worthless = self.indicators[0].zero_is_worthless();
                 return TierRule::Borders(Borders::fit(
@@ -188,6 +245,9 @@ impl TierPlan {
 
     fn notes(&self, rule: &TierRule, tiers: &[u8], names: &[TierName]) -> Vec<String> {
         let mut notes = Vec::new();
+        if let TierRule::Clouds(Clouds { sampled: Some(n), .. }) = rule {
+            notes.push(format!("the mixture chose its start on a sample of {n} customers and was finished on all"));
+        }
         if let TierRule::Centers(c) = rule {
             if let Some(k) = c.on_centroids {
                 notes.push(format!(
@@ -217,6 +277,7 @@ mod tests {
     use super::*;
     use crate::rules::Indicator;
     use guike_core::{Column, Forecasts, Horizon, Quantiles, RfmTable, Table};
+    use guike_learn::Covariance;
     use rand::RngExt;
 
     struct Shop {
@@ -276,7 +337,9 @@ mod tests {
             by(Method::Thresholds { at_least: vec![30.0, 10.0, 3.0, 1.0] }),
             by(Method::NaturalBreaks),
             TierPlan { indicators: rfm.clone(), ..by(Method::KMeans) },
-            TierPlan { indicators: rfm, ..by(Method::Hierarchical { linkage: Default::default() }) },
+            TierPlan { indicators: rfm.clone(), ..by(Method::Hierarchical { linkage: Default::default() }) },
+            TierPlan { indicators: rfm, ..by(Method::Mixture { covariance: Covariance::Tied, choose: false }) },
+            by(Method::Mixture { covariance: Covariance::Tied, choose: false }),
             TierPlan {
                 indicators: vec![Indicator::Feature("loyalty".into())],
                 ..by(Method::Quantiles { shares: vec![] })
@@ -333,7 +396,9 @@ mod tests {
                 next.tiers.iter().zip(&first.tiers).filter(|(a, b)| a != b).count()
             };
             let (firm, loose) = (moved(&plan), moved(&TierPlan { margin: 0.0, ..plan.clone() }));
-            assert!(firm * 4 <= loose, "{}: {firm} of {loose} moves are left", plan.method.name());
+            // these customers fall into no clouds: which a mixture finds is noise, and no margin helps against that
+            let cut = if matches!(plan.method, Method::Mixture { .. }) { 1 } else { 4 };
+            assert!(firm * cut <= loose, "{}: {firm} of {loose} moves are left", plan.method.name());
         }
     }
 
@@ -346,6 +411,31 @@ mod tests {
         assert_eq!(plan.assign(&shop.people(), Some(&strange)).expect("possible").tiers, fresh.tiers);
         let e = plan.assign(&shop.people(), Some(&strange[1..])).expect_err("lengths differ");
         assert_eq!(e.to_string(), "49 previous tiers do not fit 50 customers; give one (or none) for each");
+    }
+
+    #[test]
+    fn a_mixture_finds_how_many_tiers_there_are_and_names_them() {
+        let mut shop = Shop::new(1200, 8);
+        // three kinds of customers, with some noise within each
+        let spend = &mut shop.forecasts.expected_spend;
+        spend
+            .iter_mut()
+            .enumerate()
+            .for_each(|(i, v)| *v = [5.0, 80.0, 900.0][i % 3] * (1.0 + v.ln_1p().fract() / 4.0));
+        let plan = TierPlan {
+            tiers: 10,
+            method: Method::Mixture { covariance: Covariance::Tied, choose: true },
+            ..Default::default()
+        };
+        let t = plan.assign(&shop.people(), None).expect("possible");
+        assert_eq!((t.plan.tiers, t.names.len(), t.analysis.len()), (3, 3, 3), "{:?}", t.notes);
+        assert!((0..1200).all(|i| usize::from(t.tiers[i]) == 2 - i % 3));
+        assert!(t.notes[0].contains("lowest Bayesian information criterion (2: "), "{:?}", t.notes);
+        let keys: Vec<Option<&str>> = t.tiers.iter().map(|&i| Some(t.names[usize::from(i)].key.as_str())).collect();
+        let again = plan.assign_after(&shop.people(), &keys).expect("possible");
+        assert_eq!((again.held_by_margin, &again.tiers), (0, &t.tiers));
+        let e = plan.assign_after(&shop.people(), &keys[1..]).expect_err("lengths differ");
+        assert_eq!(e.to_string(), "1199 previous tiers do not fit 1200 customers; give one (or none) for each");
     }
 
     #[test]

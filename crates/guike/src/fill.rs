@@ -113,7 +113,7 @@ fn tiers(f: &Findings) -> Part<Tiers> {
     }
     let borders = match &t.rule {
         TierRule::Borders(_) => true,
-        TierRule::Centers(_) => false,
+        TierRule::Centers(_) | TierRule::Clouds(_) => false,
     };
     let mut orders = vec![0.0; t.names.len()];
     for (&tier, &n) in t.tiers.iter().zip(&f.forecasts.expected_orders) {
@@ -166,6 +166,17 @@ fn tier_method(method: &TierMethod) -> Bilingual {
         TierMethod::Hierarchical { .. } => {
             Bilingual::new("Customers are grouped by hierarchical clustering.", "客户按层次聚类分组。")
         }
+        TierMethod::Mixture { choose: false, .. } => Bilingual::new(
+            "Each customer is in the cloud of a mixture of Gaussians that she most probably belongs to; clouds are ordered \
+             by what their customers are worth.",
+            "客户归入高斯混合模型中概率最高的一类，各类按客户价值高低排序。",
+        ),
+        TierMethod::Mixture { choose: true, .. } => Bilingual::new(
+            "Each customer is in the cloud of a mixture of Gaussians that she most probably belongs to; clouds are ordered \
+             by what their customers are worth, and there are as many as describe the customers best (Bayesian \
+             information criterion).",
+            "客户归入高斯混合模型中概率最高的一类，各类按客户价值高低排序；类别数取最能描述客户的数目（贝叶斯信息准则）。",
+        ),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use guike_core::{Day, Horizon, Seed};
 use guike_data::ImportOptions;
 use guike_data::dates::DateFormat;
-use guike_decide::TierPlan;
+use guike_decide::{Method, TierPlan};
 use guike_learn::value::HeadsConfig;
 use serde::{Deserialize, Serialize};
 
@@ -125,6 +125,55 @@ impl Settings {
     /// [`Error::Internal`] when a setting has no TOML form, which is a mistake of ours.
     pub fn to_toml(&self) -> Result<String, Error> {
         toml::to_string(self).map_err(|e| Error::Internal(format!("the settings have no TOML form: {e}")))
+    }
+
+    /// Tiers by the method of this name, with its defaults unless it is the method in use.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with the names there are.
+    ///
+    /// ```
+    /// use guike::Settings;
+    /// let mut s = Settings::default();
+    /// s.tier_by("mixture").unwrap();
+    /// assert_eq!(s.tiers.method.name(), "mixture");
+    /// assert!(s.tier_by("astrology").unwrap_err().to_string().contains("natural-breaks"));
+    /// ```
+    pub fn tier_by(&mut self, method: &str) -> Result<(), Error> {
+        if self.tiers.method.name() != method {
+            self.tiers.method = Method::named(method).ok_or_else(|| Error::Config {
+                what: "--tier-method".to_owned(),
+                value: method.to_owned(),
+                rule: format!(
+                    "it is one of {}; thresholds need their limits, which `guike.toml` gives under [tiers.method]",
+                    Method::NAMES.join(", ")
+                ),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// As many tiers, from 2 to 10, as the clouds of a mixture describe the customers by best.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when another method than the default is in use, which cannot find its number of tiers.
+    pub fn find_number_of_tiers(&mut self) -> Result<(), Error> {
+        if self.tiers.method == Method::default() {
+            self.tier_by("mixture")?;
+        }
+        let Method::Mixture { choose, .. } = &mut self.tiers.method else {
+            return Err(Error::Config {
+                what: "--tiers".to_owned(),
+                value: AUTO.to_owned(),
+                rule: format!(
+                    "`{}` cannot find its number of tiers; give a number, or --tier-method mixture",
+                    self.tiers.method.name()
+                ),
+            });
+        };
+        *choose = true;
+        self.tiers.tiers = *TierPlan::TIERS.end();
+        Ok(())
     }
 
     /// Checks what the types cannot.

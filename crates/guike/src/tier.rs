@@ -61,12 +61,16 @@ pub(crate) fn tier(
     let people = Population { forecasts, rfm, features: Some(&features) };
     let mut plan = settings.tiers.clone();
     plan.seed = settings.forecast.seed.derive("tiers");
-    let names = plan.tier_names();
-    let number = |key: &str| names.iter().position(|n| n.key == key).map(|i| i as u8);
     let id = |case: usize| log.customer_ids()[rfm.customer_idx[case] as usize].as_str();
-    let before: Option<Vec<Option<u8>>> =
-        previous.map(|p| (0..rfm.len()).map(|i| p.by_id.get(id(i)).and_then(|(tier, _)| number(tier))).collect());
-    let tiering = plan.assign(&people, before.as_deref())?;
+    let tiering = match previous {
+        None => plan.assign(&people, None)?,
+        Some(p) => {
+            let key = |i: usize| p.by_id.get(id(i)).map(|(tier, _)| tier.as_str());
+            plan.assign_after(&people, &(0..rfm.len()).map(key).collect::<Vec<_>>())?
+        }
+    };
+    let names = &tiering.names;
+    let number = |key: &str| names.iter().position(|n| n.key == key).map(|i| i as u8);
     let migration = previous.map(|p| {
         let earlier: Vec<Placed<'_>> = p
             .by_id

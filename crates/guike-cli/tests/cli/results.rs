@@ -77,6 +77,38 @@ fn the_demonstration_forecasts_every_customer_of_the_sample() {
 }
 
 #[test]
+fn tiers_are_made_as_asked_and_a_mixture_finds_how_many() {
+    let desk = Desk::new();
+    desk.put("log.csv", shop_csv(300));
+    let run = |out: &str, flags: &[&str]| {
+        let ended = desk.guike(&[&["run", "log.csv", "--budget", "fast", "--out", out], flags].concat());
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        complete(&desk, out);
+        let text = desk.text(&format!("{out}/tiers.json"));
+        serde_json::from_str::<serde_json::Value>(&text).expect("JSON")
+    };
+    for method in ["quantiles", "natural-breaks", "k-means", "hierarchical"] {
+        let tiers = run(method, &["--tier-method", method, "--tiers", "4"]);
+        assert_eq!(tiers["plan"]["method"]["name"], *method);
+        assert_eq!(tiers["tiers"].as_array().map(Vec::len), Some(4));
+    }
+    let found = run("found", &["--tiers", "auto"]);
+    let n = found["plan"]["tiers"].as_u64().expect("a number");
+    assert_eq!((found["plan"]["method"]["name"].as_str(), (2..=10).contains(&n)), (Some("mixture"), true));
+    assert_eq!(found["tiers"].as_array().map(Vec::len), Some(n as usize));
+    let means: Vec<f64> =
+        found["tiers"].as_array().expect("tiers").iter().filter_map(|t| t["value_mean"].as_f64()).collect();
+    assert!(means.windows(2).all(|w| w[0] > w[1]), "better tiers are worth more: {means:?}");
+    let said = found["notes"][0].as_str().expect("a note");
+    assert!(said.contains("lowest Bayesian information criterion"), "{said}");
+    let report = desk.text("found/report.html");
+    assert!(report.contains("as describe the customers best") && report.contains("贝叶斯信息准则"));
+    // the same customers again: nobody moves, and the keys of the earlier run are understood
+    let again = run("again", &["--tiers", "auto", "--previous", "found/tiers.csv"]);
+    assert_eq!((&again["plan"]["tiers"], &again["migration"]["up"]), (&found["plan"]["tiers"], &0.into()));
+}
+
+#[test]
 fn a_run_gives_the_same_bytes_at_any_number_of_threads() {
     let desk = Desk::new();
     desk.put("log.csv", shop_csv(600));

@@ -29,6 +29,10 @@ fn values_outside_their_range_say_the_rule() {
     check(&["run", "log.csv", "--horizon", "soon"], 2, &["soon", "90d"]);
     check(&["run", "log.csv", "--cutoff", "1997-02-30"], 2, &["1997-02-30"]);
     check(&["run", "log.csv", "--tiers", "1"], 2, &["tiers"]);
+    check(&["run", "log.csv", "--tiers", "some"], 2, &["some", "2 to 10, or auto"]);
+    check(&["run", "log.csv", "--tier-method", "k-mean"], 2, &["k-mean", "k-means"]);
+    let both = ["run", "log.csv", "--tier-method", "k-means", "--tiers", "auto"];
+    check(&both, 2, &["`k-means` cannot find its number of tiers", "--tier-method mixture"]);
     check(&["run", "log.csv", "--threads", "0"], 2, &["threads"]);
 }
 

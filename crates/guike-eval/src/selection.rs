@@ -20,6 +20,9 @@
 //! of its extra loss contains zero and the extra loss itself is at most [`SelectionConfig::tolerance`] (a small shop could
 //! otherwise never prove anything and would always get the crudest model). The simplest of those is selected.
 //!
+//! A candidate that forecast nothing at all where something happened stands behind all others, whatever its loss: a shop with
+//! regular customers must not be told that none will come because the other candidates ranked them badly.
+//!
 //! One candidate may be named the *default* ([`SelectionConfig::default_candidate`]): the plain average of several models,
 //! say. It keeps its place unless the leader beats it by more than [`SelectionConfig::default_margin`]: choosing the single
 //! winner of a few noisy windows is itself a source of error, which an average does not have.
@@ -278,7 +281,8 @@ pub struct Selection {
     pub text_en: String,
     /// Why, in a Chinese sentence.
     pub text_zh: String,
-    /// Everybody by rising loss; those that could not be judged last, in the order given.
+    /// Everybody by rising loss, who forecast nothing after all others; those that could not be judged last, in the order
+    /// given.
     pub standings: Vec<Standing>,
     /// How the loss was made.
     pub criterion: Criterion,
@@ -491,6 +495,12 @@ fn dense_customers(anchors: &[AnchorTruth<'_>], used: &[usize]) -> (Vec<Vec<u32>
     (dense, all.len())
 }
 
+/// Whether a candidate forecast no spend at all, and there was some.
+fn forecasts_nothing(anchors: &[AnchorTruth<'_>], candidate: &Candidate<'_>) -> bool {
+    let any = |v: &[f64]| v.iter().any(|&v| v > 0.0);
+    !forecasts_of(candidate, anchors.len()).iter().any(|f| any(f.spend)) && anchors.iter().any(|a| any(a.truth.spend))
+}
+
 fn decide(
     anchors: &[AnchorTruth<'_>],
     candidates: &[Candidate<'_>],
@@ -499,10 +509,12 @@ fn decide(
     config: &SelectionConfig,
 ) -> Selection {
     let Comparison { parts, loss, draws } = comparison;
+    let mute: Vec<bool> = judged.iter().map(|&c| forecasts_nothing(anchors, &candidates[c])).collect();
     let mut order: Vec<usize> = (0..judged.len()).collect();
     // equal losses: the simpler first, then the order given
     order.sort_by(|&a, &b| {
-        loss[a].total_cmp(&loss[b]).then(candidates[judged[a]].complexity.cmp(&candidates[judged[b]].complexity))
+        let complexity = |c: usize| candidates[judged[c]].complexity;
+        mute[a].cmp(&mute[b]).then(loss[a].total_cmp(&loss[b])).then(complexity(a).cmp(&complexity(b)))
     });
     let leader = order[0];
     let extra = |c: usize| {
@@ -525,7 +537,7 @@ fn decide(
                     .map(|(p, a)| Scores::of(&a.truth, p))
                     .collect(),
                 as_good: c == leader
-                    || against_leader.is_some_and(|i| !i.excludes_zero() && i.value <= config.tolerance),
+                    || !mute[c] && against_leader.is_some_and(|i| !i.excludes_zero() && i.value <= config.tolerance),
                 against_leader,
                 failure: None,
             }
@@ -666,6 +678,20 @@ mod tests {
         )
         .expect_err("all failed");
         assert!(e.to_string().contains("the first said: too little"), "{e}");
+    }
+
+    #[test]
+    fn customers_who_return_are_not_forecast_to_stay_away() {
+        let s = shop(60);
+        let (zero, top) = (vec![0.0; 60], s.spend.iter().fold(0.0, |a: f64, &b| a.max(b)));
+        // ranks everybody the wrong way round
+        let upside_down: Vec<f64> = s.spend.iter().map(|y| top - y + 0.1).collect();
+        let candidates = [
+            Candidate { name: "zero", complexity: 0, forecasts: Ok(vec![s.forecast(&zero)]) },
+            Candidate { name: "wrong", complexity: 3, forecasts: Ok(vec![s.forecast(&upside_down)]) },
+        ];
+        let out = select(&[s.anchor()], &candidates, &SelectionConfig::default()).expect("two candidates");
+        assert_eq!(out.selected, "wrong", "{:?}", out.standings);
     }
 
     #[test]

@@ -189,7 +189,7 @@ words! {
     WHY_TOP_ONE "**{id}** is expected to spend **{expected}**, where the average customer of the comparison has {base}: {parts}." "预计 **{id}** 消费 **{expected}**，对照顾客平均为 {base}：{parts}。"
     WHY_TOP_PART "{what} **{amount}**" "{what} **{amount}**"
     WHY_TOP_REST "all else **{amount}**" "其余 **{amount}**"
-    WHY_TOP_NOTE "`guike explain` says the same of every customer, with more of it." "用 `guike explain` 可查看任一顾客的完整说明。"
+    WHY_TOP_NOTE "The command guike explain says the same of every customer, with more of it." "用命令 guike explain 可查看任一顾客的完整说明。"
     NO_TOP "No customer is expected to buy." "预计没有顾客会购买。"
 
     // 4 how sure

@@ -25,6 +25,29 @@ pub(super) struct Design<'a> {
     pub(super) scale: Vec<f64>,
 }
 
+/// Some rows of a design, in its units.
+pub(super) struct Part {
+    x: Matrix,
+    y: Vec<f64>,
+    weight: Vec<f64>,
+    centre: Vec<f64>,
+    scale: Vec<f64>,
+}
+
+impl Part {
+    /// The rows as a design of their own; parameters mean the same in both.
+    pub(super) fn design(&self) -> Design<'_> {
+        Design {
+            x: &self.x,
+            y: &self.y,
+            weight: self.weight.clone(),
+            total_weight: self.weight.iter().sum(),
+            centre: self.centre.clone(),
+            scale: self.scale.clone(),
+        }
+    }
+}
+
 /// Coefficients and intercept in the units of the columns.
 pub(super) struct Natural {
     pub(super) coefficients: Vec<f64>,
@@ -65,6 +88,18 @@ impl<'a> Design<'a> {
         let measure = |j| measure(x.column(j), &weight, total_weight);
         let (centre, scale) = (0..x.n_columns()).into_par_iter().map(measure).unzip();
         Ok(Design { x, y, weight, total_weight, centre, scale })
+    }
+
+    /// Every so many-th row.
+    pub(super) fn every(&self, step: usize) -> Part {
+        let rows: Vec<usize> = (0..self.n_rows()).step_by(step).collect();
+        Part {
+            x: self.x.select_rows(&rows),
+            y: rows.iter().map(|&i| self.y[i]).collect(),
+            weight: rows.iter().map(|&i| self.weight[i]).collect(),
+            centre: self.centre.clone(),
+            scale: self.scale.clone(),
+        }
     }
 
     /// Number of rows.

@@ -7,7 +7,7 @@ use super::design::{Design, measure};
 use super::losses::Tweedie;
 use super::model::LinearModel;
 use super::single::SingleSum;
-use super::{check_penalty, invalid, minimise};
+use super::{check_penalty, invalid, minimise, minimise_from};
 use crate::tabular::{Examples, Link, TabularLearner, TabularModel, Task, Wants};
 
 pub(super) const NAME: &str = "generalised-linear";
@@ -114,10 +114,12 @@ impl GeneralisedLinear {
         let labels: Vec<f64> = design.y.iter().map(|y| y / mean).collect();
         design.y = &labels;
         let penalty = self.penalty * mean.powf(power - 2.0);
-        let squared = design.squared_penalty(penalty * design.total_weight);
         let unpenalised = self.penalty == 0.0;
-        let objective = SingleSum { design: &design, loss: Tweedie { power }, squared, unpenalised };
-        let theta = minimise(NAME, &objective, design.n_terms(), design.n_rows(), cx)?;
+        let theta = minimise(&design, design.n_terms(), cx, |design, start| {
+            let squared = design.squared_penalty(penalty * design.total_weight);
+            let objective = SingleSum { design, loss: Tweedie { power }, squared, unpenalised };
+            minimise_from(NAME, &objective, start, design.n_rows(), cx)
+        })?;
         let mut natural = design.natural(&theta);
         natural.intercept += mean.ln();
         LinearModel::new(NAME, examples.task, Link::Log, examples.x.n_columns(), vec![natural])

@@ -8,9 +8,8 @@ use super::design::{Design, Natural};
 use super::losses::Logistic;
 use super::model::LinearModel;
 use super::multinomial::Softmax;
-use super::newton::Objective;
 use super::single::SingleSum;
-use super::{check_penalty, invalid, minimise};
+use super::{check_penalty, invalid, minimise, minimise_from};
 use crate::tabular::{Examples, Link, TabularLearner, TabularModel, Task, Wants};
 
 pub(super) const NAME: &str = "logistic-regression";
@@ -138,18 +137,19 @@ impl LogisticRegression {
             let how = Descent { rate, iterations, squared: self.penalty / design.total_weight };
             return gradient_descent(NAME, design, codes, classes, how, cx);
         }
-        let squared = design.squared_penalty(self.penalty);
         let unpenalised = self.penalty == 0.0;
-        let terms = design.n_terms();
-        let (single, several);
-        let (objective, n_sums): (&dyn Objective, usize) = if classes == 2 {
-            single = SingleSum { design, loss: Logistic, squared, unpenalised };
-            (&single, 1)
-        } else {
-            several = Softmax { design, classes, codes, squared, unpenalised };
-            (&several, classes)
-        };
-        let theta = minimise(NAME, objective, n_sums * terms, design.n_rows(), cx)?;
+        let (terms, total_weight) = (design.n_terms(), design.total_weight);
+        let n_sums = if classes == 2 { 1 } else { classes };
+        let theta = minimise(design, n_sums * terms, cx, |design, start| {
+            let squared = design.squared_penalty(self.penalty * design.total_weight / total_weight);
+            if classes == 2 {
+                let objective = SingleSum { design, loss: Logistic, squared, unpenalised };
+                return minimise_from(NAME, &objective, start, design.n_rows(), cx);
+            }
+            let codes: Vec<usize> = design.y.iter().map(|&y| y as usize).collect();
+            let objective = Softmax { design, classes, codes: &codes, squared, unpenalised };
+            minimise_from(NAME, &objective, start, design.n_rows(), cx)
+        })?;
         Ok(theta.chunks_exact(terms).map(|theta| design.natural(theta)).collect())
     }
 

@@ -76,7 +76,7 @@ pub(super) fn newton(
         if done && objective.unpenalised() && !collinear && step.iter().any(|s| s.abs() > RUNAWAY) {
             return Err(runaway(learner, objective, &step));
         }
-        let Some((next, there)) = line_search(objective, &theta, &step, &at, slope) else {
+        let Some((next, there)) = line_search(objective, &theta, &step, &at, slope, !done) else {
             // no step lowers the value by as much as rounding error: this is the minimum
             return if done { Ok(theta) } else { Err(stuck(learner)) };
         };
@@ -95,12 +95,13 @@ fn line_search(
     step: &[f64],
     at: &Evaluation,
     slope: f64,
+    with_hessian: bool,
 ) -> Option<(Vec<f64>, Evaluation)> {
     let rounding = 1e-13 * at.value.abs();
     let mut length = 1.0;
     for _ in 0..HALVINGS {
         let next: Vec<f64> = theta.iter().zip(step).map(|(t, s)| t + length * s).collect();
-        let there = objective.evaluate(&next, true);
+        let there = objective.evaluate(&next, with_hessian);
         if there.value <= at.value + SUFFICIENT * length * slope + rounding {
             return Some((next, there));
         }

@@ -176,7 +176,7 @@ impl Learner for BuyTillYouDie {
 
     fn fit(&self, train: &TrainingSet<'_>, cx: &FitContext<'_>) -> Result<Fitted, FitError> {
         let (model, notes) = fit_together(&[*self], train, cx).pop().expect("one pair, one fit")?;
-        Ok(Fitted { model: Box::new(model), notes })
+        Ok(Fitted { model: Box::new(model), notes, said: None })
     }
 }
 

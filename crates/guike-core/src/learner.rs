@@ -172,6 +172,8 @@ pub struct Fitted {
     pub model: Box<dyn Model>,
     /// Remarks such as "no drop-out was detected".
     pub notes: Vec<Note>,
+    /// Its forecast of the training cases, where learning had to make it: the same bits as [`Model::forecast`] would give.
+    pub said: Option<Forecasts>,
 }
 
 /// Who a model is: stored with it, shown with every result.

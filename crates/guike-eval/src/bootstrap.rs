@@ -431,7 +431,7 @@ impl Panel {
 
     /// Metrics on the customers as they are: anchor → forecast → values.
     pub(crate) fn point(&self) -> Vec<Vec<MetricValues>> {
-        self.anchors.iter().map(|a| a.evaluate(&vec![1; a.n])).collect()
+        self.anchors.par_iter().map(|a| a.evaluate(&vec![1; a.n])).collect()
     }
 
     /// Metrics of every draw: draw → anchor → forecast → values.

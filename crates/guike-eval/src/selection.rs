@@ -32,6 +32,7 @@
 
 use guike_core::Seed;
 use rand::RngExt;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::bootstrap::{Bootstrap, Interval, Metric, MetricValues, Panel, PanelAnchor, Wanted};
@@ -421,7 +422,7 @@ fn panel(
         let pick = |column: &[f64]| -> Vec<f64> { rows.iter().map(|&i| column[i]).collect() };
         let (spend, orders) = (pick(truth.spend), pick(truth.orders));
         let columns: Vec<[Vec<f64>; 3]> = judged
-            .iter()
+            .par_iter()
             .map(|&c| {
                 let f = &forecasts_of(&candidates[c], anchors.len())[a];
                 [pick(f.spend), pick(f.orders), pick(f.p_active)]
@@ -522,7 +523,7 @@ fn decide(
         config.bootstrap.interval(loss[c] - loss[leader], d)
     };
     let mut standings: Vec<Standing> = order
-        .iter()
+        .par_iter()
         .map(|&c| {
             let candidate = &candidates[judged[c]];
             let against_leader = if c == leader { None } else { extra(c) };

@@ -357,7 +357,7 @@ impl Baseline {
             parameters,
             log_likelihood: None,
         };
-        Fitted { model: Box::new(Baseline { card, rule }), notes: Vec::new() }
+        Fitted { model: Box::new(Baseline { card, rule }), notes: Vec::new(), said: None }
     }
 }
 

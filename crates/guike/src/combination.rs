@@ -115,7 +115,7 @@ impl Learner for Combination {
 
     fn fit(&self, train: &TrainingSet<'_>, cx: &FitContext<'_>) -> Result<Fitted, FitError> {
         let (average, notes) = self.learn(train, cx)?;
-        Ok(Fitted { model: Box::new(average), notes })
+        Ok(Fitted { model: Box::new(average), notes, said: None })
     }
 }
 

@@ -151,20 +151,25 @@ pub struct Final {
     pub notes: Vec<Note>,
 }
 
-/// Fits the learner on everything known at the cutoff.
+/// Fits the learner on everything known at the cutoff; and its corrected forecasts of the customers there.
 ///
 /// # Errors
-/// [`Error::Fit`] when it cannot be learned from this log.
+/// [`Error::Fit`] when it cannot be learned from this log; as [`Final::forecast`].
 pub fn fit_final(
     learner: &dyn Learner,
     known: &Known,
     calibration: Calibration,
     seed: Seed,
     progress: &dyn Progress,
-) -> Result<Final, Error> {
+) -> Result<(Final, Forecasts), Error> {
     let cx = FitContext { seed: seed.derive(learner.name()), progress };
     let fitted = known.with_training(|t| learner.fit(t, &cx))?;
-    Ok(Final { model: fitted.model, calibration, notes: fitted.notes })
+    let raw = match fitted.said {
+        Some(raw) => raw,
+        None => fitted.model.forecast(&known.cases())?,
+    };
+    let forecasts = calibration.apply(raw)?;
+    Ok((Final { model: fitted.model, calibration, notes: fitted.notes }, forecasts))
 }
 
 impl Final {

@@ -292,7 +292,7 @@ pub fn find_out(
     let view = if learners::reads_features(&wanted) { View::Features } else { View::Summaries };
     let known = Known::at(&log, cutoff, horizon, view, seed)?;
     let daily = daily_totals(&log, cutoff);
-    let (chosen, fitted) = fit_or_fall_back(&wanted, &backtest, &known, settings, &mut notes, progress)?;
+    let (chosen, fitted, forecasts) = fit_or_fall_back(&wanted, &backtest, &known, settings, &mut notes, progress)?;
     if chosen != wanted {
         why = [
             format!("`{wanted}` was chosen and could not be fitted to the whole history, so `{chosen}` is used"),
@@ -301,7 +301,6 @@ pub fn find_out(
     }
     progress.check()?;
     notes.extend(fitted.notes.iter().map(|n| n.0.clone()));
-    let forecasts = fitted.forecast(&known.cases())?;
     let total = total(&forecasts, &fitted);
     let holdout = holdout(&log, &known, &forecasts, &fitted)?;
     progress.stage("tiering", 0);
@@ -357,7 +356,7 @@ fn fit_or_fall_back(
     settings: &Settings,
     notes: &mut Vec<String>,
     progress: &dyn Progress,
-) -> Result<(String, Final), Error> {
+) -> Result<(String, Final, Forecasts), Error> {
     let level = settings.forecast.level == LevelRule::Auto;
     let mut names = vec![wanted];
     if settings.forecast.model == AUTO {
@@ -369,7 +368,7 @@ fn fit_or_fall_back(
         let calibration = calibrate(backtest, at_anchors, level)?;
         let learner = final_learner(name, backtest, settings)?;
         match fit_final(learner.as_ref(), known, calibration, settings.forecast.seed, progress) {
-            Ok(fitted) => return Ok((name.to_owned(), fitted)),
+            Ok((fitted, forecasts)) => return Ok((name.to_owned(), fitted, forecasts)),
             Err(Error::Interrupted) => return Err(Error::Interrupted),
             Err(e) => {
                 notes.push(format!("{name} could not be used: {e}"));

@@ -209,8 +209,10 @@ impl Learner for BlendLearner {
 
     fn fit(&self, train: &TrainingSet<'_>, cx: &FitContext<'_>) -> Result<Fitted, FitError> {
         let (lessons, notes) = Lessons::fit(train, cx)?;
-        let (learned, _) = Learned::fit(&lessons, &train.now, &self.config, cx)?;
-        Ok(Fitted { model: Box::new(Blend::new(self.name, Arc::new(learned), self.weights.clone(), train, cx)), notes })
+        let (learned, said) = Learned::fit(&lessons, &train.now, &self.config, cx)?;
+        let said = Some(learned.blended(&said, &self.weights));
+        let model = Blend::new(self.name, Arc::new(learned), self.weights.clone(), train, cx);
+        Ok(Fitted { model: Box::new(model), notes, said })
     }
 }
 

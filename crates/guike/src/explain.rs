@@ -8,6 +8,7 @@
 //! Opening a log of a million customers computes features of about a thousand of them, whatever is asked. It explains the
 //! model and not the world: what would happen if a customer were nudged is a question for an experiment.
 
+pub(crate) mod asking;
 mod cases;
 mod customer;
 mod of_run;

@@ -2,12 +2,12 @@
 
 use guike_core::{ColumnData, Forecasts, Money, Seed, Table};
 use guike_decide::{TierName, TierPlan, TierRule};
-use guike_explain::ExplainError;
 use guike_explain::shapley::{Game, Shapley, shapley};
 use guike_features::Theme;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::asking::Asking;
 use super::cases::{Composer, People, Reader, Who};
 use crate::error::Error;
 use crate::forecast::Final;
@@ -182,29 +182,7 @@ pub(super) fn shares(
             .collect();
         parts.into_iter().collect::<Result<Vec<_>, _>>().map(|p| p.concat())
     });
-    match found {
-        Ok(shapley) => Ok((composer.themes, shapley)),
-        Err(Asking::Model(e)) => Err(e),
-        Err(Asking::Explaining(e)) => Err(Error::Internal(format!("the forecast cannot be explained: {e}"))),
-    }
-}
-
-/// Why the shares could not be found.
-enum Asking {
-    Model(Error),
-    Explaining(ExplainError),
-}
-
-impl From<Error> for Asking {
-    fn from(e: Error) -> Asking {
-        Asking::Model(e)
-    }
-}
-
-impl From<ExplainError> for Asking {
-    fn from(e: ExplainError) -> Asking {
-        Asking::Explaining(e)
-    }
+    Ok((composer.themes, found.map_err(Error::from)?))
 }
 
 /// Explains the forecast of `customer`, whose id is `id`.

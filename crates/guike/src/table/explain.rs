@@ -26,6 +26,7 @@ pub use found::{
 };
 
 use crate::error::Error;
+use crate::explain::asking::Asking;
 
 use super::columns::is_id_column;
 use super::model::Loaded;
@@ -207,6 +208,11 @@ pub(super) fn unit_of(link: Link, task: Task) -> Unit {
 }
 
 impl Case<'_> {
+    /// What predictions say of the class that is explained.
+    fn of_class(&self, p: &[f64]) -> Vec<f64> {
+        p.iter().skip(self.class).step_by(self.task().n_outputs()).copied().collect()
+    }
+
     fn model(&self) -> &dyn TabularModel {
         self.loaded.fitted.model.as_ref()
     }
@@ -239,5 +245,5 @@ impl Case<'_> {
 }
 
 pub(super) fn internal(e: ExplainError) -> Error {
-    Error::Internal(format!("the model cannot be explained: {e}"))
+    Asking::Method(e).into()
 }

@@ -70,11 +70,10 @@ impl Case<'_> {
             ColumnData::Numeric(v) => (Grid::quantiles(v, 21), None),
             ColumnData::Categorical { codes, levels } => (Grid::categories(codes, 10), Some(levels)),
         };
-        let k = self.task().n_outputs();
         let found = dependence(&grid, 1, |point| {
             self.progress.check()?;
             let p = self.loaded.fitted.predict(&with(&table, j, point));
-            Ok::<_, Error>(p.iter().skip(self.class).step_by(k).copied().collect())
+            Ok::<_, Error>(self.of_class(&p))
         })?;
         let d = &found[0];
         Ok(ColumnCurves {

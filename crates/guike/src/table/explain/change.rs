@@ -5,13 +5,13 @@
 //! smallest, or that there is none.
 
 use guike_core::{Column, ColumnData, Seed, Table};
-use guike_explain::ExplainError;
 use guike_explain::counterfactual::{Counterfactual, Direction, Found, Goal, Lever, Search, counterfactual};
 
 use super::cells::{Range, counts};
 use super::found::{CellChange, ChangeExplanation, Ending, LeftOut, Wanted, WhyLeftOut};
-use super::{Case, OfRow, internal};
+use super::{Case, OfRow};
 use crate::error::Error;
+use crate::explain::asking::Asking;
 use crate::table::settings::nearest;
 use crate::table::target::Outcome;
 
@@ -58,18 +58,6 @@ impl Measure {
     }
 }
 
-/// Why there is no answer.
-enum Asking {
-    Us(Error),
-    Method(ExplainError),
-}
-
-impl From<ExplainError> for Asking {
-    fn from(e: ExplainError) -> Asking {
-        Asking::Method(e)
-    }
-}
-
 impl Case<'_> {
     /// The smallest change of the actionable columns of `row` that reaches the goal; `now` are its predictions.
     pub(super) fn change(
@@ -95,14 +83,11 @@ impl Case<'_> {
         let levers: Vec<Lever> = actionable.iter().map(|a| a.lever).collect();
         let search = Search { seed: seed.derive("change"), ..Search::default() };
         let found = counterfactual(&levers, border.goal, &search, |rows: &[Vec<f64>]| {
-            self.progress.check().map_err(|e| Asking::Us(e.into()))?;
+            self.progress.check().map_err(Error::from)?;
             let p = self.loaded.fitted.predict(&self.with_levers(row, &actionable, rows));
             Ok::<_, Asking>(p.chunks_exact(k).map(|p| border.measure.of(p)).collect())
         })
-        .map_err(|e| match e {
-            Asking::Us(e) => e,
-            Asking::Method(e) => internal(e),
-        })?;
+        .map_err(Error::from)?;
         Ok(self.told(row, &actionable, border.wanted, left_out, found, &search))
     }
 

@@ -5,30 +5,18 @@
 //! can stand side by side. Both come from the same function, before probabilities are calibrated.
 
 use guike_core::{ColumnData, Seed};
-use guike_explain::ExplainError;
 use guike_explain::lime::{Feature, LimeSettings, lime};
 
+use super::Case;
 use super::cells::{Range, counts};
 use super::found::{Disagreement, How, LineColumn, LocalLine, Part};
-use super::{Case, internal};
 use crate::error::Error;
+use crate::explain::asking::Asking;
 
 /// Below this share of the largest, a part does not matter.
 const NOTABLE: f64 = 0.1;
 /// Columns that are the first for one method and do not matter for the other are told among this many.
 const FIRST: usize = 3;
-
-/// Why there is no line.
-enum Asking {
-    Us(Error),
-    Method(ExplainError),
-}
-
-impl From<ExplainError> for Asking {
-    fn from(e: ExplainError) -> Asking {
-        Asking::Method(e)
-    }
-}
 
 impl Case<'_> {
     /// The line around `row`, beside its parts.
@@ -39,14 +27,11 @@ impl Case<'_> {
         let (features, distances): (Vec<Feature>, Vec<f64>) = (0..p).map(|j| self.feature(j, values[j])).unzip();
         let settings = LimeSettings { seed: seed.derive("lime"), ..LimeSettings::default() };
         let found = lime(&values, &features, &settings, |rows| {
-            self.progress.check().map_err(|e| Asking::Us(e.into()))?;
+            self.progress.check().map_err(Error::from)?;
             let columns: Vec<Vec<f64>> = (0..p).map(|j| rows.column(j).to_vec()).collect();
             Ok::<_, Asking>(self.outputs(&self.table(&columns)))
         })
-        .map_err(|e| match e {
-            Asking::Us(e) => e,
-            Asking::Method(e) => internal(e),
-        })?;
+        .map_err(Error::from)?;
         let place = |name: &str| self.columns().iter().position(|c| c.name == name);
         let columns: Vec<LineColumn> = parts
             .iter()

@@ -48,7 +48,7 @@ impl Case<'_> {
         }
         let k = self.task().n_outputs();
         let p = self.loaded.fitted.calibrator.apply(&self.model().predict(&x), k);
-        p.iter().skip(self.class).step_by(k).copied().collect()
+        self.of_class(&p)
     }
 
     /// The parts of these rows; `background` are the rows that others are compared with where the method needs any.
@@ -91,7 +91,7 @@ impl Case<'_> {
                 let outputs = |hybrids: &[Hybrid]| {
                     let p = self.model().predict(&compose(&case, &others, groups, hybrids));
                     let p = self.loaded.fitted.calibrator.apply(&p, k);
-                    Ok::<_, ExplainError>(p.iter().skip(self.class).step_by(k).copied().collect())
+                    Ok::<_, ExplainError>(self.of_class(&p))
                 };
                 shapley(&game, outputs).map_err(internal)
             })

@@ -4,13 +4,14 @@
 //! argon2id makes guessing dear where people choose the secret; here it would cost milliseconds of every request and gain
 //! nothing. SHA-256 takes a fraction of a microsecond, and whoever reads the file learns no key.
 
-use std::fmt::Write as _;
 use std::str::FromStr;
 
 use guike_core::Day;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+
+use crate::hash::{bytes, fits_name, hexadecimal, sha256};
+use crate::roles::Rights;
 
 /// What every key begins with, so that it is recognised where it should not be.
 const BEGINS: &str = "guike_";
@@ -68,11 +69,18 @@ pub struct Key {
     pub expires: Option<Day>,
 }
 
-/// A key as its owner gets it, once; it does not print itself.
+impl Key {
+    /// What it may do.
+    pub fn rights(&self) -> Rights {
+        Rights::of_scopes(&self.scopes)
+    }
+}
+
+/// A key, a session or a link as its owner gets it, once; it does not print itself.
 pub struct Secret(String);
 
 impl Secret {
-    /// The text of the key, for its owner.
+    /// The text, for its owner.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -91,8 +99,6 @@ pub enum Refusal {
     Unknown,
     /// Its last day is over.
     Expired,
-    /// It was made for something else.
-    Scope,
 }
 
 /// What is wrong with a file of keys, or a key that is to be added.
@@ -148,10 +154,9 @@ impl Keyring {
     /// // the bytes come from the system's random numbers
     /// let secret = keyring.add("crm", &[Scope::Predict], Day(20_000), Some(Day(20_365)), [7; 32]).unwrap();
     /// let keyring = Keyring::parse(&keyring.to_text()).unwrap();
-    /// assert_eq!(keyring.check(secret.reveal(), Scope::Predict, Day(20_365)).unwrap(), 0);
-    /// assert_eq!(keyring.check(secret.reveal(), Scope::Predict, Day(20_366)), Err(Refusal::Expired));
-    /// assert_eq!(keyring.check(secret.reveal(), Scope::Read, Day(20_000)), Err(Refusal::Scope));
-    /// assert_eq!(keyring.check("guike_00", Scope::Predict, Day(20_000)), Err(Refusal::Unknown));
+    /// assert_eq!(keyring.check(secret.reveal(), Day(20_365)).unwrap(), 0);
+    /// assert_eq!(keyring.check(secret.reveal(), Day(20_366)), Err(Refusal::Expired));
+    /// assert_eq!(keyring.check("guike_00", Day(20_000)), Err(Refusal::Unknown));
     /// ```
     pub fn parse(text: &str) -> Result<Keyring, KeyError> {
         let whole: serde_json::Value = serde_json::from_str(text).map_err(|e| KeyError::Damaged(e.to_string()))?;
@@ -194,8 +199,7 @@ impl Keyring {
         expires: Option<Day>,
         random: [u8; 32],
     ) -> Result<Secret, KeyError> {
-        let fits = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if !(1..=40).contains(&name.chars().count()) || !name.chars().all(fits) {
+        if !fits_name(name) {
             return Err(KeyError::Name);
         }
         if self.keys.iter().any(|k| k.name == name) {
@@ -225,13 +229,13 @@ impl Keyring {
         Ok(())
     }
 
-    /// The position of the key that this text is, if it opens `scope` on this day.
+    /// The position of the key that this text is, if it is in force on this day.
     ///
     /// All hashes are compared to their ends, so that the time taken tells nothing about any of them.
     ///
     /// # Errors
     /// [`Refusal`].
-    pub fn check(&self, text: &str, scope: Scope, today: Day) -> Result<usize, Refusal> {
+    pub fn check(&self, text: &str, today: Day) -> Result<usize, Refusal> {
         let asked = hash(text);
         let mut at = u64::MAX;
         for (i, known) in self.hashes.iter().enumerate() {
@@ -243,32 +247,12 @@ impl Keyring {
         if key.expires.is_some_and(|last| today > last) {
             return Err(Refusal::Expired);
         }
-        if !key.scopes.contains(&scope) {
-            return Err(Refusal::Scope);
-        }
         Ok(at)
     }
 }
 
 fn hash(text: &str) -> [u8; 32] {
-    Sha256::digest(text.as_bytes()).into()
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(2 * bytes.len());
-    bytes.iter().for_each(|b| write!(out, "{b:02x}").expect("a String takes all"));
-    out
-}
-
-fn bytes(text: &str) -> Option<[u8; 32]> {
-    let mut out = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (i, b) in out.iter_mut().enumerate() {
-        *b = u8::from_str_radix(&text[2 * i..2 * i + 2], 16).ok()?;
-    }
-    Some(out)
+    sha256(&[text.as_bytes()])
 }
 
 #[cfg(test)]
@@ -286,24 +270,16 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_is_that_of_the_standard() {
-        // FIPS 180-4, the example of one block
-        assert_eq!(hexadecimal(&hash("abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-    }
-
-    #[test]
-    fn every_key_opens_its_own_scope_and_no_other() {
+    fn every_key_is_known_by_its_whole_text_and_has_the_rights_of_its_scopes() {
         let (keyring, secrets) = keyring();
         for (i, secret) in secrets.iter().enumerate() {
-            for (j, scope) in Scope::ALL.into_iter().enumerate() {
-                let expected = if i == j { Ok(i) } else { Err(Refusal::Scope) };
-                assert_eq!(keyring.check(secret.reveal(), scope, TODAY), expected);
-            }
+            assert_eq!(keyring.check(secret.reveal(), TODAY), Ok(i));
+            assert_eq!(keyring.keys()[i].rights(), Rights::of_scopes(&[Scope::ALL[i]]));
         }
         for text in ["", "guike_", "guike_00", &secrets[0].reveal()[..69], &secrets[0].reveal().to_uppercase()] {
-            assert_eq!(keyring.check(text, Scope::Predict, TODAY), Err(Refusal::Unknown), "{text}");
+            assert_eq!(keyring.check(text, TODAY), Err(Refusal::Unknown), "{text}");
         }
-        assert_eq!(Keyring::default().check(secrets[0].reveal(), Scope::Predict, TODAY), Err(Refusal::Unknown));
+        assert_eq!(Keyring::default().check(secrets[0].reveal(), TODAY), Err(Refusal::Unknown));
     }
 
     #[test]
@@ -315,8 +291,8 @@ mod tests {
             assert!(!text.contains(&s.reveal()[6..]) && format!("{s:?}") == "***");
         }
         keyring.revoke("k0").expect("revoked");
-        assert_eq!(keyring.check(secrets[0].reveal(), Scope::Predict, TODAY), Err(Refusal::Unknown));
-        assert_eq!(keyring.check(secrets[1].reveal(), Scope::Read, TODAY), Ok(0));
+        assert_eq!(keyring.check(secrets[0].reveal(), TODAY), Err(Refusal::Unknown));
+        assert_eq!(keyring.check(secrets[1].reveal(), TODAY), Ok(0));
         assert_eq!(keyring.revoke("k0"), Err(KeyError::NoSuchKey("k0".to_owned())));
     }
 

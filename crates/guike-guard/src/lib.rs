@@ -1,10 +1,13 @@
-//! Who may see what: keys of programs, and what each of them opens.
+//! Who may see what: roles of persons, keys of programs, what each of them opens, and the record of it.
 //!
-//! The one idea: everything is refused that is not allowed by a key that is known, in force and made for it. This crate
-//! decides and keeps nothing: random bytes, today's date and the text of the file of keys are handed in.
-//!
-//! Persons with passwords are not known here.
+//! The one idea: everything is refused that the one table of [`Rights`] does not allow to who asks. This crate decides and
+//! keeps nothing: random bytes, the clock and the texts of files are handed in.
 
+mod audit;
+mod hash;
 mod keys;
+mod roles;
 
+pub use audit::{AUDIT_BEGINS, AuditKey, HEAD_BYTES, Head, Pseudonyms, Record, Tampered, hash_from_text, verify};
 pub use keys::{Key, KeyError, Keyring, Refusal, Scope, Secret};
+pub use roles::{Action, Resource, Rights, Role, roles_for, scopes_for};

@@ -1,22 +1,25 @@
-//! Who may ask, and how often: keys of programs against the scope of a route.
+//! Who may ask, and how often: keys of programs against what a route needs.
 //!
 //! The one idea: with a file of keys everything but health is refused that no key opens; without one, only programs of this
 //! machine can ask, under its own name.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use guike_core::{Day, SECONDS_PER_DAY};
-use guike_guard::{Keyring, Refusal, Scope};
+use guike_guard::{Keyring, Refusal, Scope, scopes_for};
 
 use crate::problem::{Code, Problem};
+use crate::who::{Needs, Who};
 
 /// Who may ask.
 #[derive(Debug)]
 pub(crate) struct Access {
     keyring: Option<Keyring>,
+    /// Who each key is.
+    of_keys: Vec<Who>,
     /// Whether only programs of this machine can reach it.
     is_local: bool,
     /// Requests a second that a key may make, where that is limited.
@@ -36,14 +39,16 @@ impl Access {
     pub(crate) fn new(keyring: Option<Keyring>, is_local: bool, rate: Option<u32>) -> Access {
         let n = keyring.as_ref().map_or(1, |k| k.keys().len());
         let full = || Mutex::new(Bucket { left: f64::from(rate.unwrap_or(0)), at: Instant::now() });
-        Access { keyring, is_local, rate, buckets: (0..n).map(|_| full()).collect() }
+        let of_key = |k: &guike_guard::Key| Who::key(Arc::from(k.name.as_str()), k.rights());
+        let of_keys = keyring.iter().flat_map(|k| k.keys().iter().map(of_key)).collect();
+        Access { keyring, of_keys, is_local, rate, buckets: (0..n).map(|_| full()).collect() }
     }
 
-    /// The name of the key that was used, where there are keys.
+    /// Who asks, if that one may ask for this.
     ///
     /// # Errors
     /// [`Problem`] for who may not ask this, or not so often.
-    pub(crate) fn admit(&self, parts: &Parts, scope: Option<Scope>) -> Result<Option<&str>, Problem> {
+    pub(crate) fn admit(&self, parts: &Parts, needs: Option<Needs>) -> Result<Who, Problem> {
         let Some(keyring) = &self.keyring else {
             // a page of another site may send its reader's browser here under a name that it makes point to this machine
             let host = parts.headers.get(header::HOST).and_then(|v| v.to_str().ok());
@@ -51,31 +56,36 @@ impl Access {
                 let detail = "this server answers only for localhost; ask it as http://localhost or http://127.0.0.1";
                 return Err(Problem::new(Code::ForeignHost, detail));
             }
-            if scope.is_some() {
+            if needs.is_some() {
                 self.take(0)?;
             }
-            return Ok(None);
+            return Ok(Who::LOCAL);
         };
-        let Some(scope) = scope else { return Ok(None) };
+        let Some((resource, action)) = needs else { return Ok(Who::ANYBODY) };
         let missing = "send a key in the header `authorization: Bearer KEY`; `guike keys add` makes one";
         let key = sent(&parts.headers).ok_or_else(|| Problem::new(Code::NoKey, missing))?;
-        let at = keyring.check(key, scope, today()).map_err(|refusal| match refusal {
+        let at = keyring.check(key, today()).map_err(|refusal| match refusal {
             Refusal::Unknown => {
                 Problem::new(Code::UnknownKey, "no such key is in force; was it revoked, or cut short?")
             }
             Refusal::Expired => {
                 Problem::new(Code::ExpiredKey, "the last day of this key is over; `guike keys add` makes a new one")
             }
-            Refusal::Scope => {
-                let name = scope.name();
-                Problem::new(
-                    Code::ForeignScope,
-                    format!("this key does not open `{name}`; ask with one that was made with --scope {name}"),
-                )
-            }
         })?;
+        let who = &self.of_keys[at];
+        if !who.may(resource, action) {
+            let way = match scopes_for(resource, action) {
+                [] => "no key opens it".to_owned(),
+                scopes => {
+                    let flags: Vec<String> = scopes.iter().map(|s| format!("--scope {}", Scope::name(*s))).collect();
+                    format!("ask with one that was made with {}", flags.join(" or "))
+                }
+            };
+            let detail = format!("this key does not open `{} {}`; {way}", action.name(), resource.name());
+            return Err(Problem::new(Code::ForeignScope, detail));
+        }
         self.take(at)?;
-        Ok(Some(&keyring.keys()[at].name))
+        Ok(who.clone())
     }
 
     /// Takes one request from what a key may still ask.

@@ -26,6 +26,7 @@ use crate::problem::{Code, Problem};
 use crate::query::list;
 use crate::routes::{ROUTES, Route};
 use crate::served::{Served, ServedModel};
+use crate::who::Who;
 
 /// Bodies above this are worked on by threads of their own, so that small requests do not wait behind them.
 const LARGE: usize = 32 * 1024;
@@ -34,6 +35,9 @@ const LARGE: usize = 32 * 1024;
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) parts: Parts,
+    /// Who asks, and what that one may do.
+    #[allow(dead_code)] // pages and masked answers read it
+    pub(crate) who: Who,
     /// What follows the `?`.
     pub(crate) query: String,
     /// Parts of the path by name.
@@ -114,13 +118,13 @@ struct Asked {
     said: Result<Answer, Problem>,
     /// Bytes of the body that was read.
     bytes_in: usize,
-    /// The name of the key that was used.
-    key: Option<String>,
+    /// Who asked.
+    who: Who,
 }
 
 impl From<Problem> for Asked {
     fn from(problem: Problem) -> Asked {
-        Asked { said: Err(problem), bytes_in: 0, key: None }
+        Asked { said: Err(problem), bytes_in: 0, who: Who::ANYBODY }
     }
 }
 
@@ -227,7 +231,7 @@ impl App {
             ask.await
         };
         self.metrics.in_flight.fetch_sub(1, Ordering::Relaxed);
-        let Asked { said, bytes_in, key } = asked;
+        let Asked { said, bytes_in, who } = asked;
         let code = said.as_ref().err().map(|problem| problem.code.words().1);
         let is_inference = route.starts_with("/v2");
         let (response, bytes_out) = match said {
@@ -236,28 +240,29 @@ impl App {
         };
         let (status, took) = (response.status().as_u16(), begun.elapsed());
         self.metrics.count(at, status, took);
-        self.logger.add(&Line { id: &id, method, route, status, code, took, bytes_in, bytes_out, key: key.as_deref() });
+        let key = who.key_name();
+        self.logger.add(&Line { id: &id, method, route, status, code, took, bytes_in, bytes_out, key });
         response
     }
 
     async fn ask(self: &Arc<App>, route: &'static Route, request: Request) -> Asked {
         let (mut parts, body) = request.into_parts();
-        let key = match self.access.admit(&parts, route.scope) {
-            Ok(key) => key.map(str::to_owned),
+        let who = match self.access.admit(&parts, route.needs) {
+            Ok(who) => who,
             Err(problem) => return problem.into(),
         };
         let body = match self.read(body).await {
             Ok(body) => body,
-            Err(problem) => return Asked { key, ..problem.into() },
+            Err(problem) => return Asked { who, ..problem.into() },
         };
         let bytes_in = body.len();
         let params = if route.path.contains('{') { params(&mut parts).await } else { Vec::new() };
         let query = parts.uri.query().unwrap_or_default().to_owned();
         let unchanged = parts.headers.get(header::IF_NONE_MATCH).cloned();
-        let call = Call { parts, query, params, body };
+        let call = Call { parts, who: who.clone(), query, params, body };
         let said = if bytes_in > LARGE { self.large(route, call).await } else { self.handled(route, &call) };
         let said = said.map(|answer| answer.unless(unchanged.as_ref()));
-        Asked { said, bytes_in, key }
+        Asked { said, bytes_in, who }
     }
 
     /// A large request, on a thread of its own so that small ones do not wait behind it.

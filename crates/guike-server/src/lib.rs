@@ -21,6 +21,7 @@ mod served;
 mod shape;
 mod v1;
 mod views;
+mod who;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;

@@ -13,7 +13,7 @@ use crate::served::Served;
 /// Upper ends of the latency buckets in seconds.
 const BUCKETS: [f64; 14] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 /// Statuses that are counted apart; any other is counted as the last.
-const STATUSES: [u16; 16] = [200, 304, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 500, 503, 206, 0];
+const STATUSES: [u16; 17] = [200, 303, 304, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 500, 503, 206, 0];
 
 /// What was counted for one route.
 #[derive(Debug, Default)]

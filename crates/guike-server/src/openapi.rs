@@ -95,7 +95,7 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
         operation["requestBody"] =
             json!({ "required": true, "content": { "application/json": { "schema": body(schemas) } } });
     }
-    operation["security"] = match route.scope {
+    operation["security"] = match route.needs {
         Some(_) => json!([{ "key": [] }, {}]),
         None => json!([]),
     };

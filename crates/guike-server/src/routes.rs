@@ -2,7 +2,7 @@
 //!
 //! The router, the description of the interface, the metrics and the log know paths from here and nowhere else.
 
-use guike_guard::Scope;
+use guike_guard::{Action, Resource};
 use serde_json::{Value, json};
 
 use crate::app::{Answer, App, Call};
@@ -11,6 +11,7 @@ use crate::problem::Problem;
 use crate::query::Query;
 use crate::shape::{Schemas, Shape};
 use crate::views::{CustomerView, Customers, ModelView, Models, Prediction, Status, Summary, Tiers};
+use crate::who::Needs;
 use crate::{kserve, predict, v1};
 
 /// A request's method.
@@ -42,8 +43,8 @@ pub(crate) struct Route {
     /// With `{name}` where a part of the path is a parameter.
     pub(crate) path: &'static str,
     pub(crate) handler: Handler,
-    /// What a key must open; `None` is open to everybody.
-    pub(crate) scope: Option<Scope>,
+    /// What who asks must be allowed; `None` is open to everybody.
+    pub(crate) needs: Option<Needs>,
     /// What it does.
     pub(crate) about: &'static str,
     /// Parameters after the `?`.
@@ -64,7 +65,7 @@ impl Route {
     /// Statuses of the problems that it can end in.
     pub(crate) fn problems(&self) -> Vec<u16> {
         let mut all = vec![400, 403, 500, 503];
-        if self.scope.is_some() {
+        if self.needs.is_some() {
             all.extend([401, 429]);
         }
         if self.body.is_some() {
@@ -81,15 +82,19 @@ impl Route {
 /// A route that is read: no body, no parameters.
 const fn get(
     path: &'static str,
-    scope: Option<Scope>,
+    needs: Option<Needs>,
     handler: Handler,
     answer: SchemaOf,
     about: &'static str,
 ) -> Route {
-    Route { method: Method::Get, path, handler, scope, about, parameters: &[], body: None, answer: Some(answer) }
+    Route { method: Method::Get, path, handler, needs, about, parameters: &[], body: None, answer: Some(answer) }
 }
 
-const READ: Option<Scope> = Some(Scope::Read);
+const MODELS: Option<Needs> = Some((Resource::Models, Action::Read));
+const RESULTS: Option<Needs> = Some((Resource::Results, Action::Read));
+const CUSTOMERS: Option<Needs> = Some((Resource::Customers, Action::Read));
+const PREDICTIONS: Option<Needs> = Some((Resource::Predictions, Action::Read));
+const METRICS: Option<Needs> = Some((Resource::Metrics, Action::Read));
 
 /// Everything that can be asked.
 pub(crate) static ROUTES: [Route; 20] = [
@@ -97,7 +102,7 @@ pub(crate) static ROUTES: [Route; 20] = [
         method: Method::Post,
         path: "/predict",
         handler: predict::answer,
-        scope: Some(Scope::Predict),
+        needs: PREDICTIONS,
         about: "Predict one customer or a list of them with the first model of a table.",
         parameters: &[Parameter {
             name: "reasons",
@@ -111,13 +116,13 @@ pub(crate) static ROUTES: [Route; 20] = [
     get("/ready", None, ready, Status::schema, "Whether it takes requests."),
     Route {
         answer: None,
-        ..get("/metrics", Some(Scope::Metrics), metrics, Status::schema, "Counters in the text format of Prometheus.")
+        ..get("/metrics", METRICS, metrics, Status::schema, "Counters in the text format of Prometheus.")
     },
     get("/openapi.json", None, openapi::answer, anything, "This description."),
-    get("/v1/models", READ, v1::models, Models::schema, "All models."),
-    get("/v1/models/{name}", READ, v1::model, ModelView::schema, "A model: what it reads, says, and how good it is."),
-    get("/v1/summary", READ, v1::summary, Summary::schema, "The shop in a few numbers."),
-    get("/v1/tiers", READ, v1::tiers, Tiers::schema, "The tiers with their rule, size, value and risk."),
+    get("/v1/models", MODELS, v1::models, Models::schema, "All models."),
+    get("/v1/models/{name}", MODELS, v1::model, ModelView::schema, "A model: what it reads, says, and how good it is."),
+    get("/v1/summary", RESULTS, v1::summary, Summary::schema, "The shop in a few numbers."),
+    get("/v1/tiers", RESULTS, v1::tiers, Tiers::schema, "The tiers with their rule, size, value and risk."),
     Route {
         parameters: &[
             Parameter { name: "prefix", about: "Only ids that begin so.", schema: r#"{"type":"string"}"# },
@@ -136,7 +141,7 @@ pub(crate) static ROUTES: [Route; 20] = [
         ],
         ..get(
             "/v1/customers",
-            READ,
+            CUSTOMERS,
             v1::customers,
             Customers::schema,
             "Customers, searched, filtered and in order, page by page.",
@@ -144,12 +149,12 @@ pub(crate) static ROUTES: [Route; 20] = [
     },
     get(
         "/v1/customers/{id}",
-        READ,
+        CUSTOMERS,
         v1::customer,
         CustomerView::schema,
         "A customer with forecast, intervals and tier.",
     ),
-    get("/v2", READ, kserve::server, kserve::ServerMetadata::schema, "Open Inference Protocol: the server."),
+    get("/v2", MODELS, kserve::server, kserve::ServerMetadata::schema, "Open Inference Protocol: the server."),
     get(
         "/v2/health/live",
         None,
@@ -166,14 +171,14 @@ pub(crate) static ROUTES: [Route; 20] = [
     ),
     get(
         "/v2/models/{name}",
-        READ,
+        MODELS,
         kserve::metadata,
         kserve::ModelMetadata::schema,
         "Open Inference Protocol: a model's tensors.",
     ),
     get(
         "/v2/models/{name}/ready",
-        READ,
+        MODELS,
         kserve::model_ready,
         kserve::ModelReady::schema,
         "Open Inference Protocol: whether a model answers.",
@@ -181,14 +186,14 @@ pub(crate) static ROUTES: [Route; 20] = [
     INFER,
     get(
         "/v2/models/{name}/versions/{version}",
-        READ,
+        MODELS,
         kserve::metadata,
         kserve::ModelMetadata::schema,
         "Open Inference Protocol: the tensors of a version.",
     ),
     get(
         "/v2/models/{name}/versions/{version}/ready",
-        READ,
+        MODELS,
         kserve::model_ready,
         kserve::ModelReady::schema,
         "Open Inference Protocol: whether a version answers.",
@@ -200,7 +205,7 @@ const INFER: Route = Route {
     method: Method::Post,
     path: "/v2/models/{name}/infer",
     handler: kserve::infer,
-    scope: Some(Scope::Predict),
+    needs: PREDICTIONS,
     about: "Open Inference Protocol: predict rows that come as one tensor per column.",
     parameters: &[],
     body: Some(kserve::InferRequest::schema),

@@ -1,0 +1,52 @@
+//! Who asks: a program of this machine, a key, or nobody in particular; and what that one may do.
+//!
+//! The one idea: a handler or a page never asks for a role or a scope, only [`Who::may`], which is answered by the one table
+//! of `guike-guard`. Hiding what somebody may not see and refusing it are then the same question.
+
+use std::sync::Arc;
+
+use guike_guard::{Action, Resource, Rights};
+
+/// What a route needs: a resource, and what is done with it.
+pub(crate) type Needs = (Resource, Action);
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub(crate) struct Who {
+    kind: Kind,
+    rights: Rights,
+}
+
+#[derive(Debug, Clone)]
+enum Kind {
+    /// Nobody in particular: the route is open to everybody.
+    Anybody,
+    /// A program of this machine, where no keys are asked for.
+    Local,
+    /// The key of this name.
+    Key(Arc<str>),
+}
+
+impl Who {
+    /// Nobody in particular, who may do nothing.
+    pub(crate) const ANYBODY: Who = Who { kind: Kind::Anybody, rights: Rights::NONE };
+    /// A program of this machine, who may do everything.
+    pub(crate) const LOCAL: Who = Who { kind: Kind::Local, rights: Rights::ALL };
+
+    pub(crate) fn key(name: Arc<str>, rights: Rights) -> Who {
+        Who { kind: Kind::Key(name), rights }
+    }
+
+    /// Whether this may be done.
+    pub(crate) fn may(&self, resource: Resource, action: Action) -> bool {
+        self.rights.allow(resource, action)
+    }
+
+    /// The name of the key that was used.
+    pub(crate) fn key_name(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Key(name) => Some(name),
+            Kind::Anybody | Kind::Local => None,
+        }
+    }
+}

@@ -115,10 +115,10 @@ impl GeneralisedLinear {
         design.y = &labels;
         let penalty = self.penalty * mean.powf(power - 2.0);
         let unpenalised = self.penalty == 0.0;
-        let theta = minimise(&design, design.n_terms(), cx, |design, start| {
+        let theta = minimise(&design, design.n_terms(), cx, &|design, start, wanted| {
             let squared = design.squared_penalty(penalty * design.total_weight);
             let objective = SingleSum { design, loss: Tweedie { power }, squared, unpenalised };
-            minimise_from(NAME, &objective, start, design.n_rows(), cx)
+            minimise_from(NAME, &objective, start, wanted, cx)
         })?;
         let mut natural = design.natural(&theta);
         natural.intercept += mean.ln();

@@ -140,15 +140,15 @@ impl LogisticRegression {
         let unpenalised = self.penalty == 0.0;
         let (terms, total_weight) = (design.n_terms(), design.total_weight);
         let n_sums = if classes == 2 { 1 } else { classes };
-        let theta = minimise(design, n_sums * terms, cx, |design, start| {
+        let theta = minimise(design, n_sums * terms, cx, &|design, start, wanted| {
             let squared = design.squared_penalty(self.penalty * design.total_weight / total_weight);
             if classes == 2 {
                 let objective = SingleSum { design, loss: Logistic, squared, unpenalised };
-                return minimise_from(NAME, &objective, start, design.n_rows(), cx);
+                return minimise_from(NAME, &objective, start, wanted, cx);
             }
             let codes: Vec<usize> = design.y.iter().map(|&y| y as usize).collect();
             let objective = Softmax { design, classes, codes: &codes, squared, unpenalised };
-            minimise_from(NAME, &objective, start, design.n_rows(), cx)
+            minimise_from(NAME, &objective, start, wanted, cx)
         })?;
         Ok(theta.chunks_exact(terms).map(|theta| design.natural(theta)).collect())
     }

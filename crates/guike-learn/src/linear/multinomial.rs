@@ -140,6 +140,10 @@ impl Objective for Softmax<'_> {
         self.design.total_weight / self.design.n_rows() as f64
     }
 
+    fn n_rows(&self) -> usize {
+        self.design.n_rows()
+    }
+
     fn unpenalised(&self) -> bool {
         self.unpenalised
     }

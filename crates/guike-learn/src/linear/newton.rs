@@ -35,6 +35,8 @@ pub(super) trait Objective: Sync {
     fn evaluate(&self, theta: &[f64], with_hessian: bool) -> Evaluation;
     /// Weight of a mean row.
     fn unit(&self) -> f64;
+    /// Number of rows.
+    fn n_rows(&self) -> usize;
     /// Whether no penalty keeps the parameters finite.
     fn unpenalised(&self) -> bool;
     /// Gives directions along which the objective is flat by construction a curvature of their own.
@@ -43,7 +45,34 @@ pub(super) trait Objective: Sync {
     fn parameter(&self, index: usize) -> String;
 }
 
-/// Minimises a smooth objective.
+/// Second derivatives, ready to be divided by.
+#[derive(Debug, Clone)]
+pub(super) struct Measured {
+    factor: Cholesky,
+    /// What they are multiplied by to stand for all rows.
+    pub(super) times: f64,
+}
+
+impl Measured {
+    /// Those of an objective at a point; `None` where it is flat along some direction.
+    pub(super) fn at(objective: &dyn Objective, theta: &[f64]) -> Option<Measured> {
+        let mut at = objective.evaluate(theta, true);
+        objective.hold_flat_directions(&mut at.hessian);
+        Measured::of(Cholesky::with_jitter(&at.hessian, theta.len())?)
+    }
+
+    fn of(factor: Cholesky) -> Option<Measured> {
+        (factor.jitter() == 0.0).then_some(Measured { factor, times: 1.0 })
+    }
+
+    /// Multiplies by the inverse in place.
+    pub(super) fn divide(&self, v: &mut [f64]) {
+        self.factor.solve(v);
+        v.iter_mut().for_each(|v| *v /= self.times);
+    }
+}
+
+/// Minimises a smooth objective; also gives the second derivatives where the last step began, unless it is flat there.
 ///
 /// # Errors
 /// [`FitError::NotConverged`] after many iterations, or when the minimum is at infinity.
@@ -52,7 +81,7 @@ pub(super) fn newton(
     objective: &dyn Objective,
     start: Vec<f64>,
     cx: &FitContext<'_>,
-) -> Result<Vec<f64>, FitError> {
+) -> Result<(Vec<f64>, Option<Measured>), FitError> {
     let m = start.len();
     let mut theta = start;
     let mut at = objective.evaluate(&theta, true);
@@ -78,11 +107,11 @@ pub(super) fn newton(
         }
         let Some((next, there)) = line_search(objective, &theta, &step, &at, slope, !done) else {
             // no step lowers the value by as much as rounding error: this is the minimum
-            return if done { Ok(theta) } else { Err(stuck(learner)) };
+            return if done { Ok((theta, Measured::of(factor))) } else { Err(stuck(learner)) };
         };
         (theta, at) = (next, there);
         if done {
-            return Ok(theta);
+            return Ok((theta, Measured::of(factor)));
         }
     }
     Err(too_many(learner, ITERATIONS))

@@ -1,22 +1,23 @@
-//! L-BFGS: curvature from the last few steps, for tables with too many columns for second derivatives.
+//! L-BFGS: curvature from the last few steps, for tables with too many columns for second derivatives, or on top of the second
+//! derivatives of a part of the rows.
 
 use std::collections::VecDeque;
 
 use guike_core::{FitContext, FitError};
 
-use super::newton::{Evaluation, Objective, check_separation, check_start, stuck, too_many};
+use super::newton::{Evaluation, Measured, Objective, check_separation, check_start, stuck, too_many};
 use crate::linalg::{add_scaled, dot};
 
 /// Steps remembered; more gained nothing on tables of 30 to 2,000 columns.
 const MEMORY: usize = 10;
-/// Largest derivative left, per mean row and per row of the table.
-const GRADIENT: f64 = 1e-9;
 const SUFFICIENT: f64 = 1e-4;
 /// Share of the slope that may be left after a step (weak Wolfe condition).
 const CURVATURE: f64 = 0.9;
 const TRIALS: usize = 60;
 /// Most steps; a hundred is usual.
 const ITERATIONS: usize = 10_000;
+/// Most steps on top of second derivatives; four or five are usual, and where they lead nowhere Newton's method costs less.
+const STEPS: usize = 12;
 /// Where rounding error ends the search, a gradient this many times too long is taken.
 const SLACK: f64 = 1e3;
 
@@ -27,7 +28,25 @@ struct Pair {
     product: f64,
 }
 
-/// Minimises a smooth objective; `n_rows` gives the scale of the derivatives.
+/// What is known of the curvature before the first step.
+#[derive(Clone, Copy)]
+enum Curvature<'a> {
+    /// The same along every direction: on scaled columns a row's curvature is of the order of its weight.
+    Even(f64),
+    /// Second derivatives of a part of the rows.
+    Measured(&'a Measured),
+}
+
+/// How a search ended.
+enum End {
+    Minimum(Vec<f64>),
+    /// After as many steps as there are.
+    Steps,
+    /// No step lowers the loss, and the derivatives are not small.
+    Stuck,
+}
+
+/// Minimises a smooth objective until no derivative is above `left` per mean row and per row.
 ///
 /// # Errors
 /// [`FitError::NotConverged`] after many iterations, or when the classes are separated and there is no penalty.
@@ -38,25 +57,58 @@ pub(super) fn quasi_newton(
     learner: &'static str,
     objective: &dyn Objective,
     start: Vec<f64>,
-    n_rows: usize,
+    left: f64,
     cx: &FitContext<'_>,
 ) -> Result<Vec<f64>, FitError> {
-    let enough = GRADIENT * objective.unit() * n_rows as f64;
+    let weight = objective.unit() * objective.n_rows() as f64;
+    match search(learner, objective, start, Curvature::Even(weight), left, ITERATIONS, cx)? {
+        End::Minimum(theta) => Ok(theta),
+        End::Steps => Err(too_many(learner, ITERATIONS)),
+        End::Stuck => Err(stuck(learner)),
+    }
+}
+
+/// The same from where second derivatives are known nearly; `None` where they are of no help.
+///
+/// # Errors
+/// As [`quasi_newton`].
+pub(super) fn with_curvature(
+    learner: &'static str,
+    objective: &dyn Objective,
+    start: &[f64],
+    curvature: &Measured,
+    left: f64,
+    cx: &FitContext<'_>,
+) -> Result<Option<Vec<f64>>, FitError> {
+    let end = search(learner, objective, start.to_vec(), Curvature::Measured(curvature), left, STEPS, cx)?;
+    Ok(if let End::Minimum(theta) = end { Some(theta) } else { None })
+}
+
+fn search(
+    learner: &'static str,
+    objective: &dyn Objective,
+    start: Vec<f64>,
+    curvature: Curvature<'_>,
+    left: f64,
+    steps: usize,
+    cx: &FitContext<'_>,
+) -> Result<End, FitError> {
+    let enough = left * objective.unit() * objective.n_rows() as f64;
     let mut theta = start;
     let mut at = objective.evaluate(&theta, false);
     let mut memory: VecDeque<Pair> = VecDeque::with_capacity(MEMORY);
-    for _ in 0..ITERATIONS {
+    for _ in 0..steps {
         cx.progress.check()?;
         check_start(learner, &at)?;
         check_separation(learner, objective, &at)?;
         if at.gradient.iter().all(|g| g.abs() <= enough) {
-            return Ok(theta);
+            return Ok(End::Minimum(theta));
         }
-        let direction = direction(&at.gradient, &memory, objective.unit() * n_rows as f64);
-        let Some((next, there)) = search(objective, &theta, &at, &direction) else {
+        let direction = direction(&at.gradient, &memory, curvature);
+        let Some((next, there)) = step_along(objective, &theta, &at, &direction) else {
             if memory.is_empty() {
                 let close = at.gradient.iter().all(|g| g.abs() <= SLACK * enough);
-                return if close { Ok(theta) } else { Err(stuck(learner)) };
+                return Ok(if close { End::Minimum(theta) } else { End::Stuck });
             }
             memory.clear();
             continue;
@@ -72,12 +124,11 @@ pub(super) fn quasi_newton(
         }
         (theta, at) = (next, there);
     }
-    Err(too_many(learner, ITERATIONS))
+    Ok(End::Steps)
 }
 
-/// Minus the approximate inverse of the second derivatives times the gradient. On scaled columns a row's curvature is
-/// of the order of its weight, hence the first guess.
-fn direction(gradient: &[f64], memory: &VecDeque<Pair>, weight: f64) -> Vec<f64> {
+/// Minus the approximate inverse of the second derivatives times the gradient.
+fn direction(gradient: &[f64], memory: &VecDeque<Pair>, curvature: Curvature<'_>) -> Vec<f64> {
     let mut d: Vec<f64> = gradient.iter().map(|g| -g).collect();
     let mut shares = Vec::with_capacity(memory.len());
     for pair in memory.iter().rev() {
@@ -85,8 +136,13 @@ fn direction(gradient: &[f64], memory: &VecDeque<Pair>, weight: f64) -> Vec<f64>
         add_scaled(&mut d, -share, &pair.change);
         shares.push(share);
     }
-    let scale = memory.back().map_or(1.0 / weight, |last| last.product / dot(&last.change, &last.change));
-    d.iter_mut().for_each(|d| *d *= scale);
+    match curvature {
+        Curvature::Measured(measured) => measured.divide(&mut d),
+        Curvature::Even(weight) => {
+            let scale = memory.back().map_or(1.0 / weight, |last| last.product / dot(&last.change, &last.change));
+            d.iter_mut().for_each(|d| *d *= scale);
+        }
+    }
     for (pair, share) in memory.iter().zip(shares.into_iter().rev()) {
         let other = dot(&pair.change, &d) / pair.product;
         add_scaled(&mut d, share - other, &pair.step);
@@ -95,7 +151,7 @@ fn direction(gradient: &[f64], memory: &VecDeque<Pair>, weight: f64) -> Vec<f64>
 }
 
 /// A step along a direction that lowers the value enough and has left the steep part behind.
-fn search(
+fn step_along(
     objective: &dyn Objective,
     theta: &[f64],
     at: &Evaluation,
@@ -148,8 +204,8 @@ mod tests {
         let squared = design.squared_penalty(0.2);
         let objective = SingleSum { design: &design, loss, squared, unpenalised: false };
         let cx = FitContext { seed: Seed(1), progress: &Quiet };
-        let exact = newton("test", &objective, vec![0.0; 31], &cx).expect("a minimum");
-        let other = quasi_newton("test", &objective, vec![0.0; 31], 700, &cx).expect("a minimum");
+        let (exact, _) = newton("test", &objective, vec![0.0; 31], &cx).expect("a minimum");
+        let other = quasi_newton("test", &objective, vec![0.0; 31], 1e-9, &cx).expect("a minimum");
         assert!(exact.iter().any(|t| t.abs() > 0.1));
         for (a, b) in exact.iter().zip(&other) {
             assert!((a - b).abs() < 1e-7, "{a} {b}");

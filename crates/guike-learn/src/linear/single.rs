@@ -28,15 +28,6 @@ impl Scratch {
     }
 }
 
-impl<L: Loss> SingleSum<'_, L> {
-    /// Fills the block and its sums.
-    fn sums(&self, rows: std::ops::Range<usize>, theta: &[f64], own: &mut Scratch) {
-        let n = rows.len();
-        self.design.fill(rows, &mut own.block);
-        own.block.times(theta, &mut own.sums[..n]);
-    }
-}
-
 impl<L: Loss> Objective for SingleSum<'_, L> {
     fn evaluate(&self, theta: &[f64], with_hessian: bool) -> Evaluation {
         let t = theta.len();
@@ -45,11 +36,16 @@ impl<L: Loss> Objective for SingleSum<'_, L> {
         let total = sum_rows(
             self.design.n_rows(),
             width,
-            || Scratch::new(t),
+            || Scratch::new(if with_hessian { t } else { 0 }),
             |rows, total, own| {
                 let n = rows.len();
-                self.sums(rows.clone(), theta, own);
-                for (i, row) in rows.enumerate() {
+                if with_hessian {
+                    self.design.fill(rows.clone(), &mut own.block);
+                    own.block.times(theta, &mut own.sums[..n]);
+                } else {
+                    self.design.times(rows.clone(), theta, &mut own.sums[..n]);
+                }
+                for (i, row) in rows.clone().enumerate() {
                     let w = weight[row];
                     // a row without weight must not matter, not even by an infinite loss times 0
                     (own.slopes[i], own.curvatures[i]) = (0.0, 0.0);
@@ -61,9 +57,11 @@ impl<L: Loss> Objective for SingleSum<'_, L> {
                         own.curvatures[i] = w * share.curvature;
                     }
                 }
-                own.block.add_products(&own.slopes[..n], &mut total[2..2 + t]);
                 if with_hessian {
+                    own.block.add_products(&own.slopes[..n], &mut total[2..2 + t]);
                     own.block.add_gram(&own.curvatures[..n], &mut total[2 + t..]);
+                } else {
+                    self.design.add_products(rows, &own.slopes[..n], &mut total[2..2 + t]);
                 }
             },
         );
@@ -85,6 +83,10 @@ impl<L: Loss> Objective for SingleSum<'_, L> {
 
     fn unit(&self) -> f64 {
         self.design.total_weight / self.design.n_rows() as f64
+    }
+
+    fn n_rows(&self) -> usize {
+        self.design.n_rows()
     }
 
     fn unpenalised(&self) -> bool {
@@ -117,7 +119,10 @@ mod tests {
         let objective = SingleSum { design: &design, loss, squared, unpenalised: false };
         let theta = [0.3, -0.2, 0.1, 0.4];
         let at = objective.evaluate(&theta, true);
+        let without = objective.evaluate(&theta, false);
+        assert!((at.value - without.value).abs() < 1e-12 * at.value.abs());
         for j in 0..4 {
+            assert!((at.gradient[j] - without.gradient[j]).abs() < 1e-11 * at.gradient[j].abs().max(1.0));
             let mut around = [theta; 2];
             around[0][j] -= 1e-5;
             around[1][j] += 1e-5;

@@ -26,8 +26,8 @@ fn learners() -> Vec<(Box<dyn TabularLearner>, Vec<f64>, Task)> {
     ]
 }
 
-/// Beyond 20,000 rows Newton's method starts from every tenth of them: in the one order that part is four rows over and over,
-/// in the other it is all forty.
+/// Many rows start from every tenth of them: in the one order that part is four rows over and over, in the other it is all
+/// forty.
 #[test]
 fn many_rows_have_the_minimum_of_their_weights_in_any_order() {
     let s = sample();

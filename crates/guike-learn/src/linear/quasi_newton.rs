@@ -18,6 +18,8 @@ const TRIALS: usize = 60;
 const ITERATIONS: usize = 10_000;
 /// Most steps on top of second derivatives; four or five are usual, and where they lead nowhere Newton's method costs less.
 const STEPS: usize = 12;
+/// Lengths that are tried on such a step: where the second derivatives are right, the first one does.
+const LENGTHS: usize = 4;
 /// Where rounding error ends the search, a gradient this many times too long is taken.
 const SLACK: f64 = 1e3;
 
@@ -94,6 +96,7 @@ fn search(
     cx: &FitContext<'_>,
 ) -> Result<End, FitError> {
     let enough = left * objective.unit() * objective.n_rows() as f64;
+    let trials = if matches!(curvature, Curvature::Measured(_)) { LENGTHS } else { TRIALS };
     let mut theta = start;
     let mut at = objective.evaluate(&theta, false);
     let mut memory: VecDeque<Pair> = VecDeque::with_capacity(MEMORY);
@@ -105,7 +108,7 @@ fn search(
             return Ok(End::Minimum(theta));
         }
         let direction = direction(&at.gradient, &memory, curvature);
-        let Some((next, there)) = step_along(objective, &theta, &at, &direction) else {
+        let Some((next, there)) = step_along(objective, &theta, &at, &direction, trials) else {
             if memory.is_empty() {
                 let close = at.gradient.iter().all(|g| g.abs() <= SLACK * enough);
                 return Ok(if close { End::Minimum(theta) } else { End::Stuck });
@@ -156,6 +159,7 @@ fn step_along(
     theta: &[f64],
     at: &Evaluation,
     direction: &[f64],
+    trials: usize,
 ) -> Option<(Vec<f64>, Evaluation)> {
     let slope = dot(&at.gradient, direction);
     if slope >= 0.0 {
@@ -164,7 +168,7 @@ fn step_along(
     let rounding = 1e-14 * at.value.abs();
     let (mut low, mut high, mut length) = (0.0, f64::INFINITY, 1.0);
     let mut best = None;
-    for _ in 0..TRIALS {
+    for _ in 0..trials {
         let next: Vec<f64> = theta.iter().zip(direction).map(|(t, d)| t + length * d).collect();
         let there = objective.evaluate(&next, false);
         // NaN is no descent either

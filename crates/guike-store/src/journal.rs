@@ -161,6 +161,18 @@ pub fn fingerprint(path: &Path) -> Result<String, StoreError> {
     }
 }
 
+/// A fingerprint of several files together, in this order; of one file, its own.
+///
+/// # Errors
+/// [`StoreError::Io`].
+pub fn fingerprint_of(paths: &[&Path]) -> Result<String, StoreError> {
+    let each = paths.iter().map(|p| fingerprint(p)).collect::<Result<Vec<String>, _>>()?;
+    match each.as_slice() {
+        [one] => Ok(one.clone()),
+        several => Ok(format!("xxh3-{:032x}", xxhash_rust::xxh3::xxh3_128(several.join("\n").as_bytes()))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 //! The one idea: results are written into a hidden staging folder beside their destination, flushed to disk, and appear by
 //! rename only when all of them are complete ([`Staged`]). A run that is stopped, killed or out of disk leaves the
 //! destination as it was. Only a [`Journal`] grows in place: work of hours goes on from it after any end.
+//! A [`Workspace`] keeps such folders by name and version, with a database that says which of them is in use.
 //!
 //! What it does not do: it knows no model and no event; it writes tables, JSON and text, and reads its own files back.
 
@@ -12,16 +13,18 @@ mod read_columns;
 mod read_csv;
 mod staged;
 mod table_file;
+pub mod workspace;
 
 pub use artifact::{
     ARTIFACT_FORMAT, file_among, file_of, read_artifact, read_json, read_json_if_there, read_sealed, read_text,
     read_text_beginning, read_with_seal, write_artifact, write_sealed,
 };
-pub use journal::{Journal, fingerprint};
+pub use journal::{Journal, fingerprint, fingerprint_of};
 pub use read_columns::{InColumn, ReadAs, Texts, read_csv_typed};
 pub use read_csv::read_csv_columns;
 pub use staged::{Staged, write_bytes, write_file};
 pub use table_file::{OutColumn, OutData, significant, write_csv, write_parquet};
+pub use workspace::Workspace;
 
 use std::path::{Path, PathBuf};
 
@@ -44,6 +47,25 @@ pub enum StoreError {
     /// The destination is a file.
     #[error("`{}` is a file; --out needs a folder", .0.display())]
     NotAFolder(PathBuf),
+    /// Another process holds the database of a workspace.
+    #[error("`{}` is being written by another process; repeat this when it has ended", .0.display())]
+    InUse(PathBuf),
+    /// No workspace is there.
+    #[error("`{}` is no workspace: it has no {}; `guike run` and `guike train` make one with --workspace", .0.display(), workspace::DATABASE)]
+    NoWorkspace(PathBuf),
+    /// What a workspace does not allow.
+    #[error("{what} = `{value}`: {rule}")]
+    Refused {
+        /// What was named.
+        what: &'static str,
+        /// Its value.
+        value: String,
+        /// The rule and the way out.
+        rule: String,
+    },
+    /// A name or version that is not registered.
+    #[error("{0}")]
+    NotRegistered(String),
     /// A table could not be encoded.
     #[error("cannot encode `{}`: {reason}", path.display())]
     Encode {

@@ -160,7 +160,7 @@ fn parent_of(path: &Path) -> PathBuf {
     }
 }
 
-fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+pub(crate) fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let listing = fs::read_dir(folder).map_err(io("list", folder))?;
     let mut entries =
         listing.map(|e| e.map(|e| e.path())).collect::<Result<Vec<_>, _>>().map_err(io("list", folder))?;
@@ -168,7 +168,7 @@ fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     Ok(entries)
 }
 
-fn sync_folder(folder: &Path) -> Result<(), StoreError> {
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), StoreError> {
     File::open(folder).and_then(|f| f.sync_all()).map_err(io("flush", folder))
 }
 

@@ -39,6 +39,7 @@ pub(crate) enum Command {
         guike run log.csv.gz --cutoff 1997-09-30 --horizon 273d --customer id --time date --amount value\n  \
         guike run orders-2023.csv orders-2024.csv          several exports of one shop are one log\n  \
         guike run exports/ --out results                   every table in the folder\n  \
+        guike run orders.csv --workspace my-shop           a version that `guike serve my-shop` serves\n  \
         mysql shop -e 'select …' | guike run -             standard input, whatever its format")]
     Run {
         #[command(flatten)]
@@ -46,6 +47,12 @@ pub(crate) enum Command {
         /// Folder for the results; appears only when everything is complete.
         #[arg(long, default_value = "guike-out")]
         out: PathBuf,
+        /// Keep the results in this workspace instead, as the next version of `--name`; made where there is none.
+        #[arg(long, value_name = "FOLDER", conflicts_with = "out")]
+        workspace: Option<PathBuf>,
+        /// What the run is called in the workspace.
+        #[arg(long, default_value = "shop", requires = "workspace")]
+        name: String,
         #[command(flatten)]
         data: DataFlags,
         #[command(flatten)]
@@ -156,6 +163,7 @@ pub(crate) enum Command {
     /// Answer over HTTP: predictions with models of `guike train`, and the customers of a folder of `guike run`.
     #[command(
         after_help = "Examples:\n  guike serve value-model\n  guike serve value-model guike-out --keys keys.json --addr 0.0.0.0:5000\n  \
+        guike serve my-shop                                 the champions of a workspace\n  \
         curl http://127.0.0.1:5000/predict --json '{\"age\":30,\"income\":60000}'"
     )]
     Serve(Box<crate::serve_commands::Serve>),
@@ -176,11 +184,25 @@ pub(crate) enum Command {
     /// Make data whose truth is known.
     #[command(subcommand)]
     Simulate(crate::table_args::Simulate),
-    /// List the models Guike can learn.
-    #[command(after_help = "Example:\n  guike models --format json")]
-    Models {
-        #[command(flatten)]
-        output: Output,
+    /// List the models Guike can learn, or look after the models and runs that a workspace keeps.
+    #[command(after_help = "Examples:\n  guike models --format json\n  guike models list --workspace my-shop\n  \
+        guike models promote value-model 2 --workspace my-shop")]
+    Models(crate::workspace_args::Models),
+    /// Copy a workspace as it is now into a new folder, while others use it.
+    #[command(after_help = "Example:\n  guike backup my-shop my-shop-2026-11-27")]
+    Backup {
+        /// The workspace.
+        workspace: PathBuf,
+        /// The folder to make.
+        folder: PathBuf,
+    },
+    /// Make a workspace from a backup.
+    #[command(after_help = "Example:\n  guike restore my-shop-2026-11-27 my-shop")]
+    Restore {
+        /// The folder that `guike backup` made.
+        backup: PathBuf,
+        /// The workspace to make.
+        workspace: PathBuf,
     },
     /// Print the settings a run would use, as guike.toml.
     #[command(after_help = "Example:\n  guike config > guike.toml")]

@@ -14,6 +14,7 @@ use crate::serve_commands;
 use crate::show::{self, Rows};
 use crate::table_commands;
 use crate::tune_commands;
+use crate::workspace_commands;
 
 /// Settings file that is read when it is there.
 const CONFIG_FILE: &str = "guike.toml";
@@ -32,15 +33,25 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
             bar.finish();
             tell(&summary?, quiet);
         }
-        Command::Run { log, out, data, forecast, previous, language } => {
+        Command::Run { log, out, workspace, name, data, forecast, previous, language } => {
             let settings = settings(&data, Some(&forecast))?;
             let log = files(&log.log)?;
             let language = language_of(language.lang);
-            let summary = guike::in_pool(forecast.threads.threads, || {
-                guike::run(&log, &out, previous.as_deref(), &settings, language, &bar)
+            let previous = previous.as_deref();
+            let ended = guike::in_pool(forecast.threads.threads, || match &workspace {
+                None => Ok((guike::run(&log, &out, previous, &settings, language, &bar)?, None)),
+                Some(workspace) => {
+                    let place = workspace_commands::place(workspace, &name)?;
+                    let (summary, version) = guike::workspace::run(&place, &log, previous, &settings, language, &bar)?;
+                    Ok((summary, Some(version)))
+                }
             });
             bar.finish();
-            tell(&summary?, quiet);
+            let (summary, version): (RunSummary, _) = ended?;
+            tell(&summary, quiet);
+            if let Some(version) = version.filter(|_| !quiet) {
+                workspace_commands::tell_version(&version);
+            }
         }
         Command::Import { log, out, data } => {
             let quality = guike::import_to(&files(&log.log)?, &out, &settings(&data, None)?, &bar);
@@ -100,7 +111,12 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
         Command::Export(flags) => table_commands::export(&flags, quiet)?,
         Command::Explain(flags) => explain(&flags, &bar, quiet)?,
         Command::Simulate(what) => table_commands::simulate(&what, quiet)?,
-        Command::Models { output } => list_models(output.format),
+        Command::Models(models) => match &models.what {
+            None => list_models(models.output.format),
+            Some(what) => workspace_commands::models(what, quiet)?,
+        },
+        Command::Backup { workspace, folder } => workspace_commands::backup(&workspace, &folder, quiet)?,
+        Command::Restore { backup, workspace } => workspace_commands::restore(&backup, &workspace, quiet)?,
         Command::Config { config } => {
             let flags = DataFlags { config, ..DataFlags::default() };
             show::data(&settings(&flags, None)?.to_toml()?);

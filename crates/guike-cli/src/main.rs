@@ -11,6 +11,8 @@ mod show;
 mod table_args;
 mod table_commands;
 mod tune_commands;
+mod workspace_args;
+mod workspace_commands;
 
 use std::process::ExitCode;
 

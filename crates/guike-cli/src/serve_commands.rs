@@ -18,9 +18,13 @@ use serde_json::{Value, json};
 /// `guike serve`.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// Folders of `guike train`, or their model.json, of which `POST /predict` asks the first; and a folder of `guike run`.
+    /// Folders of `guike train`, or their model.json, of which `POST /predict` asks the first; and a folder of `guike run`; or
+    /// a workspace, whose champions are served.
     #[arg(value_name = "MODEL_OR_FOLDER", required = true)]
     pub(crate) sources: Vec<PathBuf>,
+    /// Which runs of a workspace are served, where they have several names.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) run: Option<String>,
     /// Where to listen; port 0 takes a free one.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:5000")]
     pub(crate) addr: SocketAddr,
@@ -56,6 +60,7 @@ pub(crate) struct Serve {
 pub(crate) fn serve(flags: Serve, bar: &Bar, quiet: bool) -> Result<(), Error> {
     let config = Config {
         sources: flags.sources,
+        run: flags.run,
         address: flags.addr,
         keys: flags.keys,
         limits: Limits {

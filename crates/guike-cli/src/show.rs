@@ -88,7 +88,7 @@ fn plain(v: &Value) -> String {
 }
 
 /// Four decimals are enough for eyes.
-fn rounded(v: &Value) -> String {
+pub(crate) fn rounded(v: &Value) -> String {
     match v.as_f64() {
         Some(x) if v.is_f64() => format!("{x:.4}"),
         _ => plain(v),

@@ -14,6 +14,12 @@ pub(crate) struct Train {
     /// Folder for the results; appears only when everything is complete.
     #[arg(long, default_value = "guike-model")]
     pub(crate) out: PathBuf,
+    /// Keep the model in this workspace instead, as the next version of `--name`; made where there is none.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "out", requires = "name")]
+    pub(crate) workspace: Option<PathBuf>,
+    /// What the model is called in the workspace.
+    #[arg(long, requires = "workspace")]
+    pub(crate) name: Option<String>,
     #[command(flatten)]
     pub(crate) learn: Learn,
     #[command(flatten)]

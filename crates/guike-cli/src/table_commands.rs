@@ -11,18 +11,25 @@ use crate::commands::table_file;
 use crate::progress::Bar;
 use crate::show::{self, Rows};
 use crate::table_args::{self as args, Cluster, Export, Learn, Predict, Read, Simulate, Train};
+use crate::workspace_commands;
 
 /// `guike train`.
 pub(crate) fn train(flags: &Train, language: Language, bar: &Bar, quiet: bool) -> Result<(), Error> {
     let settings = settings(&flags.learn, &flags.read)?;
-    let summary = guike::in_pool(flags.threads.threads, || {
-        guike::table::train(&flags.table, &flags.out, &settings, language, bar)
+    let ended = guike::in_pool(flags.threads.threads, || match (&flags.workspace, &flags.name) {
+        (Some(workspace), Some(name)) => {
+            let place = workspace_commands::place(workspace, name)?;
+            let (summary, version) = guike::workspace::train(&place, &flags.table, &settings, language, bar)?;
+            Ok((summary, Some(version)))
+        }
+        _ => Ok((guike::table::train(&flags.table, &flags.out, &settings, language, bar)?, None)),
     });
     bar.finish();
-    let summary = summary?;
+    let (summary, version): (TrainSummary, _) = ended?;
     standings(&summary).print(flags.output.format);
     if !quiet {
         tell(&summary);
+        version.iter().for_each(workspace_commands::tell_version);
     }
     Ok(())
 }

@@ -7,8 +7,8 @@
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::body::{Body, Bytes};
@@ -128,47 +128,71 @@ impl From<Problem> for Asked {
     }
 }
 
-/// What all requests share.
-#[derive(Debug)]
+/// What all requests share. Everything but what is served is the same as long as the server runs.
+#[derive(Debug, Clone)]
 pub(crate) struct App {
-    pub(crate) served: Served,
+    pub(crate) served: Arc<Served>,
     pub(crate) limits: Limits,
-    access: Access,
-    metrics: Metrics,
-    logger: Logger,
-    stopping: AtomicBool,
+    access: Arc<Access>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) logger: Arc<Logger>,
+    stopping: Arc<AtomicBool>,
     /// Large requests that are worked on at a time.
-    large: Semaphore,
+    large: Arc<Semaphore>,
     /// What request ids begin with, another in every process.
-    prefix: String,
-    n_requests: AtomicU64,
+    prefix: Arc<str>,
+    n_requests: Arc<AtomicU64>,
+}
+
+/// Where every request finds what is served now. A request keeps what it found until it is answered, so that other models
+/// can take their place meanwhile; finding it is one atomic step, and nobody holds the lock longer than that.
+#[derive(Debug)]
+pub(crate) struct Door {
+    app: RwLock<Arc<App>>,
+}
+
+impl Door {
+    pub(crate) fn new(app: App) -> Door {
+        Door { app: RwLock::new(Arc::new(app)) }
+    }
+
+    /// What is served now.
+    pub(crate) fn app(&self) -> Arc<App> {
+        Arc::clone(&self.app.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on this is served.
+    pub(crate) fn serve(&self, served: Served) {
+        let app = Arc::new(App { served: Arc::new(served), ..App::clone(&self.app()) });
+        *self.app.write().unwrap_or_else(PoisonError::into_inner) = app;
+    }
 }
 
 impl App {
     pub(crate) fn new(served: Served, limits: Limits, access: Access, threads: usize, log: Log) -> App {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         App {
-            served,
+            served: Arc::new(served),
             limits,
-            access,
-            metrics: Metrics::new(now.as_secs()),
-            logger: Logger::start(log),
-            stopping: AtomicBool::new(false),
-            large: Semaphore::new(2 * threads),
-            prefix: format!("{:012x}", RandomState::new().build_hasher().finish() >> 16),
-            n_requests: AtomicU64::new(0),
+            access: Arc::new(access),
+            metrics: Arc::new(Metrics::new(now.as_secs())),
+            logger: Arc::new(Logger::start(log)),
+            stopping: Arc::default(),
+            large: Arc::new(Semaphore::new(2 * threads)),
+            prefix: format!("{:012x}", RandomState::new().build_hasher().finish() >> 16).into(),
+            n_requests: Arc::default(),
         }
     }
 
     /// The model that `POST /predict` asks.
     pub(crate) fn first_model(&self) -> Result<&ServedModel, Problem> {
         let detail = "no model on tables is served; start the server with a folder of `guike train`";
-        self.served.models.first().ok_or_else(|| Problem::new(Code::NoModel, detail))
+        self.served.models.first().map(AsRef::as_ref).ok_or_else(|| Problem::new(Code::NoModel, detail))
     }
 
     /// The model of this name.
     pub(crate) fn model(&self, name: &str) -> Result<&ServedModel, Problem> {
-        self.served.models.iter().find(|m| m.name == name).ok_or_else(|| {
+        self.served.models.iter().find(|m| m.name == name).map(AsRef::as_ref).ok_or_else(|| {
             let names: Vec<&str> = self.served.models.iter().map(|m| m.name.as_str()).collect();
             let known =
                 if names.is_empty() { "none is served".to_owned() } else { format!("there is {}", list(&names)) };

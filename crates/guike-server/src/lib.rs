@@ -1,12 +1,14 @@
 //! Saved models and the results of a run over HTTP: predictions, customers, and what operating it needs.
 //!
 //! The one idea: models are read once, before anything listens, and never change; a request is a plain function of them
-//! (`routes`). Everything around that function (limits, problems, counters, the log) happens in one place (`app`).
+//! (`routes`). Everything around that function (limits, problems, counters, the log) happens in one place (`app`). Where a
+//! workspace is served, what it decides is seen within a second, and takes the place of what was served (`kept`).
 //!
 //! What it does not do: it trains nothing, writes no file, and knows no flag; the command line hands it a [`Config`].
 
 mod access;
 mod app;
+mod kept;
 mod kserve;
 mod listen;
 mod log;
@@ -31,15 +33,18 @@ use guike::Error;
 use guike_core::Progress;
 
 use access::Access;
-use app::App;
+use app::{App, Door};
 pub use log::Log;
 use served::Served;
 
 /// What to serve, where, and how much of it.
 #[derive(Debug)]
 pub struct Config {
-    /// Folders of `guike train`, or their `model.json`, of which `POST /predict` asks the first, and a folder of `guike run`.
+    /// Folders of `guike train`, or their `model.json`, of which `POST /predict` asks the first, and a folder of `guike run`;
+    /// or a workspace, whose champions are served.
     pub sources: Vec<PathBuf>,
+    /// Which runs of a workspace are served; `None` where they all have one name.
+    pub run: Option<String>,
     /// Where to listen; port 0 takes a free one.
     pub address: SocketAddr,
     /// The file of the keys that clients must have; without it, only programs of this machine are answered.
@@ -87,6 +92,7 @@ impl Default for Limits {
 /// use guike_core::Quiet;
 /// let config = guike_server::Config {
 ///     sources: vec!["no-such-model".into()],
+///     run: None,
 ///     address: "127.0.0.1:0".parse().unwrap(),
 ///     keys: None,
 ///     limits: guike_server::Limits::default(),
@@ -97,7 +103,7 @@ impl Default for Limits {
 /// assert!(error.to_string().contains("no-such-model"));
 /// ```
 pub fn serve(config: Config, listening: impl FnOnce(SocketAddr, &[&str]), stop: &dyn Progress) -> Result<(), Error> {
-    let Config { sources, address, keys, limits, threads, log } = config;
+    let Config { sources, run, address, keys, limits, threads, log } = config;
     let is_local = address.ip().is_loopback();
     if keys.is_none() && !is_local {
         return Err(refused(
@@ -107,7 +113,7 @@ pub fn serve(config: Config, listening: impl FnOnce(SocketAddr, &[&str]), stop: 
         ));
     }
     let keyring = keys.as_deref().map(guike::keys::read).transpose()?;
-    let served = Served::open(&sources)?;
+    let served = Served::open(&sources, run.as_deref(), None)?;
     let listener = TcpListener::bind(address)
         .map_err(|e| refused(address, &format!("it cannot be listened on ({e}); choose another port with --addr")))?;
     let internal = |e: std::io::Error| Error::Internal(format!("the system gives no threads or sockets ({e})"));
@@ -115,9 +121,11 @@ pub fn serve(config: Config, listening: impl FnOnce(SocketAddr, &[&str]), stop: 
     let threads = threads.max(1);
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build().map_err(internal)?;
-    let app = Arc::new(App::new(served, limits, Access::new(keyring, is_local, limits.rate), threads, log));
+    let app = App::new(served, limits, Access::new(keyring, is_local, limits.rate), threads, log);
     listening(address, &app.served.names());
-    runtime.block_on(listen::listen(listener, Arc::clone(&app), stop)).map_err(internal)
+    let door = Arc::new(Door::new(app));
+    let _watcher = kept::Watcher::start(sources, Arc::clone(&door));
+    runtime.block_on(listen::listen(listener, door, stop)).map_err(internal)
 }
 
 fn refused(address: SocketAddr, rule: &str) -> Error {

@@ -19,7 +19,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::sync::Semaphore;
 
-use crate::app::App;
+use crate::app::Door;
 use crate::problem::Code;
 use crate::routes::{Method, ROUTES};
 
@@ -33,34 +33,35 @@ const HEAD: usize = 16 * 1024;
 const AFTER_TROUBLE: Duration = Duration::from_millis(100);
 
 /// All routes with their handlers.
-pub(crate) fn router(app: Arc<App>) -> Router {
+pub(crate) fn router(door: Arc<Door>) -> Router {
     let mut router = Router::new();
     for (at, route) in ROUTES.iter().enumerate() {
         let method = match route.method {
             Method::Get => MethodFilter::GET,
             Method::Post => MethodFilter::POST,
         };
-        let answer = move |State(app): State<Arc<App>>, request: Request| app.answer(at, request);
+        let answer = move |State(door): State<Arc<Door>>, request: Request| door.app().answer(at, request);
         router = router.route(route.path, on(method, answer));
     }
     router
-        .method_not_allowed_fallback(|State(app): State<Arc<App>>, request: Request| {
-            app.refuse(Code::MethodNotAllowed, request)
+        .method_not_allowed_fallback(|State(door): State<Arc<Door>>, request: Request| {
+            door.app().refuse(Code::MethodNotAllowed, request)
         })
-        .fallback(|State(app): State<Arc<App>>, request: Request| app.refuse(Code::NoSuchPath, request))
-        .with_state(app)
+        .fallback(|State(door): State<Arc<Door>>, request: Request| door.app().refuse(Code::NoSuchPath, request))
+        .with_state(door)
 }
 
 /// Accepts connections until `stop` says so, then lets the requests that are being answered end.
-pub(crate) async fn listen(listener: TcpListener, app: Arc<App>, stop: &dyn Progress) -> std::io::Result<()> {
+pub(crate) async fn listen(listener: TcpListener, door: Arc<Door>, stop: &dyn Progress) -> std::io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let router = router(Arc::clone(&app));
-    let connections = Arc::new(Semaphore::new(app.limits.connections));
+    let router = router(Arc::clone(&door));
+    let limits = door.app().limits;
+    let connections = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(app.limits.seconds.into()))
+        .header_read_timeout(Duration::from_secs(limits.seconds.into()))
         .max_buf_size(HEAD)
         .pipeline_flush(true);
     let mut asked = tokio::time::interval(ASKED_EVERY);
@@ -93,7 +94,7 @@ pub(crate) async fn listen(listener: TcpListener, app: Arc<App>, stop: &dyn Prog
             drop(permit);
         });
     }
-    app.stop();
+    door.app().stop();
     drop(listener);
     let _: Result<(), _> = tokio::time::timeout(LAST_REQUESTS, graceful.shutdown()).await;
     Ok(())

@@ -111,6 +111,17 @@ impl Logger {
         written.expect("a Vec takes all");
     }
 
+    /// Adds a line about the server itself: what happened, and in which words.
+    pub(crate) fn note(&self, event: &str, detail: &str) {
+        if self.writer.is_none() {
+            return;
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let line = serde_json::json!({ "time": moment(now), "event": event, "detail": detail });
+        let mut lines = self.shared.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        writeln!(lines, "{line}").expect("a Vec takes all");
+    }
+
     /// Lines that were dropped.
     pub(crate) fn dropped(&self) -> u64 {
         self.shared.dropped.load(Ordering::Relaxed)

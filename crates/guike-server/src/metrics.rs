@@ -30,6 +30,8 @@ pub(crate) struct Metrics {
     routes: Vec<Counted>,
     /// Requests that are being answered.
     pub(crate) in_flight: AtomicI64,
+    /// How often a workspace had something else to serve, and how often it could not be read.
+    pub(crate) reloads: [AtomicU64; 2],
     /// Seconds since 1970 at the start.
     started: u64,
 }
@@ -37,7 +39,7 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) fn new(started: u64) -> Metrics {
         let routes = (0..=ROUTES.len()).map(|_| Counted::default()).collect();
-        Metrics { routes, in_flight: AtomicI64::new(0), started }
+        Metrics { routes, in_flight: AtomicI64::new(0), reloads: Default::default(), started }
     }
 
     /// Counts an answer; `route` is a position in [`ROUTES`], or their number for a path that is none.
@@ -113,6 +115,16 @@ impl Metrics {
         for m in &served.models {
             let n = m.predicted.load(Ordering::Relaxed);
             put(format_args!("guike_predictions_total{{model=\"{}\",version=\"{}\"}} {n}", m.name, m.version));
+        }
+        if served.kept.is_some() {
+            put(format_args!(
+                "# HELP guike_workspace_reloads_total How often the workspace had something else to serve."
+            ));
+            put(format_args!("# TYPE guike_workspace_reloads_total counter"));
+            for (result, n) in ["served", "failed"].iter().zip(&self.reloads) {
+                let n = n.load(Ordering::Relaxed);
+                put(format_args!("guike_workspace_reloads_total{{result=\"{result}\"}} {n}"));
+            }
         }
         put(format_args!("# HELP guike_log_lines_dropped_total Lines of the access log that nobody took in time."));
         put(format_args!("# TYPE guike_log_lines_dropped_total counter"));

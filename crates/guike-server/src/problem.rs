@@ -27,6 +27,7 @@ pub(crate) enum Code {
     NoReasons,
     NoModel,
     NoResults,
+    NoWorkspace,
     NoCustomer,
     NoKey,
     UnknownKey,
@@ -42,7 +43,7 @@ pub(crate) enum Code {
 impl Code {
     /// Every code.
     #[cfg(test)]
-    pub(crate) const ALL: [Code; 26] = [
+    pub(crate) const ALL: [Code; 27] = [
         Code::MalformedJson,
         Code::MalformedQuery,
         Code::ForeignHost,
@@ -59,6 +60,7 @@ impl Code {
         Code::NoReasons,
         Code::NoModel,
         Code::NoResults,
+        Code::NoWorkspace,
         Code::NoCustomer,
         Code::NoKey,
         Code::UnknownKey,
@@ -84,6 +86,7 @@ impl Code {
             Code::NoSuchPath => (404, "no-such-path", "There is nothing at this path"),
             Code::NoModel => (404, "no-model", "There is no such model"),
             Code::NoResults => (404, "no-results", "No results of a run are served"),
+            Code::NoWorkspace => (404, "no-workspace", "No workspace is served"),
             Code::NoCustomer => (404, "no-customer", "There is no such customer"),
             Code::MethodNotAllowed => (405, "method-not-allowed", "The path has no such method"),
             Code::TooSlow => (408, "too-slow", "The request did not arrive in time"),

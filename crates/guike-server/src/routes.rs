@@ -10,9 +10,9 @@ use crate::openapi::{self, Parameter};
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::shape::{Schemas, Shape};
-use crate::views::{CustomerView, Customers, ModelView, Models, Prediction, Status, Summary, Tiers};
+use crate::views::{CustomerView, Customers, ModelView, Models, Prediction, Runs, Status, Summary, Tiers, Versions};
 use crate::who::Needs;
-use crate::{kserve, predict, v1};
+use crate::{kept, kserve, predict, v1};
 
 /// A request's method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +97,7 @@ const PREDICTIONS: Option<Needs> = Some((Resource::Predictions, Action::Read));
 const METRICS: Option<Needs> = Some((Resource::Metrics, Action::Read));
 
 /// Everything that can be asked.
-pub(crate) static ROUTES: [Route; 20] = [
+pub(crate) static ROUTES: [Route; 22] = [
     Route {
         method: Method::Post,
         path: "/predict",
@@ -121,6 +121,14 @@ pub(crate) static ROUTES: [Route; 20] = [
     get("/openapi.json", None, openapi::answer, anything, "This description."),
     get("/v1/models", MODELS, v1::models, Models::schema, "All models."),
     get("/v1/models/{name}", MODELS, v1::model, ModelView::schema, "A model: what it reads, says, and how good it is."),
+    get(
+        "/v1/models/{name}/versions",
+        MODELS,
+        kept::versions,
+        Versions::schema,
+        "Every version that the workspace keeps of a name, and what was decided.",
+    ),
+    get("/v1/runs", MODELS, kept::runs, Runs::schema, "Every run that the workspace keeps."),
     get("/v1/summary", RESULTS, v1::summary, Summary::schema, "The shop in a few numbers."),
     get("/v1/tiers", RESULTS, v1::tiers, Tiers::schema, "The tiers with their rule, size, value and risk."),
     Route {

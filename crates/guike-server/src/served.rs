@@ -1,6 +1,10 @@
-//! What is served: the models, read once and never changed.
+//! What is served: models and results, read once and never changed.
+//!
+//! The one idea: what is served is a value. When a workspace decides otherwise, a new value is made, of which everything that
+//! is still in use is taken over, and takes the place of the old one.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use axum::http::HeaderValue;
@@ -8,14 +12,19 @@ use guike::Error;
 use guike::results::Results;
 use guike::table::Outcome;
 use guike::table::score::Scorer;
+use guike::workspace::{Kind, Stage, Version, Workspace};
+
+use crate::kept::Kept;
 
 /// A model on tables, ready to answer.
 #[derive(Debug)]
 pub(crate) struct ServedModel {
     /// The name of its folder.
     pub(crate) name: String,
-    /// A short form of the file's checksum: another one is another model.
+    /// Its number in the workspace; elsewhere a short form of the file's checksum: another one is another model.
     pub(crate) version: String,
+    /// Its stage in the workspace.
+    pub(crate) stage: Option<Stage>,
     /// Name and version, as the header `guike-model` says them.
     pub(crate) header: HeaderValue,
     pub(crate) scorer: Scorer,
@@ -33,9 +42,11 @@ pub(crate) struct ServedModel {
 #[derive(Debug)]
 pub(crate) struct Served {
     /// `POST /predict` asks the first.
-    pub(crate) models: Vec<ServedModel>,
+    pub(crate) models: Vec<Arc<ServedModel>>,
     /// The results of `guike run`.
-    pub(crate) run: Option<ServedRun>,
+    pub(crate) run: Option<Arc<ServedRun>>,
+    /// What the workspace keeps, where one is served.
+    pub(crate) kept: Option<Kept>,
 }
 
 /// The results of a run.
@@ -43,8 +54,10 @@ pub(crate) struct Served {
 pub(crate) struct ServedRun {
     /// The name of its folder.
     pub(crate) name: String,
-    /// A short form of the forecasts' checksum.
+    /// Its number in the workspace; elsewhere a short form of the forecasts' checksum.
     pub(crate) version: String,
+    /// Its stage in the workspace.
+    pub(crate) stage: Option<Stage>,
     pub(crate) results: Results,
 }
 
@@ -59,40 +72,118 @@ impl ServedRun {
 const VERSION_DIGITS: usize = 12;
 
 impl Served {
-    /// Reads everything.
+    /// Reads everything; of a workspace the champions, and of its runs those called `run`. What `before` served and is still
+    /// to be served is not read again.
     ///
     /// # Errors
-    /// [`Error`] when something is not there, damaged, or two models have the same name.
-    pub(crate) fn open(sources: &[PathBuf]) -> Result<Served, Error> {
-        let mut served = Served { models: Vec::with_capacity(sources.len()), run: None };
-        let refused = |source: &Path, rule: String| Error::Config {
-            what: "MODEL_OR_FOLDER".to_owned(),
-            value: source.display().to_string(),
-            rule,
-        };
+    /// [`Error`] when something is not there, damaged, or two things have the same name.
+    pub(crate) fn open(sources: &[PathBuf], run: Option<&str>, before: Option<&Served>) -> Result<Served, Error> {
+        let mut served = Served { models: Vec::with_capacity(sources.len()), run: None, kept: None };
         for source in sources {
-            let name = name_of(source);
-            if served.names().contains(&name.as_str()) {
-                let rule =
-                    format!("something else is already called `{name}`, as its folder; rename one of the folders");
-                return Err(refused(source, rule));
-            }
-            if !source.join(guike::file_names::FORECASTS_CSV).is_file() {
-                served.models.push(ServedModel::open(source, name)?);
-            } else if served.run.is_some() {
-                let rule = "the results of one run are served at a time; start another server for the others";
-                return Err(refused(source, rule.to_owned()));
+            if !Workspace::is_at(source) {
+                served.add_folder(source, before)?;
+            } else if served.kept.is_some() {
+                return Err(refused(source, "one workspace is served at a time; start another server for the others"));
             } else {
-                let results = Results::open(source)?;
-                served.run = Some(ServedRun { name, version: version(results.fingerprint()), results });
+                served.add_workspace(source, run, before)?;
             }
         }
         Ok(served)
     }
 
+    /// A folder of `guike train` or `guike run`, by its name.
+    fn add_folder(&mut self, source: &Path, before: Option<&Served>) -> Result<(), Error> {
+        let name = name_of(source);
+        self.is_free(source, &name)?;
+        let is_run = source.join(guike::file_names::FORECASTS_CSV).is_file();
+        // folders are read when the server starts, and stay
+        if let Some(model) = before.and_then(|b| b.models.iter().find(|m| m.stage.is_none() && m.name == name)) {
+            self.models.push(Arc::clone(model));
+        } else if !is_run {
+            self.models.push(Arc::new(ServedModel::open(source, name, None)?));
+        } else if self.run.is_some() {
+            return Err(refused(
+                source,
+                "the results of one run are served at a time; start another server for the others",
+            ));
+        } else if let Some(run) = before.and_then(|b| b.run.as_ref()).filter(|r| r.stage.is_none()) {
+            self.run = Some(Arc::clone(run));
+        } else {
+            self.run = Some(Arc::new(ServedRun::open(source, name, None)?));
+        }
+        Ok(())
+    }
+
+    /// The champions of a workspace.
+    fn add_workspace(&mut self, source: &Path, run: Option<&str>, before: Option<&Served>) -> Result<(), Error> {
+        let workspace = Workspace::open(source)?;
+        let kept = Kept::read(&workspace, run, before.is_none())?;
+        for version in kept.champions() {
+            self.is_free(source, &version.name)?;
+            let number = version.number.to_string();
+            match version.kind {
+                Kind::Table => {
+                    let same = |m: &&Arc<ServedModel>| {
+                        m.name == version.name && m.version == number && m.stage == Some(version.stage)
+                    };
+                    let model = match before.and_then(|b| b.models.iter().find(same)) {
+                        Some(model) => Arc::clone(model),
+                        None => {
+                            workspace.verify(version)?;
+                            Arc::new(ServedModel::open(&version.folder, version.name.clone(), Some(version))?)
+                        }
+                    };
+                    self.models.push(model);
+                }
+                Kind::Orders if self.run.is_some() => {
+                    return Err(refused(
+                        source,
+                        "the results of one run are served at a time; leave one of the two out",
+                    ));
+                }
+                Kind::Orders => {
+                    let same = |r: &&Arc<ServedRun>| {
+                        r.name == version.name && r.version == number && r.stage == Some(version.stage)
+                    };
+                    self.run = Some(match before.and_then(|b| b.run.as_ref()).filter(same) {
+                        Some(run) => Arc::clone(run),
+                        None => {
+                            workspace.verify(version)?;
+                            Arc::new(ServedRun::open(&version.folder, version.name.clone(), Some(version))?)
+                        }
+                    });
+                }
+            }
+        }
+        self.kept = Some(kept);
+        Ok(())
+    }
+
+    fn is_free(&self, source: &Path, name: &str) -> Result<(), Error> {
+        if !self.names().contains(&name) {
+            return Ok(());
+        }
+        Err(refused(
+            source,
+            &format!("something else is already called `{name}`, as its folder; rename one of the folders"),
+        ))
+    }
+
     /// The names of everything.
     pub(crate) fn names(&self) -> Vec<&str> {
         self.models.iter().map(|m| m.name.as_str()).chain(self.run.iter().map(|r| r.name.as_str())).collect()
+    }
+}
+
+fn refused(source: &Path, rule: &str) -> Error {
+    Error::Config { what: "MODEL_OR_FOLDER".to_owned(), value: source.display().to_string(), rule: rule.to_owned() }
+}
+
+impl ServedRun {
+    fn open(source: &Path, name: String, registered: Option<&Version>) -> Result<ServedRun, Error> {
+        let results = Results::open(source)?;
+        let version = registered.map_or_else(|| version(results.fingerprint()), |v| v.number.to_string());
+        Ok(ServedRun { name, version, stage: registered.map(|v| v.stage), results })
     }
 }
 
@@ -102,20 +193,21 @@ fn version(fingerprint: &str) -> String {
 }
 
 impl ServedModel {
-    fn open(source: &Path, name: String) -> Result<ServedModel, Error> {
+    fn open(source: &Path, name: String, registered: Option<&Version>) -> Result<ServedModel, Error> {
         let scorer = Scorer::open(source)?;
         let json = |text: &String| serde_json::to_string(text).expect("a text is JSON");
         let classes = match scorer.outcome() {
             Outcome::Regression => Vec::new(),
             Outcome::Classification { classes, .. } => classes.iter().map(json).collect(),
         };
-        let version = version(scorer.fingerprint());
+        let version = registered.map_or_else(|| version(scorer.fingerprint()), |v| v.number.to_string());
         let folder = if source.is_dir() { Some(source) } else { source.parent() };
         let beside = folder.map(|f| f.join(guike::table::file_names::EVALUATION_JSON)).filter(|f| f.is_file());
         Ok(ServedModel {
             header: HeaderValue::from_str(&format!("{}/{version}", encoded(&name))).expect("letters of an address"),
             name,
             version,
+            stage: registered.map(|v| v.stage),
             classes,
             columns: scorer.inputs().iter().map(|c| json(&c.name)).collect(),
             scorer,

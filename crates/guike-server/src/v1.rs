@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use guike::results::{Ask, NUMBERS, Results, Sort};
 use guike::table::Outcome;
 use guike::table::score::InputKind;
+use guike::workspace::Stage;
 use serde_json::Value;
 
 use crate::app::{Answer, App, Call};
@@ -24,12 +25,14 @@ pub(crate) fn models(app: &App, call: &Call) -> Result<Answer, Problem> {
     let table = app.served.models.iter().map(|m| ModelLine {
         name: m.name.clone(),
         version: m.version.clone(),
+        stage: m.stage.map(Stage::name),
         kind: "table",
         learner: m.scorer.learner().to_owned(),
     });
     let run = app.served.run.iter().map(|r| ModelLine {
         name: r.name.clone(),
         version: r.version.clone(),
+        stage: r.stage.map(Stage::name),
         kind: "orders",
         learner: r.learner(),
     });
@@ -44,6 +47,7 @@ pub(crate) fn model(app: &App, call: &Call) -> Result<Answer, Problem> {
         return Ok(Answer::of(&ModelView {
             name: r.name.clone(),
             version: r.version.clone(),
+            stage: r.stage.map(Stage::name),
             kind: "orders",
             learner: r.learner(),
             target: None,
@@ -63,6 +67,7 @@ pub(crate) fn model(app: &App, call: &Call) -> Result<Answer, Problem> {
     Ok(Answer::of(&ModelView {
         name: m.name.clone(),
         version: m.version.clone(),
+        stage: m.stage.map(Stage::name),
         kind: "table",
         learner: m.scorer.learner().to_owned(),
         target: Some(m.scorer.target().to_owned()),
@@ -88,7 +93,7 @@ fn inputs(m: &ServedModel) -> Vec<InputView> {
 
 fn run(app: &App) -> Result<&ServedRun, Problem> {
     let detail = "no results of `guike run` are served; start the server with their folder";
-    app.served.run.as_ref().ok_or_else(|| Problem::new(Code::NoResults, detail))
+    app.served.run.as_deref().ok_or_else(|| Problem::new(Code::NoResults, detail))
 }
 
 /// `GET /v1/summary`.

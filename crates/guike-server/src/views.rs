@@ -79,8 +79,10 @@ shaped! {
     ModelLine {
         /// The name of its folder.
         name: String,
-        /// The beginning of its checksum: another version is another model.
+        /// Its number in the workspace, else the beginning of its checksum: another version is another model.
         version: String,
+        /// `champion`, where a workspace is served.
+        stage: Option<&'static str>,
         /// `table` for a model of `guike train`, `orders` for the forecasts of a `guike run`.
         kind: &'static str,
         /// What it learned with.
@@ -91,8 +93,10 @@ shaped! {
     ModelView {
         /// The name of its folder.
         name: String,
-        /// The beginning of its checksum: another version is another model.
+        /// Its number in the workspace, else the beginning of its checksum: another version is another model.
         version: String,
+        /// `champion`, where a workspace is served.
+        stage: Option<&'static str>,
         /// `table` for a model of `guike train`, `orders` for the forecasts of a `guike run`.
         kind: &'static str,
         /// What it learned with.
@@ -109,6 +113,64 @@ shaped! {
         threshold: Option<f64>,
         /// How good it is: what `evaluation.json` beside it holds.
         evaluation: Option<Value>,
+    }
+
+    /// Every version that the workspace keeps of a name, and what was decided about it.
+    Versions {
+        /// The versions, the oldest first.
+        versions: Vec<VersionView>,
+        /// The decisions, the oldest first.
+        decisions: Vec<DecisionView>,
+    }
+
+    /// A version that a workspace keeps.
+    VersionView {
+        /// Its name.
+        name: String,
+        /// Its number.
+        version: String,
+        /// `candidate`, `champion` or `archived`.
+        stage: &'static str,
+        /// `table` for a model of `guike train`, `orders` for a `guike run`.
+        kind: &'static str,
+        /// What it learned with.
+        learner: Value,
+        /// When it was registered.
+        created: String,
+        /// Of all its files.
+        checksum: String,
+        /// Fingerprint of what it was learned from.
+        data: String,
+        /// The champion when it was registered.
+        follows: Option<String>,
+        /// How good it is.
+        metrics: Value,
+        /// Where it comes from: rows, seed, cutoff and horizon, version of Guike.
+        lineage: Value,
+    }
+
+    /// Something that was decided about a name.
+    DecisionView {
+        /// When.
+        at: String,
+        /// `first`, `promote`, `rollback` or `archive`.
+        action: &'static str,
+        /// About which version.
+        version: String,
+        /// The champion before.
+        before: Option<String>,
+        /// Why.
+        reason: String,
+        /// Whether against the figures, or without any.
+        forced: bool,
+        /// On what figures.
+        figures: Value,
+    }
+
+    /// Every run that the workspace keeps.
+    Runs {
+        /// The runs, by name and then by number.
+        runs: Vec<VersionView>,
     }
 
     /// A column that a model reads.

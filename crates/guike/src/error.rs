@@ -91,6 +91,12 @@ pub enum Error {
     /// A customer or row that was asked about is not there.
     #[error("{0}")]
     NotThere(String),
+    /// What a workspace holds is not what was registered.
+    #[error("{}", .0.join("\n"))]
+    Damaged(Vec<String>),
+    /// The figures speak against a promotion.
+    #[error("{0}")]
+    Gate(String),
     /// The tier plan is not possible.
     #[error("[tiers]: {0}")]
     Plan(#[from] guike_decide::PlanError),
@@ -129,8 +135,11 @@ impl Error {
         match self {
             Error::Data(e) => data_kind(e),
             Error::Store(e) => match e {
-                StoreError::Busy(_) => ErrorKind::Busy,
-                StoreError::NotAFolder(_) | StoreError::OtherWork { .. } => ErrorKind::Config,
+                StoreError::Busy(_) | StoreError::InUse(_) => ErrorKind::Busy,
+                StoreError::NotAFolder(_) | StoreError::OtherWork { .. } | StoreError::Refused { .. } => {
+                    ErrorKind::Config
+                }
+                StoreError::NoWorkspace(_) | StoreError::NotRegistered(_) => ErrorKind::NotFound,
                 StoreError::Corrupt { .. } | StoreError::Newer { .. } => ErrorKind::Corrupt,
                 StoreError::Io { source, .. } => io_kind(source),
                 StoreError::Encode { .. } => ErrorKind::Internal,
@@ -138,6 +147,8 @@ impl Error {
             Error::Config { .. } | Error::ConfigFile { .. } | Error::Plan(_) => ErrorKind::Config,
             Error::NoAnswer(_) | Error::Fit(_) => ErrorKind::Data,
             Error::NotThere(_) => ErrorKind::NotFound,
+            Error::Gate(_) => ErrorKind::Denied,
+            Error::Damaged(_) => ErrorKind::Corrupt,
             Error::Forecast(_) | Error::Internal(_) => ErrorKind::Internal,
             Error::Interrupted => ErrorKind::Interrupted,
         }

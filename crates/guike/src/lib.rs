@@ -26,6 +26,7 @@ pub mod table;
 mod tier;
 pub mod tune;
 pub mod value;
+pub mod workspace;
 
 pub use demo::demo;
 pub use error::{Error, ErrorKind};

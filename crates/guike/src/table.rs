@@ -44,7 +44,9 @@ use crate::error::Error;
 use crate::run::Language;
 
 pub use choose::Estimate;
+pub(crate) use choose::estimate;
 pub use export::{ExportFormat, export};
+pub(crate) use figures::losses;
 pub use guike_data::ReadOptions;
 pub use guike_sim::Label;
 pub(crate) use lightgbm::BEGINS as LIGHTGBM_BEGINS;

@@ -19,6 +19,7 @@ fn commands_in_the_documents_exist_with_their_flags() {
         "docs/tutorial-table.md",
         "docs/explain.md",
         "docs/serve.md",
+        "docs/workspace.md",
     ] {
         let text = std::fs::read_to_string(root.join(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
         for line in code_lines(&text) {
@@ -30,7 +31,11 @@ fn commands_in_the_documents_exist_with_their_flags() {
             let words: Vec<&str> = words.take_while(|w| !["|", ">", "&&", "#"].contains(w)).collect();
             let Some(command) = words.first() else { continue };
             // these have commands of their own
-            let n_words = if ["keys", "simulate", "tune"].contains(command) { 2 } else { 1 };
+            let n_words = match words.get(1) {
+                _ if ["keys", "simulate", "tune"].contains(command) => 2,
+                Some(second) if *command == "models" && !second.starts_with('-') => 2,
+                _ => 1,
+            };
             let help = desk.guike(&[&words[..n_words.min(words.len())], &["--help"]].concat());
             assert_eq!(help.code, 0, "{name}: `{line}`: {}", help.stderr);
             for flag in words.iter().filter(|w| w.starts_with("--")) {

@@ -92,6 +92,7 @@ fn with_keys_an_address_of_the_network_is_served() {
     assert_eq!(gone.kind(), guike::ErrorKind::NotFound);
     std::fs::write(&file, "{}").expect("written");
     let config = guike_server::Config {
+        run: None,
         sources: vec!["nothing".into()],
         address: "0.0.0.0:0".parse().expect("an address"),
         keys: Some(file),

@@ -3,7 +3,8 @@
 use guike_server::Limits;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Running, Trained, results};
+use crate::support::{Answer, Running, Trained, results, results_into};
+use crate::workspace::Shop;
 
 const ANN: &str = r#"{"age":30,"income":6000,"purchase_frequency":5,"amount":500,"category":"spaceships"}"#;
 
@@ -64,7 +65,18 @@ fn misfits(document: &Value, schema: &Value, value: &Value, at: &str, found: &mu
 fn every_answer_is_as_described() {
     let (_folder, out) = results();
     let trained = Trained::logistic();
-    let server = Running::with(vec![trained.model(), out], Limits::default());
+    check(&Running::with(vec![trained.model(), out], Limits::default()));
+}
+
+#[test]
+fn every_answer_about_a_workspace_is_as_described() {
+    let shop = Shop::new();
+    shop.train("value-model", "logistic-regression");
+    results_into(&Shop::place(&shop.root(), "shop"));
+    check(&shop.serve());
+}
+
+fn check(server: &Running) {
     let document = server.get("/openapi.json").json();
     let tensors: Vec<Value> =
         [("age", json!(30)), ("income", json!(6000)), ("purchase_frequency", json!(5)), ("amount", json!(1))]

@@ -9,3 +9,4 @@ mod operation;
 mod predict;
 mod support;
 mod v1;
+mod workspace;

@@ -45,6 +45,19 @@ impl Trained {
 
 /// A folder of `guike run` on a small shop: `C00`, `C01` …
 pub(crate) fn results() -> (tempfile::TempDir, PathBuf) {
+    let (folder, files, settings) = orders();
+    let out = folder.path().join("shop");
+    guike::run(&files, &out, None, &settings, guike::Language::English, &Quiet).expect("run");
+    (folder, out)
+}
+
+/// The same in a workspace.
+pub(crate) fn results_into(place: &guike::workspace::Place<'_>) {
+    let (_folder, files, settings) = orders();
+    guike::workspace::run(place, &files, None, &settings, guike::Language::English, &Quiet).expect("run");
+}
+
+fn orders() -> (tempfile::TempDir, guike::LogFiles, guike::Settings) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut text = String::from("customer_id,date,amount\n");
     let mut seed = 7_u64;
@@ -65,10 +78,8 @@ pub(crate) fn results() -> (tempfile::TempDir, PathBuf) {
     std::fs::write(&log, text).expect("written");
     let mut settings = guike::Settings::default();
     settings.forecast.budget = guike::Budget::Fast;
-    let out = folder.path().join("shop");
     let files = guike::LogFiles::find(&[log]).expect("found");
-    guike::run(&files, &out, None, &settings, guike::Language::English, &Quiet).expect("run");
-    (folder, out)
+    (folder, files, settings)
 }
 
 /// Where a log is gathered.
@@ -121,6 +132,7 @@ impl Running {
         let (log, stop) = (Lines::default(), Arc::<Stop>::default());
         let config = Config {
             sources,
+            run: None,
             address: "127.0.0.1:0".parse().expect("an address"),
             keys,
             limits,

@@ -111,6 +111,7 @@ fn models_and_results_are_served_side_by_side() {
     let only_model = Running::of(&trained);
     only_model.get("/v1/summary").is_problem(404, "no-results", &["guike run"]);
     let config = |sources| guike_server::Config {
+        run: None,
         sources,
         address: "127.0.0.1:0".parse().expect("an address"),
         keys: None,

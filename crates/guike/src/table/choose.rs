@@ -74,7 +74,7 @@ pub(super) fn choose(contenders: &[Contender<'_>], groups: Option<&[u32]>) -> Op
 }
 
 /// The mean with its 95 % interval; `groups[i]` is the group of value i, where values come in groups.
-pub(super) fn estimate(v: &[f64], groups: Option<&[u32]>) -> Estimate {
+pub(crate) fn estimate(v: &[f64], groups: Option<&[u32]>) -> Estimate {
     around(mean(v), standard_error(v, groups))
 }
 

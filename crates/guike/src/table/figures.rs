@@ -158,7 +158,7 @@ impl Decision {
 }
 
 /// Loss per row: −ln of the probability given to the truth, or the squared error.
-pub(super) fn losses(predicted: &[f64], y: &[f64], outcome: &Outcome) -> Vec<f64> {
+pub(crate) fn losses(predicted: &[f64], y: &[f64], outcome: &Outcome) -> Vec<f64> {
     match outcome {
         Outcome::Regression => predicted.iter().zip(y).map(|(p, y)| (p - y).powi(2)).collect(),
         Outcome::Classification { classes, .. } => predicted

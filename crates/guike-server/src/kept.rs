@@ -1,0 +1,211 @@
+//! A workspace that is served: what it keeps, and seeing what it decides.
+//!
+//! The one idea: a thread of its own asks twice a second for two numbers that change with every version and decision. When
+//! they do, it reads what is new, and only then does that take the place of the old: no request waits for it, and when
+//! something cannot be read, what was served stays.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use guike::Error;
+use guike::workspace::{Decision, Kind, Revision, Stage, Version, Workspace};
+
+use crate::app::{Answer, App, Call, Door};
+use crate::problem::{Code, Problem};
+use crate::query::Query;
+use crate::served::Served;
+use crate::views::{DecisionView, Runs, VersionView, Versions};
+
+/// How often a workspace is asked.
+const EVERY: Duration = Duration::from_millis(500);
+
+/// What a workspace keeps, at one moment.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    versions: Vec<Version>,
+    decisions: Vec<Decision>,
+    revision: Revision,
+    /// Which runs are served.
+    run: Option<String>,
+}
+
+impl Kept {
+    /// Reads what a workspace keeps; `run` says which of several runs are served, and is believed later (`is_start`).
+    ///
+    /// # Errors
+    /// [`Error::Config`] when it does not, or there is none of this name; [`Error::Store`].
+    pub(crate) fn read(workspace: &Workspace, run: Option<&str>, is_start: bool) -> Result<Kept, Error> {
+        // asked first: what comes later is seen the next time
+        let revision = workspace.revision()?;
+        let (versions, decisions) = (workspace.versions()?, workspace.decisions(None)?);
+        let mut names: Vec<&str> =
+            versions.iter().filter(|v| v.kind == Kind::Orders).map(|v| v.name.as_str()).collect();
+        names.dedup();
+        let refused =
+            |value: &str, rule: String| Err(Error::Config { what: "--run".to_owned(), value: value.to_owned(), rule });
+        let listed = names.join("`, `");
+        let run = match (run, names.as_slice()) {
+            (Some(run), _) if is_start && !names.is_empty() && !names.contains(&run) => {
+                return refused(run, format!("the workspace has no runs of this name; it has `{listed}`"));
+            }
+            (Some(run), _) => Some(run.to_owned()),
+            (None, []) => None,
+            (None, [one]) => Some((*one).to_owned()),
+            (None, _) => {
+                return refused("", format!("the runs of one name are served at a time; choose one of `{listed}`"));
+            }
+        };
+        Ok(Kept { versions, decisions, revision, run })
+    }
+
+    /// The versions to serve: champions, of runs those that were chosen.
+    pub(crate) fn champions(&self) -> impl Iterator<Item = &Version> {
+        let chosen = |v: &&Version| v.kind == Kind::Table || Some(&v.name) == self.run.as_ref();
+        self.versions.iter().filter(|v| v.stage == Stage::Champion).filter(chosen)
+    }
+}
+
+/// The thread that sees what a workspace decides; it ends with this.
+#[derive(Debug)]
+pub(crate) struct Watcher {
+    ended: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Watcher {
+    /// Watches the workspace among the sources; `None` where there is none.
+    pub(crate) fn start(sources: Vec<PathBuf>, door: Arc<Door>) -> Option<Watcher> {
+        let root = sources.iter().find(|s| Workspace::is_at(s))?.clone();
+        let ended = Arc::<AtomicBool>::default();
+        let of_thread = Arc::clone(&ended);
+        let thread = std::thread::spawn(move || {
+            let mut workspace = None;
+            let mut failed = String::new();
+            while !of_thread.load(Ordering::Acquire) {
+                std::thread::park_timeout(EVERY);
+                let seen = look(&root, &mut workspace, &sources, &door);
+                let app = door.app();
+                match seen {
+                    Ok(None) => failed.clear(),
+                    Ok(Some(served)) => {
+                        failed.clear();
+                        app.metrics.reloads[0].fetch_add(1, Ordering::Relaxed);
+                        app.logger.note("workspace-served", &served);
+                    }
+                    Err(e) => {
+                        workspace = None;
+                        app.metrics.reloads[1].fetch_add(1, Ordering::Relaxed);
+                        // told once, and tried again each time: the disk may have been full
+                        let words = e.to_string();
+                        if words != failed {
+                            app.logger.note("workspace-not-read", &words);
+                            failed = words;
+                        }
+                    }
+                }
+            }
+        });
+        Some(Watcher { ended, thread: Some(thread) })
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Serves what the workspace decided since it was last read; says what that is.
+fn look(
+    root: &std::path::Path,
+    workspace: &mut Option<Workspace>,
+    sources: &[PathBuf],
+    door: &Door,
+) -> Result<Option<String>, Error> {
+    let workspace = match workspace {
+        Some(workspace) => workspace,
+        none => none.insert(Workspace::open(root)?),
+    };
+    let app = door.app();
+    let kept = app.served.kept.as_ref();
+    if kept.is_some_and(|k| workspace.revision().is_ok_and(|now| now == k.revision)) {
+        return Ok(None);
+    }
+    // an error of the question is that of the reading, too
+    let served = Served::open(sources, kept.and_then(|k| k.run.as_deref()), Some(&app.served))?;
+    let models = served.models.iter().map(|m| format!("{} {}", m.name, m.version));
+    let run = served.run.iter().map(|r| format!("{} {}", r.name, r.version));
+    let words = models.chain(run).collect::<Vec<String>>().join(", ");
+    door.serve(served);
+    Ok(Some(words))
+}
+
+fn kept(app: &App) -> Result<&Kept, Problem> {
+    let detail =
+        "folders are served, which have no versions; start the server with a workspace (`guike train --workspace`)";
+    app.served.kept.as_ref().ok_or_else(|| Problem::new(Code::NoWorkspace, detail))
+}
+
+/// `GET /v1/models/{name}/versions`.
+pub(crate) fn versions(app: &App, call: &Call) -> Result<Answer, Problem> {
+    Query::parse(&call.query, &[])?;
+    let (kept, name) = (kept(app)?, call.param("name"));
+    let versions: Vec<VersionView> = kept.versions.iter().filter(|v| v.name == name).map(view).collect();
+    if versions.is_empty() {
+        let detail = "the workspace keeps nothing of this name; GET /v1/models and GET /v1/runs list what it keeps";
+        return Err(Problem::new(Code::NoModel, detail));
+    }
+    let number = |n: u32| n.to_string();
+    let decisions = kept.decisions.iter().filter(|d| d.name == name).map(|d| DecisionView {
+        at: moment(d.at),
+        action: d.action.name(),
+        version: number(d.version),
+        before: d.before.map(number),
+        reason: d.reason.clone(),
+        forced: d.forced,
+        figures: d.figures.clone(),
+    });
+    Ok(Answer::of(&Versions { versions, decisions: decisions.collect() }))
+}
+
+/// `GET /v1/runs`.
+pub(crate) fn runs(app: &App, call: &Call) -> Result<Answer, Problem> {
+    Query::parse(&call.query, &[])?;
+    let runs = kept(app)?.versions.iter().filter(|v| v.kind == Kind::Orders).map(view).collect();
+    Ok(Answer::of(&Runs { runs }))
+}
+
+fn view(v: &Version) -> VersionView {
+    let mut lineage = v.lineage.clone();
+    // they may name files of the machine
+    if let Some(members) = lineage.as_object_mut() {
+        for name in ["settings", "log", "table"] {
+            members.remove(name);
+        }
+    }
+    VersionView {
+        name: v.name.clone(),
+        version: v.number.to_string(),
+        stage: v.stage.name(),
+        kind: v.kind.name(),
+        learner: v.card["learner"].clone(),
+        created: moment(v.created),
+        checksum: v.checksum.clone(),
+        data: v.data.clone(),
+        follows: v.follows.map(|n| n.to_string()),
+        metrics: v.metrics.clone(),
+        lineage,
+    }
+}
+
+/// `2026-01-31T23:59:59Z`.
+fn moment(at: guike_core::Timestamp) -> String {
+    at.to_string().replacen(' ', "T", 1) + "Z"
+}

@@ -129,10 +129,11 @@ fn look(
     sources: &[PathBuf],
     door: &Door,
 ) -> Result<Option<String>, Error> {
-    let workspace = match workspace {
-        Some(workspace) => workspace,
-        none => none.insert(Workspace::open(root)?),
-    };
+    // one that could not be written shows no more than there was when it was opened
+    if workspace.as_ref().is_none_or(Workspace::is_frozen) {
+        *workspace = Some(Workspace::open(root)?);
+    }
+    let Some(workspace) = workspace else { return Ok(None) };
     let app = door.app();
     let kept = app.served.kept.as_ref();
     if kept.is_some_and(|k| workspace.revision().is_ok_and(|now| now == k.revision)) {

@@ -53,6 +53,14 @@ pub enum StoreError {
     /// No workspace is there.
     #[error("`{}` is no workspace: it has no {}; `guike run` and `guike train` make one with --workspace", .0.display(), workspace::DATABASE)]
     NoWorkspace(PathBuf),
+    /// Results that are complete and could not be registered.
+    #[error("{source}; the results are complete in `{}` and have no version", folder.display())]
+    Unregistered {
+        /// Where they are.
+        folder: PathBuf,
+        /// Why.
+        source: Box<StoreError>,
+    },
     /// What a workspace does not allow.
     #[error("{what} = `{value}`: {rule}")]
     Refused {

@@ -47,6 +47,8 @@ const LONGEST_NAME: usize = 64;
 pub struct Workspace {
     root: PathBuf,
     db: Connection,
+    /// Whether the database is read as it lay there when it was opened.
+    is_frozen: bool,
 }
 
 /// A place in which results are made before they have a version; removed with this, unless they were registered.
@@ -82,8 +84,14 @@ impl Workspace {
                 Ok(_) => StoreError::NoWorkspace(root.to_owned()),
             });
         }
-        let db = database::open(&root.join(DATABASE), has_results(root))?;
-        Ok(Workspace { root: root.to_owned(), db })
+        let (db, is_frozen) = database::open(&root.join(DATABASE), has_results(root))?;
+        Ok(Workspace { root: root.to_owned(), db, is_frozen })
+    }
+
+    /// Whether nothing could be written when it was opened (a folder that is read-only, a disk that is full): then it shows
+    /// what there was at that moment, and has to be opened again to see more.
+    pub fn is_frozen(&self) -> bool {
+        self.is_frozen
     }
 
     /// Opens a workspace, or makes one in a folder that is empty or not there yet.
@@ -184,7 +192,11 @@ impl Workspace {
         }
         for folder in result_folders(&self.root)? {
             if versions.iter().all(|v| v.folder != folder) {
-                found.push(format!("`{}` is not registered: whoever wrote it was killed; remove it", folder.display()));
+                let folder = folder.display();
+                found.push(format!(
+                    "`{folder}` is not registered: its command was stopped at the last moment; what it holds is complete, \
+                     so use the folder as it is, or remove it"
+                ));
             }
         }
         Ok(found)

@@ -134,16 +134,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Error::Data(e) => data_kind(e),
-            Error::Store(e) => match e {
-                StoreError::Busy(_) | StoreError::InUse(_) => ErrorKind::Busy,
-                StoreError::NotAFolder(_) | StoreError::OtherWork { .. } | StoreError::Refused { .. } => {
-                    ErrorKind::Config
-                }
-                StoreError::NoWorkspace(_) | StoreError::NotRegistered(_) => ErrorKind::NotFound,
-                StoreError::Corrupt { .. } | StoreError::Newer { .. } => ErrorKind::Corrupt,
-                StoreError::Io { source, .. } => io_kind(source),
-                StoreError::Encode { .. } => ErrorKind::Internal,
-            },
+            Error::Store(e) => store_kind(e),
             Error::Config { .. } | Error::ConfigFile { .. } | Error::Plan(_) => ErrorKind::Config,
             Error::NoAnswer(_) | Error::Fit(_) => ErrorKind::Data,
             Error::NotThere(_) => ErrorKind::NotFound,
@@ -152,6 +143,18 @@ impl Error {
             Error::Forecast(_) | Error::Internal(_) => ErrorKind::Internal,
             Error::Interrupted => ErrorKind::Interrupted,
         }
+    }
+}
+
+fn store_kind(e: &StoreError) -> ErrorKind {
+    match e {
+        StoreError::Busy(_) | StoreError::InUse(_) => ErrorKind::Busy,
+        StoreError::NotAFolder(_) | StoreError::OtherWork { .. } | StoreError::Refused { .. } => ErrorKind::Config,
+        StoreError::NoWorkspace(_) | StoreError::NotRegistered(_) => ErrorKind::NotFound,
+        StoreError::Corrupt { .. } | StoreError::Newer { .. } => ErrorKind::Corrupt,
+        StoreError::Io { source, .. } => io_kind(source),
+        StoreError::Encode { .. } => ErrorKind::Internal,
+        StoreError::Unregistered { source, .. } => store_kind(source),
     }
 }
 

@@ -86,6 +86,10 @@ fn versions_are_kept_promoted_when_no_worse_and_rolled_back() {
 fn what_cannot_be_compared_is_said_and_not_promoted() {
     let desk = desk();
     done(&train(&desk, "value", &["--model", "logistic-regression"]), &[]);
+    done(&train(&desk, "fewer", &["--model", "logistic-regression"]), &[]);
+    done(&train(&desk, "fewer", &["--model", "logistic-regression", "--drop", "category"]), &[]);
+    let words = ["it does not read `category`, and refuses clients that send it; besides", "on 400 rows"];
+    refused(&models(&desk, &["promote", "fewer", "2"]), 6, &words);
     let other = desk.guike(&["simulate", "customers", "--n", "400", "--seed", "2"]);
     desk.put("customers.csv", other.stdout);
     done(&train(&desk, "value", &["--model", "logistic-regression"]), &[]);
@@ -93,7 +97,7 @@ fn what_cannot_be_compared_is_said_and_not_promoted() {
     refused(&models(&desk, &["promote", "value", "2"]), 6, &words);
     done(&models(&desk, &["archive", "value", "2"]), &[]);
     refused(&models(&desk, &["archive", "value", "1"]), 2, &["only a candidate"]);
-    assert_eq!(listed(&desk), ["value 1 champion", "value 2 archived"]);
+    assert_eq!(listed(&desk), ["value 1 champion", "value 2 archived", "fewer 1 champion", "fewer 2 candidate"]);
     refused(&models(&desk, &["promote", "value", "7"]), 4, &["no version 7", "it has 1, 2"]);
     refused(&models(&desk, &["show", "price"]), 4, &["nothing called `price`"]);
 }

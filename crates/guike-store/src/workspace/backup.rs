@@ -60,7 +60,7 @@ impl Workspace {
         let staged = Staged::begin(to)?;
         let copy = staged.path(DATABASE)?;
         self.copy_database(&copy)?;
-        let snapshot = Workspace { root: self.root.clone(), db: database::open(&copy, false)? };
+        let snapshot = Workspace::of_copy(&self.root, &copy)?;
         let mut summary = BackupSummary { created: now, versions: 0, files: 0, bytes: 0 };
         for version in snapshot.versions()? {
             let folder = staged.path(&below_root(&self.root, &version))?;
@@ -76,6 +76,12 @@ impl Workspace {
         staged.write(LABEL, text + "\n")?;
         at_once(staged, to)?;
         Ok(summary)
+    }
+
+    /// What a copy of the database knows of the files below `root`.
+    fn of_copy(root: &Path, copy: &Path) -> Result<Workspace, StoreError> {
+        let (db, is_frozen) = database::open(copy, false)?;
+        Ok(Workspace { root: root.to_owned(), db, is_frozen })
     }
 
     fn copy_database(&self, to: &Path) -> Result<(), StoreError> {
@@ -112,7 +118,7 @@ pub fn restore(backup: &Path, to: &Path) -> Result<BackupSummary, StoreError> {
     let staged = Staged::begin(to)?;
     let copy = staged.path(DATABASE)?;
     fs::copy(&database, &copy).map_err(io("copy", &database))?;
-    let snapshot = Workspace { root: backup.to_owned(), db: database::open(&copy, false)? };
+    let snapshot = Workspace::of_copy(backup, &copy)?;
     let mut summary = BackupSummary { created: Timestamp(label.created), versions: 0, files: 0, bytes: 0 };
     for version in snapshot.versions()? {
         let folder = staged.path(&below_root(backup, &version))?;

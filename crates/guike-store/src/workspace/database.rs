@@ -29,18 +29,15 @@ pub(super) fn create(path: &Path) -> Result<Connection, StoreError> {
     Ok(db)
 }
 
-/// Opens a database; `has_results` says whether an empty one can be right.
-pub(super) fn open(path: &Path, has_results: bool) -> Result<Connection, StoreError> {
+/// Opens a database, and says whether it can only be read as it lies there; `has_results` says whether an empty one can be
+/// right.
+pub(super) fn open(path: &Path, has_results: bool) -> Result<(Connection, bool), StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags).map_err(sql("open", path))?;
-    let mut db = match prepare(&db, path) {
-        Ok(()) => db,
-        // where nothing can be written, the database cannot keep its log beside it; it is read as it lies there
-        Err(StoreError::Io { source, .. })
-            if source.kind() == std::io::ErrorKind::PermissionDenied && is_settled(path) =>
-        {
-            as_it_lies(path)?
-        }
+    let (mut db, is_frozen) = match prepare(&db, path) {
+        Ok(()) => (db, false),
+        // where nothing can be written (a read-only folder, a full disk) it cannot keep its log beside it
+        Err(StoreError::Io { .. }) if is_settled(path) => (as_it_lies(path)?, true),
         Err(e) => return Err(e),
     };
     let version = version(&db, path)?;
@@ -59,7 +56,7 @@ pub(super) fn open(path: &Path, has_results: bool) -> Result<Connection, StoreEr
     if said != "ok" {
         return Err(corrupt(path, said));
     }
-    Ok(db)
+    Ok((db, is_frozen))
 }
 
 /// Read-only, without a log beside it.
@@ -83,7 +80,10 @@ fn as_it_lies(path: &Path) -> Result<Connection, StoreError> {
 fn is_settled(path: &Path) -> bool {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
-    fs::metadata(Path::new(&log)).is_ok_and(|m| m.len() == 0) || !Path::new(&log).exists()
+    match fs::metadata(Path::new(&log)) {
+        Ok(log) => log.len() == 0,
+        Err(e) => e.kind() == std::io::ErrorKind::NotFound,
+    }
 }
 
 fn prepare(db: &Connection, path: &Path) -> Result<(), StoreError> {
@@ -131,7 +131,7 @@ fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
     step().map_err(update)
 }
 
-fn corrupt(path: &Path, reason: String) -> StoreError {
+pub(super) fn corrupt(path: &Path, reason: String) -> StoreError {
     let reason = format!("{reason}; `guike restore` puts a backup in its place");
     StoreError::Corrupt { path: path.to_owned(), reason }
 }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use super::Workspace;
 use super::database::sql;
-use super::registry::{VERSION, json, parsed};
+use super::registry::{VERSION, is_sealed, json, parsed, seal};
 use super::version::{Action, Decision, Judgement, Version, Word as _};
 use crate::StoreError;
 
@@ -22,11 +22,16 @@ impl Workspace {
         let path = self.database();
         let read = || -> rusqlite::Result<Vec<Decision>> {
             let mut statement = self.db.prepare(
-                "SELECT d.at, n.name, d.action, v.number, b.number, d.made_by, d.reason, d.forced, d.figures FROM decisions d \
+                "SELECT d.at, n.name, d.action, v.number, b.number, d.made_by, d.reason, d.forced, d.figures, d.seal, \
+                 d.version_id, d.before_id, d.parent_id FROM decisions d \
                  JOIN names n ON n.id = d.name_id JOIN versions v ON v.id = d.version_id \
                  LEFT JOIN versions b ON b.id = d.before_id WHERE ?1 IS NULL OR n.name = ?1 ORDER BY d.id",
             )?;
             let rows = statement.query_map(params![name], |r| {
+                let action: String = r.get(2)?;
+                let (by, reason, figures): (String, String, String) = (r.get(5)?, r.get(6)?, r.get(8)?);
+                let numbers = [Some(r.get(0)?), Some(r.get(10)?), r.get(11)?, r.get(12)?, Some(r.get(7)?)];
+                is_sealed(r, 9, &seal(&[&action, &by, &reason, &figures], &numbers))?;
                 Ok(Decision {
                     at: Timestamp(r.get(0)?),
                     name: r.get(1)?,
@@ -214,10 +219,13 @@ pub(super) fn decide(
     judgement: &Judgement<'_>,
 ) -> rusqlite::Result<()> {
     let Judgement { at, by, reason, forced, figures } = judgement;
+    let figures = figures.to_string();
+    let numbers = [Some(at.0), Some(version), before, parent, Some(i64::from(*forced))];
+    let seal = seal(&[action.word(), by, reason, &figures], &numbers);
     db.execute(
-        "INSERT INTO decisions (at, name_id, action, version_id, before_id, parent_id, made_by, reason, forced, figures) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        params![at.0, name_id, action.word(), version, before, parent, by, reason, forced, figures.to_string()],
+        "INSERT INTO decisions (at, name_id, action, version_id, before_id, parent_id, made_by, reason, forced, figures, seal) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        params![at.0, name_id, action.word(), version, before, parent, by, reason, forced, figures, seal],
     )?;
     Ok(())
 }

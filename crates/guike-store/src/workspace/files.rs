@@ -8,7 +8,7 @@ use rusqlite::params;
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use super::Workspace;
-use super::database::sql;
+use super::database::{corrupt, sql};
 use super::version::Version;
 use crate::{StoreError, fingerprint, io};
 
@@ -38,6 +38,8 @@ pub(super) fn of_folder(folder: &Path) -> Result<Vec<Kept>, StoreError> {
     }
     let mut found = Vec::new();
     walk(folder, folder, &mut found)?;
+    // as the database orders them
+    found.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     Ok(found)
 }
 
@@ -80,7 +82,14 @@ impl Workspace {
             })?;
             rows.collect()
         };
-        read().map_err(sql("read", &path))
+        let kept = read().map_err(sql("read", &path))?;
+        if together(&kept) == version.checksum {
+            return Ok(kept);
+        }
+        Err(corrupt(
+            &path,
+            format!("the files of `{}` version {} do not fit their checksum", version.name, version.number),
+        ))
     }
 }
 

@@ -8,6 +8,7 @@ use std::fs;
 use guike_core::Timestamp;
 use rusqlite::{OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
 use serde_json::Value;
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::database::sql;
 use super::decisions::{champion, decide};
@@ -17,15 +18,15 @@ use crate::{StoreError, io};
 
 /// All columns of versions, in the order in which they are read.
 pub(super) const VERSION: &str = "SELECT v.id, n.name, v.number, n.kind, v.stage, v.folder, v.created, v.checksum, v.data, v.follows, \
-                       v.card, v.metrics, v.lineage FROM versions v JOIN names n ON n.id = v.name_id";
+                       v.card, v.metrics, v.lineage, v.seal FROM versions v JOIN names n ON n.id = v.name_id";
 
 impl Workspace {
     /// Gives the results in a draft a version, and makes it the champion where its name has none.
     ///
     /// # Errors
     /// [`StoreError::Refused`] for a name that is none or belongs to another kind, [`StoreError::Io`] and
-    /// [`StoreError::InUse`] when it cannot be written: nothing is registered then, and the files are gone with the draft or
-    /// lie where the error says.
+    /// [`StoreError::InUse`] when it cannot be written: nothing is registered then, and the files are gone with the draft;
+    /// [`StoreError::Unregistered`] when only the database could not be written: the files lie where the error says.
     pub fn register(&mut self, draft: Draft, new: &NewVersion<'_>) -> Result<Version, StoreError> {
         check_name(new.name)?;
         let database = self.database();
@@ -59,21 +60,26 @@ impl Workspace {
         let insert = || -> rusqlite::Result<i64> {
             let champion = champion(&tx, name_id)?;
             let stage = if champion.is_none() { Stage::Champion } else { Stage::Candidate };
+            let (checksum, follows) = (files::together(&kept), champion.map(|c| c.1));
+            let [card, metrics, lineage] = [&new.card, &new.metrics, &new.lineage].map(Value::to_string);
+            let texts = [new.name, &folder, &checksum, &new.data, &card, &metrics, &lineage];
+            let seal = seal(&texts, &[Some(number.into()), Some(new.created.0), follows.map(i64::from)]);
             tx.execute(
-                "INSERT INTO versions (name_id, number, stage, folder, created, checksum, data, follows, card, metrics, lineage) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                "INSERT INTO versions (name_id, number, stage, folder, created, checksum, data, follows, card, metrics, \
+                 lineage, seal) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
                 params![
                     name_id,
                     number,
                     stage.word(),
                     folder,
                     new.created.0,
-                    files::together(&kept),
+                    checksum,
                     new.data,
-                    champion.map(|c| c.1),
-                    new.card.to_string(),
-                    new.metrics.to_string(),
-                    new.lineage.to_string()
+                    follows,
+                    card,
+                    metrics,
+                    lineage,
+                    seal
                 ],
             )?;
             let id = tx.last_insert_rowid();
@@ -92,7 +98,8 @@ impl Workspace {
             tx.commit()?;
             Ok(id)
         };
-        insert().map_err(write())?;
+        // hours of work may be in it: it stays where it is
+        insert().map_err(write()).map_err(|e| StoreError::Unregistered { folder: target, source: Box::new(e) })?;
         self.find(new.name, Some(number))
     }
 
@@ -149,27 +156,52 @@ impl Workspace {
         let path = self.database();
         let read = || -> rusqlite::Result<Vec<Version>> {
             let mut statement = self.db.prepare(text)?;
-            let rows = statement.query_map(values, |r| {
-                Ok(Version {
-                    id: r.get(0)?,
-                    name: r.get(1)?,
-                    number: r.get(2)?,
-                    kind: parsed(r, 3)?,
-                    stage: parsed(r, 4)?,
-                    folder: self.root.join(r.get::<_, String>(5)?),
-                    created: Timestamp(r.get(6)?),
-                    checksum: r.get(7)?,
-                    data: r.get(8)?,
-                    follows: r.get(9)?,
-                    card: json(r, 10)?,
-                    metrics: json(r, 11)?,
-                    lineage: json(r, 12)?,
-                })
-            })?;
+            let rows = statement.query_map(values, |r| self.version(r))?;
             rows.collect()
         };
         read().map_err(sql("read", &path))
     }
+
+    /// A row of [`VERSION`], if it still fits its seal.
+    fn version(&self, r: &Row<'_>) -> rusqlite::Result<Version> {
+        let text = |at: usize| r.get::<_, String>(at);
+        let (name, folder, checksum, data) = (text(1)?, text(5)?, text(7)?, text(8)?);
+        let (card, metrics, lineage) = (text(10)?, text(11)?, text(12)?);
+        let (number, created, follows): (u32, i64, Option<u32>) = (r.get(2)?, r.get(6)?, r.get(9)?);
+        let texts = [&name, &folder, &checksum, &data, &card, &metrics, &lineage].map(String::as_str);
+        is_sealed(r, 13, &seal(&texts, &[Some(number.into()), Some(created), follows.map(i64::from)]))?;
+        Ok(Version {
+            id: r.get(0)?,
+            name,
+            number,
+            kind: parsed(r, 3)?,
+            stage: parsed(r, 4)?,
+            folder: self.root.join(folder),
+            created: Timestamp(created),
+            checksum,
+            data,
+            follows,
+            card: json(r, 10)?,
+            metrics: json(r, 11)?,
+            lineage: json(r, 12)?,
+        })
+    }
+}
+
+/// A checksum of what stands in a row.
+pub(super) fn seal(texts: &[&str], numbers: &[Option<i64>]) -> String {
+    // as JSON, so that no two rows are the same text
+    let row = serde_json::json!([texts, numbers]).to_string();
+    format!("xxh3-{:032x}", xxh3_128(row.as_bytes()))
+}
+
+/// Whether a row has the seal that belongs to it.
+pub(super) fn is_sealed(row: &Row<'_>, at: usize, expected: &str) -> rusqlite::Result<()> {
+    let found: String = row.get(at)?;
+    if found == expected {
+        return Ok(());
+    }
+    Err(not_ours(at, "a row does not fit its checksum".into()))
 }
 
 /// The row of a name, made where there is none; refused where it belongs to another kind.

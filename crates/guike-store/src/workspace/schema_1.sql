@@ -25,6 +25,8 @@ CREATE TABLE versions (
     card     TEXT NOT NULL,
     metrics  TEXT NOT NULL,
     lineage  TEXT NOT NULL,
+    -- checksum of all of it but the stage
+    seal     TEXT NOT NULL,
     UNIQUE (name_id, number)
 ) STRICT;
 
@@ -51,7 +53,9 @@ CREATE TABLE decisions (
     reason     TEXT NOT NULL,
     forced     INTEGER NOT NULL CHECK (forced IN (0, 1)),
     -- JSON
-    figures    TEXT NOT NULL
+    figures    TEXT NOT NULL,
+    -- checksum of all of it
+    seal       TEXT NOT NULL
 ) STRICT;
 
 CREATE INDEX decisions_of_a_name ON decisions (name_id, id);

@@ -238,3 +238,40 @@ fn a_damaged_workspace_makes_no_backup_and_a_damaged_backup_no_workspace() {
     assert!(restore(&to, &back).is_ok());
     assert!(matches!(restore(&version.folder, &tmp.path().join("x")), Err(StoreError::Refused { .. })));
 }
+
+#[test]
+fn no_flipped_bit_of_the_database_is_taken_for_the_truth() {
+    let (_tmp, mut w) = desk();
+    let first = add(&mut w, "m", Kind::Table);
+    let second = add(&mut w, "m", Kind::Table);
+    w.promote(&second, Some(&first), &BY_ANN).expect("promoted");
+    add(&mut w, "shop", Kind::Orders);
+    let all = |w: &Workspace| -> Result<(Vec<Version>, Vec<Decision>), StoreError> {
+        let versions = w.versions()?;
+        versions.iter().try_for_each(|v| w.verify(v))?;
+        Ok((versions, w.decisions(None)?))
+    };
+    let (root, path, truth) = (w.root().to_owned(), w.database(), all(&w).expect("whole"));
+    // the last to close it puts everything into one file
+    drop(w);
+    let whole = fs::read(&path).expect("read");
+    let mut seed = 7_u64;
+    let (mut n_seen, n) = (0, 400);
+    for _ in 0..n {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let bit = (seed >> 20) as usize % (whole.len() * 8);
+        let mut bytes = whole.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        fs::write(&path, &bytes).expect("written");
+        let found = Workspace::open(&root).and_then(|w| all(&w));
+        for beside in ["guike.sqlite-wal", "guike.sqlite-shm"] {
+            let _ = fs::remove_file(root.join(beside));
+        }
+        match found {
+            // most of a database is room that nothing stands in
+            Ok(found) => assert_eq!(found, truth, "bit {bit} was flipped"),
+            Err(_) => n_seen += 1,
+        }
+    }
+    assert!(n_seen > 0, "of {n} flipped bits none was seen");
+}

@@ -52,6 +52,8 @@ struct Change {
     share: Estimate,
     cases: usize,
     on: String,
+    /// What clients of the champion would have to change.
+    clash: Option<String>,
 }
 
 /// Compares two versions of a name by what their evaluations hold.
@@ -72,16 +74,18 @@ pub fn compare(champion: &Version, challenger: &Version) -> Result<Comparison, E
             passes: false,
             words: format!("it cannot be compared with champion {number}: {why}"),
         },
-        Ok(Change { share, cases, on }) => {
-            let passes = share.lo >= LEAST;
+        Ok(Change { share, cases, on, clash }) => {
+            let is_good = share.lo >= LEAST;
+            let passes = is_good && clash.is_none();
             let percent = |x: f64| format!("{:+.2} %", 100.0 * x);
-            let verdict = match (passes, share.hi < 0.0) {
+            let verdict = match (is_good, share.hi < 0.0) {
                 (true, _) => format!("worse than {} is ruled out", percent(LEAST)),
                 (false, true) => "it is worse".to_owned(),
                 (false, false) => format!("it may be worse than {}", percent(LEAST)),
             };
+            let clash = clash.map_or_else(String::new, |c| format!("{c}; besides, "));
             let words = format!(
-                "{verdict}: its loss is {} better than that of champion {number} (95 % interval {} to {}), {on}",
+                "{clash}{verdict}: its loss is {} better than that of champion {number} (95 % interval {} to {}), {on}",
                 percent(share.mid),
                 percent(share.lo),
                 percent(share.hi)
@@ -120,7 +124,27 @@ fn on_rows(champion: &Version, challenger: &Version) -> Result<Result<Change, St
     let mean = old.iter().sum::<f64>() / old.len() as f64;
     let on = format!("on {} rows that neither learned from", both.len());
     let share = share_of(table::estimate(&saved, None), mean);
-    Ok(Ok(Change { share, cases: both.len(), on }))
+    Ok(Ok(Change { share, cases: both.len(), on, clash: other_columns(&champion.card, &challenger.card) }))
+}
+
+/// Whoever asks the champion sends its columns: a model that reads others would refuse them.
+fn other_columns(old: &Value, new: &Value) -> Option<String> {
+    let columns = |card: &Value| -> Vec<String> {
+        let columns = card["columns"].as_array().into_iter().flatten();
+        columns.filter_map(|c| c["name"].as_str().map(str::to_owned)).collect()
+    };
+    let (old, new) = (columns(old), columns(new));
+    let listed = |some: &[String], others: &[String]| {
+        let only: Vec<String> = some.iter().filter(|c| !others.contains(c)).map(|c| format!("`{c}`")).collect();
+        only.join(", ")
+    };
+    let (more, fewer) = (listed(&new, &old), listed(&old, &new));
+    match (more.is_empty(), fewer.is_empty()) {
+        (true, true) => None,
+        (false, true) => Some(format!("it also reads {more}, which clients of the champion do not send")),
+        (true, false) => Some(format!("it does not read {fewer}, and refuses clients that send it")),
+        (false, false) => Some(format!("it reads {more} instead of {fewer}, which clients of the champion send")),
+    }
 }
 
 /// What `predictions.csv` of a training tells.
@@ -211,7 +235,12 @@ fn between(selection: &Selection, old: &str, new: &str) -> Result<Change, String
     let anchors = if cases == 1 { "anchor" } else { "anchors" };
     if old == new {
         let same = Estimate { mid: 0.0, lo: 0.0, hi: 0.0 };
-        return Ok(Change { share: same, cases, on: format!("both use `{new}`, fitted to what each of them knew") });
+        return Ok(Change {
+            share: same,
+            cases,
+            on: format!("both use `{new}`, fitted to what each of them knew"),
+            clash: None,
+        });
     }
     // the leader is no worse than itself
     let extra = |s: &Standing| s.against_leader.map_or((0.0, 0.0, 0.0), |i| (i.value, i.lo, i.hi));
@@ -223,7 +252,7 @@ fn between(selection: &Selection, old: &str, new: &str) -> Result<Change, String
         ""
     };
     let on = format!("`{new}` against `{old}` at {cases} {anchors} of its backtest{cautious}");
-    Ok(Change { share: share_of(saved, loss), cases, on })
+    Ok(Change { share: share_of(saved, loss), cases, on, clash: None })
 }
 
 /// As a share of a loss.

@@ -102,6 +102,7 @@ pub fn run(
             "settings": guike_store::read_text(&folder.join(names::SETTINGS_TOML))?,
             "seed": settings.forecast.seed,
             "guike": env!("CARGO_PKG_VERSION"),
+            "environment": environment(),
         }),
     };
     let version = workspace.register(draft, &new)?;
@@ -149,11 +150,17 @@ pub fn train(
             "settings": guike_store::read_text(&folder.join(table::file_names::SETTINGS_TOML))?,
             "seed": settings.seed,
             "guike": env!("CARGO_PKG_VERSION"),
+            "environment": environment(),
         }),
     };
     let version = workspace.register(draft, &new)?;
     summary.out.clone_from(&version.folder);
     Ok((summary, version))
+}
+
+/// On what it was computed: results do not depend on it, and whoever doubts that wants to know.
+fn environment() -> String {
+    format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)
 }
 
 /// The workspace, if this kind may have this name in it: a long work should not end with a refusal.

@@ -84,9 +84,11 @@ pub fn compare(champion: &Version, challenger: &Version) -> Result<Comparison, E
                 (false, false) => format!("it may be worse than {}", percent(LEAST)),
             };
             let clash = clash.map_or_else(String::new, |c| format!("{c}; besides, "));
+            let side = if share.mid < 0.0 { "higher" } else { "lower" };
             let words = format!(
-                "{clash}{verdict}: its loss is {} better than that of champion {number} (95 % interval {} to {}), {on}",
-                percent(share.mid),
+                "{clash}{verdict}: its loss is {:.2} % {side} than that of champion {number} (95 % interval of the gain {} to {}), \
+                 {on}",
+                100.0 * share.mid.abs(),
                 percent(share.lo),
                 percent(share.hi)
             );

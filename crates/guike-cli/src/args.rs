@@ -170,6 +170,9 @@ pub(crate) enum Command {
     /// Make, list and revoke the keys with which programs ask `guike serve`.
     #[command(subcommand)]
     Keys(crate::serve_commands::Keys),
+    /// Verify and show the record of who did what, which `guike serve --audit` writes.
+    #[command(subcommand)]
+    Audit(crate::audit_commands::Audit),
     /// Write a model of `guike train` in a form that other programs run.
     #[command(after_help = "Example:\n  guike export guike-model --to onnx --out model.onnx")]
     Export(crate::table_args::Export),

@@ -9,6 +9,7 @@ use guike::{Error, Language, LogFile, LogFiles, RunSummary, Settings};
 use serde_json::{Value, json};
 
 use crate::args::{Args, Command, DataFlags, Explain, ForecastFlags, Format, Lang, TierCount, Told};
+use crate::audit_commands;
 use crate::progress::Bar;
 use crate::serve_commands;
 use crate::show::{self, Rows};
@@ -107,6 +108,7 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
         Command::Tune(what) => tune_commands::tune(&what, &bar, quiet)?,
         Command::Predict(flags) => table_commands::predict(&flags, &bar, quiet)?,
         Command::Keys(what) => serve_commands::keys(&what, quiet)?,
+        Command::Audit(what) => audit_commands::audit(&what, quiet)?,
         Command::Serve(flags) => serve_commands::serve(*flags, &bar, quiet)?,
         Command::Export(flags) => table_commands::export(&flags, quiet)?,
         Command::Explain(flags) => explain(&flags, &bar, quiet)?,

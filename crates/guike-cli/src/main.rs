@@ -4,6 +4,7 @@
 //! prints what comes back. This is the only crate that parses arguments, prints, reads the environment or the clock.
 
 mod args;
+mod audit_commands;
 mod commands;
 mod progress;
 mod serve_commands;

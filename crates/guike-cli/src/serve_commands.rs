@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use guike::Error;
+use guike::audit::AuditFiles;
 use guike_core::{Day, SECONDS_PER_DAY};
 use guike_guard::Scope;
-use guike_server::{Config, Limits, Log};
+use guike_server::{Config, Guard, Limits, Log};
 
 use crate::args::{Output, Threads};
 use crate::commands::bytes;
@@ -31,6 +32,12 @@ pub(crate) struct Serve {
     /// File of the keys that clients must have, as `guike keys add` makes it; needed on any address but this machine's.
     #[arg(long, value_name = "FILE")]
     pub(crate) keys: Option<PathBuf>,
+    /// File in which it is recorded who saw which customer; customers are then told by name for a stated purpose only.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit: Option<PathBuf>,
+    /// Key of that record; made where there is none. Default the same file with `.key` behind it.
+    #[arg(long, value_name = "FILE", requires = "audit")]
+    pub(crate) audit_key: Option<PathBuf>,
     /// Most requests a second of one key, or of everybody without keys; default any number.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_rate: Option<u32>,
@@ -63,6 +70,7 @@ pub(crate) fn serve(flags: Serve, bar: &Bar, quiet: bool) -> Result<(), Error> {
         run: flags.run,
         address: flags.addr,
         keys: flags.keys,
+        guard: Guard { audit: flags.audit.map(|log| AuditFiles::new(&log, flags.audit_key.as_deref())) },
         limits: Limits {
             body_bytes: usize::try_from(bytes("--max-body", &flags.max_body)?).unwrap_or(usize::MAX),
             rows: flags.max_rows,

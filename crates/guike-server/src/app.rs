@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 
 use crate::Limits;
 use crate::access::Access;
+use crate::ledger::{Entry, Ledger, Sight};
 use crate::log::{Line, Log, Logger};
 use crate::metrics::Metrics;
 use crate::problem::{Code, Problem};
@@ -36,8 +37,10 @@ const LARGE: usize = 32 * 1024;
 pub(crate) struct Call {
     pub(crate) parts: Parts,
     /// Who asks, and what that one may do.
-    #[allow(dead_code)] // pages and masked answers read it
+    #[allow(dead_code)] // pages read it
     pub(crate) who: Who,
+    /// How that one sees customers.
+    pub(crate) sight: Sight,
     /// What follows the `?`.
     pub(crate) query: String,
     /// Parts of the path by name.
@@ -74,11 +77,13 @@ pub(crate) struct Answer {
     model: Option<HeaderValue>,
     /// What the answer is made from, for a client that has it already.
     tag: Option<HeaderValue>,
+    /// How many customers it tells of.
+    customers: Option<usize>,
 }
 
 impl Answer {
     pub(crate) fn json(body: Vec<u8>) -> Answer {
-        Answer { status: StatusCode::OK, kind: "application/json", body, model: None, tag: None }
+        Answer { status: StatusCode::OK, kind: "application/json", body, model: None, tag: None, customers: None }
     }
 
     /// A view as JSON.
@@ -87,12 +92,18 @@ impl Answer {
     }
 
     pub(crate) fn text(kind: &'static str, body: Vec<u8>) -> Answer {
-        Answer { status: StatusCode::OK, kind, body, model: None, tag: None }
+        Answer { status: StatusCode::OK, kind, body, model: None, tag: None, customers: None }
     }
 
     /// Says which version of what is served it is made from: as long as that is the same, the answer to the same question is.
     pub(crate) fn with_tag(mut self, version: &str) -> Answer {
         self.tag = HeaderValue::from_str(&format!("\"{version}\"")).ok();
+        self
+    }
+
+    /// Says how many customers it tells of, for the audit log.
+    pub(crate) fn about(mut self, customers: usize) -> Answer {
+        self.customers = Some(customers);
         self
     }
 
@@ -134,6 +145,8 @@ pub(crate) struct App {
     pub(crate) served: Arc<Served>,
     pub(crate) limits: Limits,
     access: Arc<Access>,
+    /// The audit log, where one is kept.
+    ledger: Option<Arc<Ledger>>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) logger: Arc<Logger>,
     stopping: Arc<AtomicBool>,
@@ -169,12 +182,19 @@ impl Door {
 }
 
 impl App {
-    pub(crate) fn new(served: Served, limits: Limits, access: Access, threads: usize, log: Log) -> App {
+    pub(crate) fn new(
+        served: Served,
+        limits: Limits,
+        (access, ledger): (Access, Option<Ledger>),
+        threads: usize,
+        log: Log,
+    ) -> App {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         App {
             served: Arc::new(served),
             limits,
             access: Arc::new(access),
+            ledger: ledger.map(Arc::new),
             metrics: Arc::new(Metrics::new(now.as_secs())),
             logger: Arc::new(Logger::start(log)),
             stopping: Arc::default(),
@@ -221,7 +241,12 @@ impl App {
     /// Answers a request for a route, given by its position in [`ROUTES`].
     pub(crate) async fn answer(self: Arc<App>, at: usize, request: Request) -> Response<Body> {
         let route = &ROUTES[at];
-        self.accounted(at, route.method.as_str(), self.ask(route, request)).await
+        let id = self.next_id();
+        self.accounted(at, route.method.as_str(), &id, self.ask(route, request, &id)).await
+    }
+
+    fn next_id(&self) -> String {
+        format!("{}-{:x}", self.prefix, self.n_requests.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Answers a request that no route is for.
@@ -231,7 +256,7 @@ impl App {
             _ => "nothing is at this path; docs/serve.md lists what can be asked",
         };
         let method = known_method(request.method().as_str());
-        self.accounted(ROUTES.len(), method, async { Asked::from(Problem::new(code, detail)) }).await
+        self.accounted(ROUTES.len(), method, &self.next_id(), async { Asked::from(Problem::new(code, detail)) }).await
     }
 
     /// Counts, times and logs; `ask` gives the answer and the length of the body that was read.
@@ -239,10 +264,10 @@ impl App {
         &self,
         at: usize,
         method: &'static str,
+        id: &str,
         ask: impl Future<Output = Asked> + Send,
     ) -> Response<Body> {
         let begun = Instant::now();
-        let id = format!("{}-{:x}", self.prefix, self.n_requests.fetch_add(1, Ordering::Relaxed));
         let route = ROUTES.get(at).map_or("other", |r| r.path);
         let in_flight = self.metrics.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
         let asked = if in_flight > i64::from(self.limits.in_flight) {
@@ -259,17 +284,17 @@ impl App {
         let code = said.as_ref().err().map(|problem| problem.code.words().1);
         let is_inference = route.starts_with("/v2");
         let (response, bytes_out) = match said {
-            Ok(answer) => respond(answer, &id),
-            Err(problem) => refuse(&problem, &id, is_inference),
+            Ok(answer) => respond(answer, id),
+            Err(problem) => refuse(&problem, id, is_inference),
         };
         let (status, took) = (response.status().as_u16(), begun.elapsed());
         self.metrics.count(at, status, took);
         let key = who.key_name();
-        self.logger.add(&Line { id: &id, method, route, status, code, took, bytes_in, bytes_out, key });
+        self.logger.add(&Line { id, method, route, status, code, took, bytes_in, bytes_out, key });
         response
     }
 
-    async fn ask(self: &Arc<App>, route: &'static Route, request: Request) -> Asked {
+    async fn ask(self: &Arc<App>, route: &'static Route, request: Request, id: &str) -> Asked {
         let (mut parts, body) = request.into_parts();
         let who = match self.access.admit(&parts, route.needs) {
             Ok(who) => who,
@@ -283,9 +308,28 @@ impl App {
         let params = if route.path.contains('{') { params(&mut parts).await } else { Vec::new() };
         let query = parts.uri.query().unwrap_or_default().to_owned();
         let unchanged = parts.headers.get(header::IF_NONE_MATCH).cloned();
-        let call = Call { parts, who: who.clone(), query, params, body };
+        let sight = match &self.ledger {
+            Some(ledger) => match ledger.sight(&parts, &who) {
+                Ok(sight) => sight,
+                Err(problem) => return Asked { who, bytes_in, ..problem.into() },
+            },
+            None => Sight::OPEN,
+        };
+        let call = Call { parts, who: who.clone(), sight: sight.clone(), query, params, body };
+        let customer = call.params.iter().find(|p| p.0 == "id").map(|p| p.1.clone());
         let said = if bytes_in > LARGE { self.large(route, call).await } else { self.handled(route, &call) };
-        let said = said.map(|answer| answer.unless(unchanged.as_ref()));
+        let mut said = said.map(|answer| answer.unless(unchanged.as_ref()));
+        if let (Some(ledger), Some(needs)) = (&self.ledger, Ledger::is_kept(route.needs)) {
+            let (customers, result) = match &said {
+                Ok(answer) => (answer.customers, answer.status.as_str().to_owned()),
+                Err(problem) => (None, problem.code.words().1.to_owned()),
+            };
+            let entry =
+                Entry { needs, who: &who, id: customer.as_deref(), customers, sight: &sight, result, request: id };
+            if let Err(problem) = ledger.record(entry).await {
+                said = Err(problem);
+            }
+        }
         Asked { said, bytes_in, who }
     }
 

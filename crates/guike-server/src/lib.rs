@@ -4,12 +4,13 @@
 //! (`routes`). Everything around that function (limits, problems, counters, the log) happens in one place (`app`). Where a
 //! workspace is served, what it decides is seen within a second, and takes the place of what was served (`kept`).
 //!
-//! What it does not do: it trains nothing, writes no file, and knows no flag; the command line hands it a [`Config`].
+//! What it does not do: it trains nothing, writes no file but the audit log, and knows no flag; the command line hands it a [`Config`].
 
 mod access;
 mod app;
 mod kept;
 mod kserve;
+mod ledger;
 mod listen;
 mod log;
 mod metrics;
@@ -34,6 +35,8 @@ use guike_core::Progress;
 
 use access::Access;
 use app::{App, Door};
+use guike::audit::AuditFiles;
+use ledger::Ledger;
 pub use log::Log;
 use served::Served;
 
@@ -49,12 +52,21 @@ pub struct Config {
     pub address: SocketAddr,
     /// The file of the keys that clients must have; without it, only programs of this machine are answered.
     pub keys: Option<PathBuf>,
+    /// What is recorded.
+    pub guard: Guard,
     /// What a client may ask for.
     pub limits: Limits,
     /// Threads that answer.
     pub threads: usize,
     /// Where the access log goes.
     pub log: Log,
+}
+
+/// What is recorded about who asks.
+#[derive(Debug, Default)]
+pub struct Guard {
+    /// The audit log; where it is kept, who a customer is is told for a stated purpose only.
+    pub audit: Option<AuditFiles>,
 }
 
 /// What clients may ask for at most.
@@ -95,6 +107,7 @@ impl Default for Limits {
 ///     run: None,
 ///     address: "127.0.0.1:0".parse().unwrap(),
 ///     keys: None,
+///     guard: guike_server::Guard::default(),
 ///     limits: guike_server::Limits::default(),
 ///     threads: 1,
 ///     log: guike_server::Log::Off,
@@ -103,7 +116,7 @@ impl Default for Limits {
 /// assert!(error.to_string().contains("no-such-model"));
 /// ```
 pub fn serve(config: Config, listening: impl FnOnce(SocketAddr, &[&str]), stop: &dyn Progress) -> Result<(), Error> {
-    let Config { sources, run, address, keys, limits, threads, log } = config;
+    let Config { sources, run, address, keys, guard, limits, threads, log } = config;
     let is_local = address.ip().is_loopback();
     if keys.is_none() && !is_local {
         return Err(refused(
@@ -121,7 +134,10 @@ pub fn serve(config: Config, listening: impl FnOnce(SocketAddr, &[&str]), stop: 
     let threads = threads.max(1);
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build().map_err(internal)?;
-    let app = App::new(served, limits, Access::new(keyring, is_local, limits.rate), threads, log);
+    // last of what can fail: a server that does not start leaves no log behind
+    let ledger = guard.audit.as_ref().map(Ledger::open).transpose()?;
+    let access = Access::new(keyring, is_local, limits.rate);
+    let app = App::new(served, limits, (access, ledger), threads, log);
     listening(address, &app.served.names());
     let door = Arc::new(Door::new(app));
     let _watcher = kept::Watcher::start(sources, Arc::clone(&door));

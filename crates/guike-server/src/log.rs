@@ -140,7 +140,7 @@ impl Drop for Logger {
 }
 
 /// `2026-01-31T23:59:59.999Z`.
-fn moment(since_1970: Duration) -> String {
+pub(crate) fn moment(since_1970: Duration) -> String {
     let seconds = since_1970.as_secs();
     let (day, second) = (seconds / SECONDS_PER_DAY as u64, seconds % SECONDS_PER_DAY as u64);
     let date = Day(i32::try_from(day).unwrap_or(i32::MAX));

@@ -33,6 +33,8 @@ pub(crate) enum Code {
     UnknownKey,
     ExpiredKey,
     ForeignScope,
+    NeedsPurpose,
+    NotRecorded,
     WrongTensor,
     TooManyRequests,
     Busy,
@@ -43,7 +45,7 @@ pub(crate) enum Code {
 impl Code {
     /// Every code.
     #[cfg(test)]
-    pub(crate) const ALL: [Code; 27] = [
+    pub(crate) const ALL: [Code; 29] = [
         Code::MalformedJson,
         Code::MalformedQuery,
         Code::ForeignHost,
@@ -66,6 +68,8 @@ impl Code {
         Code::UnknownKey,
         Code::ExpiredKey,
         Code::ForeignScope,
+        Code::NeedsPurpose,
+        Code::NotRecorded,
         Code::WrongTensor,
         Code::TooManyRequests,
         Code::Busy,
@@ -82,6 +86,8 @@ impl Code {
             Code::UnknownKey => (401, "unknown-key", "There is no such key"),
             Code::ExpiredKey => (401, "expired-key", "The key is out of force"),
             Code::ForeignScope => (403, "foreign-scope", "The key does not open this"),
+            Code::NeedsPurpose => (403, "needs-purpose", "Who customers are is told for a purpose only"),
+            Code::NotRecorded => (503, "not-recorded", "The audit log cannot be written"),
             Code::ForeignHost => (403, "foreign-host", "The request was made for another host"),
             Code::NoSuchPath => (404, "no-such-path", "There is nothing at this path"),
             Code::NoModel => (404, "no-model", "There is no such model"),

@@ -96,6 +96,13 @@ const CUSTOMERS: Option<Needs> = Some((Resource::Customers, Action::Read));
 const PREDICTIONS: Option<Needs> = Some((Resource::Predictions, Action::Read));
 const METRICS: Option<Needs> = Some((Resource::Metrics, Action::Read));
 
+/// What for it is asked who customers are.
+const PURPOSE: Parameter = Parameter {
+    name: "purpose",
+    about: "What for, where an audit log is kept: without a purpose customers are told by pseudonyms. The header `x-purpose` says the same.",
+    schema: r#"{"enum":["service","marketing","retention","credit","fraud","data-subject","quality"]}"#,
+};
+
 /// Everything that can be asked.
 pub(crate) static ROUTES: [Route; 22] = [
     Route {
@@ -146,6 +153,7 @@ pub(crate) static ROUTES: [Route; 22] = [
                 schema: r#"{"type":"integer","minimum":1,"maximum":1000,"default":50}"#,
             },
             Parameter { name: "cursor", about: "`next` of the page before.", schema: r#"{"type":"string"}"# },
+            PURPOSE,
         ],
         ..get(
             "/v1/customers",
@@ -155,13 +163,16 @@ pub(crate) static ROUTES: [Route; 22] = [
             "Customers, searched, filtered and in order, page by page.",
         )
     },
-    get(
-        "/v1/customers/{id}",
-        CUSTOMERS,
-        v1::customer,
-        CustomerView::schema,
-        "A customer with forecast, intervals and tier.",
-    ),
+    Route {
+        parameters: &[PURPOSE],
+        ..get(
+            "/v1/customers/{id}",
+            CUSTOMERS,
+            v1::customer,
+            CustomerView::schema,
+            "A customer with forecast, intervals and tier.",
+        )
+    },
     get("/v2", MODELS, kserve::server, kserve::ServerMetadata::schema, "Open Inference Protocol: the server."),
     get(
         "/v2/health/live",
@@ -259,3 +270,6 @@ fn metrics(app: &App, call: &Call) -> Result<Answer, Problem> {
     Query::parse(&call.query, &[])?;
     Ok(Answer::text("text/plain; version=0.0.4; charset=utf-8", app.metrics_text().into_bytes()))
 }
+
+#[cfg(test)]
+mod tests;

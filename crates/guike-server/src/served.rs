@@ -4,8 +4,8 @@
 //! is still in use is taken over, and takes the place of the old one.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 
 use axum::http::HeaderValue;
 use guike::Error;
@@ -13,6 +13,7 @@ use guike::results::Results;
 use guike::table::Outcome;
 use guike::table::score::Scorer;
 use guike::workspace::{Kind, Stage, Version, Workspace};
+use guike_guard::Pseudonyms;
 
 use crate::kept::Kept;
 
@@ -59,9 +60,23 @@ pub(crate) struct ServedRun {
     /// Its stage in the workspace.
     pub(crate) stage: Option<Stage>,
     pub(crate) results: Results,
+    /// The numbers of all pseudonyms in order, with whose they are; made when one is asked for.
+    names: OnceLock<Vec<(u64, u32)>>,
 }
 
 impl ServedRun {
+    /// The customer of a pseudonym.
+    pub(crate) fn named(&self, names: &Pseudonyms, number: u64) -> Option<usize> {
+        let sorted = self.names.get_or_init(|| {
+            let mut all: Vec<(u64, u32)> =
+                (0..self.results.len()).map(|at| (names.number(self.results.id(at)), at as u32)).collect();
+            all.sort_unstable();
+            all
+        });
+        let at = sorted.binary_search_by_key(&number, |(n, _)| *n).ok()?;
+        Some(sorted[at].1 as usize)
+    }
+
     /// The model that was chosen.
     pub(crate) fn learner(&self) -> String {
         self.results.evaluation()["chosen"].as_str().unwrap_or("unknown").to_owned()
@@ -183,7 +198,7 @@ impl ServedRun {
     fn open(source: &Path, name: String, registered: Option<&Version>) -> Result<ServedRun, Error> {
         let results = Results::open(source)?;
         let version = registered.map_or_else(|| version(results.fingerprint()), |v| v.number.to_string());
-        Ok(ServedRun { name, version, stage: registered.map(|v| v.stage), results })
+        Ok(ServedRun { name, version, stage: registered.map(|v| v.stage), results, names: OnceLock::new() })
     }
 }
 

@@ -6,9 +6,11 @@ use guike::results::{Ask, NUMBERS, Results, Sort};
 use guike::table::Outcome;
 use guike::table::score::InputKind;
 use guike::workspace::Stage;
+use guike_guard::Pseudonyms;
 use serde_json::Value;
 
 use crate::app::{Answer, App, Call};
+use crate::ledger::Sight;
 use crate::problem::{Code, Problem};
 use crate::query::{Query, list};
 use crate::served::{ServedModel, ServedRun};
@@ -146,17 +148,21 @@ pub(crate) fn tiers(app: &App, call: &Call) -> Result<Answer, Problem> {
 
 /// `GET /v1/customers/{id}`.
 pub(crate) fn customer(app: &App, call: &Call) -> Result<Answer, Problem> {
-    Query::parse(&call.query, &[])?;
+    Query::parse(&call.query, &["purpose"])?;
     let r = run(app)?;
     // ids may be personal: a problem does not repeat them
     let detail = "no customer has this id; write it as the log does, with %XX for what an address cannot hold";
-    let at = r.results.find(call.param("id")).ok_or_else(|| Problem::new(Code::NoCustomer, detail))?;
-    Ok(Answer::of(&view(&r.results, at)).with_tag(&r.version))
+    let id = call.param("id");
+    let by_name = call.sight.names().zip(Pseudonyms::parse(id)).and_then(|(names, number)| r.named(names, number));
+    // who sees pseudonyms is not told whether an id is there
+    let by_id = || if call.sight.is_masked() { None } else { r.results.find(id) };
+    let at = by_name.or_else(by_id).ok_or_else(|| Problem::new(Code::NoCustomer, detail))?;
+    Ok(Answer::of(&view(&r.results, at, &call.sight)).with_tag(&call.sight.tag(&r.version)).about(1))
 }
 
 /// `GET /v1/customers`.
 pub(crate) fn customers(app: &App, call: &Call) -> Result<Answer, Problem> {
-    let query = Query::parse(&call.query, &["prefix", "tier", "sort", "limit", "cursor"])?;
+    let query = Query::parse(&call.query, &["prefix", "tier", "sort", "limit", "cursor", "purpose"])?;
     let r = run(app)?;
     let wrong = |detail: String| Problem::new(Code::MalformedQuery, detail);
     let sorted = query.get("sort").unwrap_or("-expected_spend");
@@ -167,6 +173,12 @@ pub(crate) fn customers(app: &App, call: &Call) -> Result<Answer, Problem> {
             list(&NUMBERS)
         ))
     })?;
+    if query.get("prefix").is_some_and(|p| !p.is_empty()) {
+        call.sight.needs_ids("parameter `prefix`")?;
+    }
+    if matches!(sort, Sort::Id) {
+        call.sight.needs_ids("the order of `customer_id`")?;
+    }
     let tier = match query.get("tier") {
         None => None,
         Some(key) => {
@@ -195,16 +207,17 @@ pub(crate) fn customers(app: &App, call: &Call) -> Result<Answer, Problem> {
     };
     let page = r.results.page(&Ask { from, ..ask });
     let customers = Customers {
-        customers: page.customers.iter().map(|&at| view(&r.results, at)).collect(),
+        customers: page.customers.iter().map(|&at| view(&r.results, at, &call.sight)).collect(),
         next: page.next.map(|at| cursor(at, &r.version, &ask)),
     };
-    Ok(Answer::of(&customers).with_tag(&r.version))
+    let n = customers.customers.len();
+    Ok(Answer::of(&customers).with_tag(&call.sight.tag(&r.version)).about(n))
 }
 
-fn view(r: &Results, at: usize) -> CustomerView {
+fn view(r: &Results, at: usize, sight: &Sight) -> CustomerView {
     let number = |column: usize| Nullable(r.number(at, column));
     CustomerView {
-        customer_id: r.id(at).to_owned(),
+        customer_id: sight.shown(r.id(at)).into_owned(),
         tier: r.tier(at).to_owned(),
         expected_orders: number(0),
         expected_spend: number(1),

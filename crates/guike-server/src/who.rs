@@ -42,6 +42,15 @@ impl Who {
         self.rights.allow(resource, action)
     }
 
+    /// What kind of asker it is, and by which name, for the audit log.
+    pub(crate) fn kind(&self) -> (&'static str, Option<&str>) {
+        match &self.kind {
+            Kind::Anybody => ("nobody", None),
+            Kind::Local => ("local", None),
+            Kind::Key(name) => ("key", Some(name)),
+        }
+    }
+
     /// The name of the key that was used.
     pub(crate) fn key_name(&self) -> Option<&str> {
         match &self.kind {

@@ -121,6 +121,19 @@ pub fn read_text_beginning(path: &Path, start: &str) -> Result<Option<(String, S
     Ok(Some((text, fingerprint)))
 }
 
+/// The bytes of a file.
+///
+/// # Errors
+/// [`StoreError::Io`].
+pub fn read_bytes(path: &Path) -> Result<Vec<u8>, StoreError> {
+    fs::read(path).map_err(io("read", path))
+}
+
+/// Whether there is a file here.
+pub fn is_there(path: &Path) -> bool {
+    path.is_file()
+}
+
 /// The text of a file.
 ///
 /// # Errors

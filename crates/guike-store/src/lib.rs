@@ -2,11 +2,13 @@
 //!
 //! The one idea: results are written into a hidden staging folder beside their destination, flushed to disk, and appear by
 //! rename only when all of them are complete ([`Staged`]). A run that is stopped, killed or out of disk leaves the
-//! destination as it was. Only a [`Journal`] grows in place: work of hours goes on from it after any end.
+//! destination as it was. Only a [`Journal`] and an [`AppendOnly`] log grow in place: work of hours goes on from the one
+//! after any end, and nothing that the other acknowledged is lost.
 //! A [`Workspace`] keeps such folders by name and version, with a database that says which of them is in use.
 //!
 //! What it does not do: it knows no model and no event; it writes tables, JSON and text, and reads its own files back.
 
+mod append_only;
 mod artifact;
 mod journal;
 mod read_columns;
@@ -15,9 +17,10 @@ mod staged;
 mod table_file;
 pub mod workspace;
 
+pub use append_only::AppendOnly;
 pub use artifact::{
-    ARTIFACT_FORMAT, file_among, file_of, read_artifact, read_json, read_json_if_there, read_sealed, read_text,
-    read_text_beginning, read_with_seal, write_artifact, write_sealed,
+    ARTIFACT_FORMAT, file_among, file_of, is_there, read_artifact, read_bytes, read_json, read_json_if_there,
+    read_sealed, read_text, read_text_beginning, read_with_seal, write_artifact, write_sealed,
 };
 pub use journal::{Journal, fingerprint, fingerprint_of};
 pub use read_columns::{InColumn, ReadAs, Texts, read_csv_typed};

@@ -168,6 +168,11 @@ pub(crate) fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>, StoreError> 
     Ok(entries)
 }
 
+/// Makes it durable that a file is in its folder.
+pub(crate) fn sync_folder_of(file: &Path) -> Result<(), StoreError> {
+    sync_folder(&parent_of(file))
+}
+
 pub(crate) fn sync_folder(folder: &Path) -> Result<(), StoreError> {
     File::open(folder).and_then(|f| f.sync_all()).map_err(io("flush", folder))
 }

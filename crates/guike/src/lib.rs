@@ -6,6 +6,7 @@
 //!
 //! It reads logs through `guike-data` and writes results through `guike-store`; it opens no file, socket or clock itself.
 
+pub mod audit;
 pub mod backtest;
 pub mod combination;
 mod demo;

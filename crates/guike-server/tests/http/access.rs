@@ -96,6 +96,7 @@ fn with_keys_an_address_of_the_network_is_served() {
         sources: vec!["nothing".into()],
         address: "0.0.0.0:0".parse().expect("an address"),
         keys: Some(file),
+        guard: guike_server::Guard::default(),
         limits: Limits::default(),
         threads: 1,
         log: guike_server::Log::Off,

@@ -3,6 +3,8 @@
 //! Every test starts its own server on a free port and ends it.
 
 mod access;
+mod audit;
+mod canary;
 mod described;
 mod inference;
 mod operation;

@@ -136,6 +136,7 @@ fn an_address_of_the_network_and_one_that_is_taken_are_refused() {
             sources: vec![trained.model()],
             address: address.parse().expect("an address"),
             keys: None,
+            guard: guike_server::Guard::default(),
             limits: Limits::default(),
             threads: 1,
             log: Log::Off,

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use guike::table::{Label, TableSettings};
 use guike_core::{Progress, Quiet, Seed};
-use guike_server::{Config, Limits, Log};
+use guike_server::{Config, Guard, Limits, Log};
 use serde_json::Value;
 
 /// A folder with a model that was trained on 300 simulated customers.
@@ -129,12 +129,18 @@ impl Running {
 
     /// With a file of keys.
     pub(crate) fn guarded(sources: Vec<PathBuf>, limits: Limits, keys: Option<PathBuf>) -> Running {
+        Running::recorded(sources, limits, keys, Guard::default())
+    }
+
+    /// With a file of keys, and a record.
+    pub(crate) fn recorded(sources: Vec<PathBuf>, limits: Limits, keys: Option<PathBuf>, guard: Guard) -> Running {
         let (log, stop) = (Lines::default(), Arc::<Stop>::default());
         let config = Config {
             sources,
             run: None,
             address: "127.0.0.1:0".parse().expect("an address"),
             keys,
+            guard,
             limits,
             threads: 2,
             log: Log::To(Box::new(log.clone())),

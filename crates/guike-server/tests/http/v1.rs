@@ -115,6 +115,7 @@ fn models_and_results_are_served_side_by_side() {
         sources,
         address: "127.0.0.1:0".parse().expect("an address"),
         keys: None,
+        guard: guike_server::Guard::default(),
         limits: Limits::default(),
         threads: 1,
         log: guike_server::Log::Off,

@@ -1,0 +1,175 @@
+//! The audit log of the server: what is recorded, for what purpose, and who a customer is called by whom.
+//!
+//! The one idea: an answer that tells of customers, takes them out or changes something goes out only when its record is on
+//! disk; where that fails, a problem goes out instead. And where a log is kept, who a customer is is told only to who may
+//! know it and says what for; all others see a pseudonym, the same as in the log.
+
+use std::borrow::Cow;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::http::request::Parts;
+use guike::Error;
+use guike::audit::{Audit, AuditFiles};
+use guike_guard::{Action, Pseudonyms, Record, Resource};
+
+use crate::log::moment;
+use crate::problem::{Code, Problem};
+use crate::query::list;
+use crate::who::{Needs, Who};
+
+/// What for a customer's identity may be asked. A list, and no words of one's own: they would come to stand in the log, with
+/// whatever they tell of a customer.
+pub(crate) const PURPOSES: [&str; 7] =
+    ["service", "marketing", "retention", "credit", "fraud", "data-subject", "quality"];
+
+/// The audit log.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    audit: Audit,
+}
+
+/// What is recorded about a request.
+#[derive(Debug)]
+pub(crate) struct Entry<'a> {
+    pub(crate) needs: Needs,
+    pub(crate) who: &'a Who,
+    /// The part of the path that names a customer.
+    pub(crate) id: Option<&'a str>,
+    /// How many customers the answer tells of.
+    pub(crate) customers: Option<usize>,
+    pub(crate) sight: &'a Sight,
+    /// A status, or the code of a problem.
+    pub(crate) result: String,
+    pub(crate) request: &'a str,
+}
+
+impl Ledger {
+    /// Opens the log, or begins one.
+    ///
+    /// # Errors
+    /// [`Error`] when it was tampered with, or cannot be written.
+    pub(crate) fn open(files: &AuditFiles) -> Result<Ledger, Error> {
+        let mut random = [0; 32];
+        getrandom::fill(&mut random)
+            .map_err(|e| Error::Internal(format!("the system gives no random numbers ({e})")))?;
+        Ok(Ledger { audit: Audit::open(files, &random)? })
+    }
+
+    /// Whether a record is made of what needs this.
+    pub(crate) fn is_kept(needs: Option<Needs>) -> Option<Needs> {
+        needs.filter(|(resource, action)| *resource == Resource::Customers || *action != Action::Read)
+    }
+
+    /// Records, and waits until that is on disk.
+    ///
+    /// # Errors
+    /// [`Problem`] when it could not be recorded: what was to be told is not told then.
+    pub(crate) async fn record(&self, entry: Entry<'_>) -> Result<(), Problem> {
+        let names = self.audit.pseudonyms();
+        let about = entry.id.map(|id| if Pseudonyms::parse(id).is_some() { id.to_owned() } else { names.of(id) });
+        let (kind, who) = entry.who.kind();
+        let (resource, action) = entry.needs;
+        let action = if entry.sight.is_revealed() { Action::Reveal } else { action };
+        let record = Record {
+            time: moment(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()),
+            who: who.map(str::to_owned),
+            kind,
+            role: None,
+            action: action.name().to_owned(),
+            resource: resource.name(),
+            about,
+            customers: entry.customers,
+            purpose: entry.sight.purpose,
+            result: entry.result,
+            request: entry.request.to_owned(),
+        };
+        let (tell, told) = tokio::sync::oneshot::channel();
+        // who asked may have gone away meanwhile; the record stands all the same
+        self.audit.add(
+            record,
+            Box::new(move |is_written| {
+                let _: Result<(), bool> = tell.send(is_written);
+            }),
+        );
+        if told.await.unwrap_or(false) {
+            return Ok(());
+        }
+        let detail = "the audit log cannot be written, and what is not recorded is not told; is the disk full?";
+        Err(Problem::new(Code::NotRecorded, detail).retry_after(5))
+    }
+
+    /// How who asks sees customers.
+    ///
+    /// # Errors
+    /// [`Problem`] for a purpose that is none.
+    pub(crate) fn sight(&self, parts: &Parts, who: &Who) -> Result<Sight, Problem> {
+        let in_head = parts.headers.get("x-purpose").map(|v| v.to_str().unwrap_or_default());
+        let in_query = parts.uri.query().unwrap_or_default().split('&').find_map(|p| p.strip_prefix("purpose="));
+        let purpose = match in_head.or(in_query) {
+            None => None,
+            Some(said) => Some(PURPOSES.into_iter().find(|p| *p == said).ok_or_else(|| {
+                let detail =
+                    format!("a purpose (header `x-purpose` or parameter `purpose`) is one of {}", list(&PURPOSES));
+                Problem::new(Code::MalformedQuery, detail)
+            })?),
+        };
+        let is_masked = purpose.is_none() || !who.may(Resource::Customers, Action::Reveal);
+        Ok(Sight { names: Some(self.audit.pseudonyms().clone()), is_masked, purpose })
+    }
+}
+
+/// How who asks sees customers: by their ids, or by pseudonyms.
+#[derive(Debug, Clone)]
+pub(crate) struct Sight {
+    /// The pseudonyms, where there are any.
+    names: Option<Pseudonyms>,
+    is_masked: bool,
+    /// What for.
+    purpose: Option<&'static str>,
+}
+
+impl Sight {
+    /// By their ids: no log is kept.
+    pub(crate) const OPEN: Sight = Sight { names: None, is_masked: false, purpose: None };
+
+    /// Whether customers are seen by pseudonyms.
+    pub(crate) fn is_masked(&self) -> bool {
+        self.is_masked
+    }
+
+    /// The pseudonyms, where there are any.
+    pub(crate) fn names(&self) -> Option<&Pseudonyms> {
+        self.names.as_ref()
+    }
+
+    /// What a customer is called.
+    pub(crate) fn shown<'a>(&self, id: &'a str) -> Cow<'a, str> {
+        match &self.names {
+            Some(names) if self.is_masked => Cow::Owned(names.of(id)),
+            _ => Cow::Borrowed(id),
+        }
+    }
+
+    /// What tells apart answers to who sees ids and who sees pseudonyms.
+    pub(crate) fn tag(&self, version: &str) -> String {
+        format!("{version}{}", if self.is_masked { "-masked" } else { "" })
+    }
+
+    /// # Errors
+    /// [`Problem`] for who sees pseudonyms, about something that would tell ids.
+    pub(crate) fn needs_ids(&self, what: &str) -> Result<(), Problem> {
+        if !self.is_masked {
+            return Ok(());
+        }
+        let detail = format!(
+            "{what} tells who customers are; ask as somebody who may `reveal customers`, and say what for in the header \
+             `x-purpose` or the parameter `purpose`: {}",
+            list(&PURPOSES)
+        );
+        Err(Problem::new(Code::NeedsPurpose, detail))
+    }
+
+    fn is_revealed(&self) -> bool {
+        self.names.is_some() && !self.is_masked
+    }
+}

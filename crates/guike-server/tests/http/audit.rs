@@ -1,0 +1,103 @@
+//! The audit log of a server: what is recorded, who sees whom, and that nothing is told that is not recorded.
+
+use std::path::{Path, PathBuf};
+
+use guike::audit::{AuditFiles, check, records};
+use guike::keys::{NewKey, add};
+use guike_core::Day;
+use guike_guard::Scope;
+use guike_server::{Guard, Limits};
+use serde_json::Value;
+
+use crate::support::{Answer, Running, results};
+
+/// A server on a run that keeps an audit log, with a key that reads.
+fn serving(folder: &Path, out: PathBuf) -> (Running, AuditFiles, String) {
+    let keys = folder.join("keys.json");
+    let new = NewKey { name: "crm", scopes: &[Scope::Read], created: Day(20_000), expires: None, random: [1; 32] };
+    let key = add(&keys, &new).expect("added").reveal().to_owned();
+    let files = AuditFiles::new(&folder.join("audit.jsonl"), None);
+    let guard = Guard { audit: Some(files.clone()) };
+    (Running::recorded(vec![out], Limits::default(), Some(keys), guard), files, key)
+}
+
+fn ids(answer: &Answer) -> Vec<String> {
+    let customers = answer.json()["customers"].as_array().expect("customers").clone();
+    customers.iter().map(|c| c["customer_id"].as_str().expect("an id").to_owned()).collect()
+}
+
+#[test]
+fn customers_are_told_by_pseudonyms_until_a_purpose_is_stated_and_all_of_it_is_recorded() {
+    let ((_shop, out), folder) = (results(), tempfile::tempdir().expect("a temporary folder"));
+    let (mut server, files, key) = serving(folder.path(), out);
+    let get = |path: &str, head: &str| server.get_with(path, &format!("x-api-key: {key}{head}"));
+    let masked = get("/v1/customers?limit=5", "");
+    let open = get("/v1/customers?limit=5", "\r\nx-purpose: service");
+    let (names, known) = (ids(&masked), ids(&open));
+    assert!(
+        names.iter().all(|n| n.starts_with("c~")) && known.iter().all(|n| n.starts_with('C')),
+        "{names:?} {known:?}"
+    );
+    assert_ne!(masked.header("etag"), open.header("etag"), "a browser must not take the one for the other");
+    // the same customers, in the same order
+    let spend = |a: &Answer| a.json()["customers"][3]["expected_spend"].clone();
+    assert_eq!(spend(&masked), spend(&open));
+    // a pseudonym leads to a customer, and her id only where it is not hidden
+    assert_eq!(get(&format!("/v1/customers/{}", names[0]), "").json()["customer_id"], names[0].as_str());
+    assert_eq!(get(&format!("/v1/customers/{}?purpose=credit", names[0]), "").json()["customer_id"], known[0].as_str());
+    assert_eq!(
+        get(&format!("/v1/customers/{}", known[1]), "\r\nx-purpose: fraud").json()["customer_id"],
+        known[1].as_str()
+    );
+    get(&format!("/v1/customers/{}", known[0]), "").is_problem(404, "no-customer", &[]);
+    get("/v1/customers/c~0000000000000000", "").is_problem(404, "no-customer", &[]);
+    // nothing else tells ids, either
+    for query in ["prefix=C0", "sort=customer_id", "sort=-customer_id"] {
+        get(&format!("/v1/customers?{query}"), "").is_problem(403, "needs-purpose", &["x-purpose", "`service`"]);
+        assert_eq!(get(&format!("/v1/customers?{query}&purpose=quality"), "").status, 200);
+    }
+    get("/v1/customers", "\r\nx-purpose: because mei@example.org asked").is_problem(
+        400,
+        "malformed-query",
+        &["`service`"],
+    );
+    assert_eq!(get("/v1/summary", "").status, 200);
+    server.end();
+    let verified = check(&files, &[]).expect("whole");
+    let (records, is_whole) = records(&files).expect("read");
+    assert!(is_whole && verified.n == 13 && records.len() == 13, "{records:#?}");
+    let of = |i: usize, name: &str| records[i][name].clone();
+    assert_eq!((of(0, "action"), of(0, "customers"), of(0, "who")), ("read".into(), 5.into(), "crm".into()));
+    assert_eq!((of(1, "action"), of(1, "purpose")), ("reveal".into(), "service".into()));
+    assert_eq!((of(3, "about"), of(3, "purpose")), (names[0].as_str().into(), "credit".into()));
+    assert_eq!((of(4, "about"), of(4, "purpose")), (names[1].as_str().into(), "fraud".into()));
+    assert_eq!((of(5, "result"), of(5, "about")), ("no-customer".into(), names[0].as_str().into()));
+    let text = std::fs::read_to_string(&files.log).expect("read");
+    assert!(!known.iter().any(|id| text.contains(&format!("\"{id}\""))) && !text.contains("mei@"), "{text}");
+    let log: Vec<Value> = server.log.text().lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
+    assert_eq!(log[0]["id"], of(0, "request"));
+}
+
+#[test]
+fn what_cannot_be_recorded_is_not_told_and_a_tampered_log_is_not_written_on() {
+    let ((_shop, out), folder) = (results(), tempfile::tempdir().expect("a temporary folder"));
+    let (mut server, files, key) = serving(folder.path(), out.clone());
+    let get = |server: &Running, path: &str| server.get_with(path, &format!("x-api-key: {key}"));
+    assert_eq!(get(&server, "/v1/customers?limit=1").status, 200);
+    server.end();
+    let log = std::fs::read(&files.log).expect("read");
+    std::fs::write(&files.log, &log[..log.len() - 10]).expect("written");
+    let config = guike_server::Config {
+        sources: vec![out],
+        run: None,
+        address: "127.0.0.1:0".parse().expect("an address"),
+        keys: Some(folder.path().join("keys.json")),
+        guard: Guard { audit: Some(files) },
+        limits: Limits::default(),
+        threads: 1,
+        log: guike_server::Log::Off,
+    };
+    let never = |_: std::net::SocketAddr, _: &[&str]| panic!("it listens");
+    let error = guike_server::serve(config, never, &guike_core::Quiet).expect_err("refused");
+    assert!(error.kind() == guike::ErrorKind::Corrupt && error.to_string().contains("cut off"), "{error}");
+}

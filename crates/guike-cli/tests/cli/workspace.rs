@@ -103,6 +103,23 @@ fn what_cannot_be_compared_is_said_and_not_promoted() {
 }
 
 #[test]
+fn rows_in_groups_are_compared_by_groups() {
+    let desk = desk();
+    let table = desk.text("customers.csv");
+    // every row four times, and whose it is: rows say nothing that their group does not
+    let rows = table.lines().skip(1).take(100).enumerate();
+    let four = |(i, row): (usize, &str)| format!("{row},c{i}\n").repeat(4);
+    let header = table.lines().next().expect("a header");
+    desk.put("customers.csv", format!("{header},who\n") + &rows.map(four).collect::<String>());
+    let grouped = ["--model", "logistic-regression", "--group", "who"];
+    done(&train(&desk, "value", &grouped), &[]);
+    done(&train(&desk, "value", &[&grouped[..], &["--seed", "9"]].concat()), &[]);
+    let said = models(&desk, &["promote", "value", "2"]);
+    assert!(said.stderr.contains("on 400 rows that neither learned from, over groups"), "{}", said.stderr);
+    assert!(desk.text("w/models/value/1/predictions.csv").starts_with("row,group_number,part,"));
+}
+
+#[test]
 fn runs_are_compared_by_their_methods() {
     let desk = Desk::new();
     desk.put("orders.csv", shop_csv(300));

@@ -27,6 +27,8 @@ pub mod names {
     pub const EVALUATION_JSON: &str = "evaluation.json";
     /// Every labelled row with a prediction by a model that had not seen it.
     pub const PREDICTIONS_CSV: &str = "predictions.csv";
+    /// Its column that says which rows belong together; there with `--group`.
+    pub const GROUP_NUMBER: &str = "group_number";
     /// The page for people.
     pub const REPORT_HTML: &str = "report.html";
     /// The settings of the training.
@@ -138,6 +140,10 @@ fn write_predictions(staged: &Staged, f: &Findings) -> Result<(), Error> {
     let mut columns = vec![OutColumn { name: "row", data: OutData::Integer(&rows) }];
     if let (Some(name), Some(ids)) = (&f.features.id, &f.ids) {
         columns.push(OutColumn { name, data: OutData::Text(ids) });
+    }
+    let groups: Vec<i64> = f.groups.iter().flatten().map(|&g| i64::from(g) + 1).collect();
+    if !groups.is_empty() {
+        columns.push(OutColumn { name: names::GROUP_NUMBER, data: OutData::Integer(&groups) });
     }
     columns.push(OutColumn { name: "part", data: OutData::Text(&part) });
     columns.push(OutColumn {

@@ -69,6 +69,8 @@ pub(super) struct Findings {
     pub(super) features: Features,
     /// The labelled rows' ids.
     pub(super) ids: Option<Vec<String>>,
+    /// The labelled rows' groups, where rows come in groups.
+    pub(super) groups: Option<Vec<u32>>,
     pub(super) plan: Plan,
     pub(super) part: Vec<Part>,
     pub(super) candidates: Vec<CandidateResult>,
@@ -183,8 +185,9 @@ pub(super) fn learn(path: &Path, settings: &TableSettings, progress: &dyn Progre
     let entries = candidates(&target.outcome, settings, data.n_rows())?;
     let tried = task.compare(&entries, &plan.folds)?;
     let judged_rows: Vec<usize> = plan.folds.iter().flat_map(|f| f.test.iter().copied()).collect();
-    let groups = opened.groups(settings).map(|g| judged_rows.iter().map(|&i| g[i]).collect::<Vec<u32>>());
-    let (choice, candidates) = task.standings(&entries, &tried, &judged_rows, groups.as_deref())?;
+    let groups = opened.groups(settings);
+    let judged_groups = groups.as_ref().map(|g| judged_rows.iter().map(|&i| g[i]).collect::<Vec<u32>>());
+    let (choice, candidates) = task.standings(&entries, &tried, &judged_rows, judged_groups.as_deref())?;
     let entry = entries[choice.chosen];
     let why = reason(&entries, &choice, &candidates, settings);
 
@@ -234,6 +237,7 @@ pub(super) fn learn(path: &Path, settings: &TableSettings, progress: &dyn Progre
         rows_read,
         features,
         ids,
+        groups,
         plan,
         part,
         candidates,

@@ -110,9 +110,6 @@ fn on_rows(champion: &Version, challenger: &Version) -> Result<Result<Change, St
         }
     }
     let (old, new) = (Judged::read(champion)?, Judged::read(challenger)?);
-    if old.is_grouped || new.is_grouped {
-        return Ok(Err("their rows come in groups, which the saved predictions do not name".to_owned()));
-    }
     if old.rows != new.rows || old.actual != new.actual {
         return Ok(Err("their predictions are of different rows of the table".to_owned()));
     }
@@ -120,12 +117,15 @@ fn on_rows(champion: &Version, challenger: &Version) -> Result<Result<Change, St
     if both.len() < 2 {
         return Ok(Err("there are no rows that neither of them learned from".to_owned()));
     }
+    // rows of one group err alike: the interval is over groups where either of them was told so
+    let groups = new.groups.or(old.groups).map(|g| both.iter().map(|&i| g[i] as u32).collect::<Vec<u32>>());
     let of = |losses: &[f64]| both.iter().map(|&i| losses[i]).collect::<Vec<f64>>();
     let (old, new) = (of(&old.losses), of(&new.losses));
     let saved: Vec<f64> = old.iter().zip(&new).map(|(a, b)| a - b).collect();
     let mean = old.iter().sum::<f64>() / old.len() as f64;
-    let on = format!("on {} rows that neither learned from", both.len());
-    let share = share_of(table::estimate(&saved, None), mean);
+    let how = if groups.is_some() { ", over groups" } else { "" };
+    let on = format!("on {} rows that neither learned from{how}", both.len());
+    let share = share_of(table::estimate(&saved, groups.as_deref()), mean);
     Ok(Ok(Change { share, cases: both.len(), on, clash: other_columns(&champion.card, &challenger.card) }))
 }
 
@@ -157,7 +157,8 @@ struct Judged {
     /// Whether the model that predicted the row had not seen it.
     held_out: Vec<bool>,
     losses: Vec<f64>,
-    is_grouped: bool,
+    /// Which rows belong together, where the training was told so.
+    groups: Option<Vec<f64>>,
 }
 
 impl Judged {
@@ -165,6 +166,8 @@ impl Judged {
         let outcome: Outcome = serde_json::from_value(version.card["outcome"].clone())
             .map_err(|e| Error::Internal(format!("a registered card tells no outcome ({e})")))?;
         let file = version.folder.join(table::file_names::PREDICTIONS_CSV);
+        let settings = version.lineage["settings"].as_str().unwrap_or_default();
+        let is_grouped = table::TableSettings::from_toml(settings, &file)?.group.is_some();
         let probabilities: Vec<String> = outcome.classes().iter().map(|c| format!("p_{c}")).collect();
         let is_class = !probabilities.is_empty();
         let actual_as = if is_class { ReadAs::Name } else { ReadAs::Number };
@@ -174,11 +177,16 @@ impl Judged {
         } else {
             wanted.push(("predicted", ReadAs::Number));
         }
+        if is_grouped {
+            wanted.push((table::file_names::GROUP_NUMBER, ReadAs::Number));
+        }
         let (mut rows, mut held_out, mut actual, mut outputs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut groups = None;
         for ((name, _), column) in wanted.iter().zip(read_csv_typed(&file, &wanted)?) {
             match (*name, column) {
                 ("row", InColumn::Number(v)) => rows = v,
                 ("actual", InColumn::Number(v)) => actual = v,
+                (table::file_names::GROUP_NUMBER, InColumn::Number(v)) => groups = Some(v),
                 ("part", InColumn::Name { codes, names }) => {
                     held_out = codes.iter().map(|&c| names[c as usize] != "learned").collect();
                 }
@@ -194,9 +202,7 @@ impl Judged {
         }
         let predicted: Vec<f64> = (0..rows.len()).flat_map(|i| outputs.iter().map(move |o| o[i])).collect();
         let losses = table::losses(&predicted, &actual, &outcome);
-        let settings = version.lineage["settings"].as_str().unwrap_or_default();
-        let is_grouped = table::TableSettings::from_toml(settings, &file)?.group.is_some();
-        Ok(Judged { rows, actual, held_out, losses, is_grouped })
+        Ok(Judged { rows, actual, held_out, losses, groups })
     }
 }
 

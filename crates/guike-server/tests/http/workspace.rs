@@ -95,7 +95,9 @@ fn a_promotion_and_a_rollback_are_seen_without_a_start_and_requests_in_flight_en
     workspace::rollback(&shop.root(), "value-model", &ASK).expect("rolled back");
     soon("the rollback", || model(&ask()) == "value-model/1");
     assert_eq!(ask().body, first.body);
-    assert!(server.log.text().contains("\"event\":\"workspace-served\"") || !server.log.text().is_empty());
+    soon("the line in the log", || {
+        server.log.text().contains("\"detail\":\"value-model 1\",\"event\":\"workspace-served\"")
+    });
 }
 
 #[test]

@@ -207,6 +207,12 @@ pub(crate) enum Command {
         /// The workspace to make.
         workspace: PathBuf,
     },
+    /// Say whether this build, this machine and folders of results are sound.
+    Doctor(crate::doctor::Doctor),
+    /// Print what a shell needs to complete commands and flags.
+    Completions(crate::shell::Completions),
+    /// Write the manual pages.
+    Man(crate::shell::ManPages),
     /// Print the settings a run would use, as guike.toml.
     #[command(after_help = "Example:\n  guike config > guike.toml")]
     Config {

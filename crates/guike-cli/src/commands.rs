@@ -10,15 +10,17 @@ use serde_json::{Value, json};
 
 use crate::args::{Args, Command, DataFlags, Explain, ForecastFlags, Format, Lang, TierCount, Told};
 use crate::audit_commands;
+use crate::doctor;
 use crate::progress::Bar;
 use crate::serve_commands;
+use crate::shell;
 use crate::show::{self, Rows};
 use crate::table_commands;
 use crate::tune_commands;
 use crate::workspace_commands;
 
 /// Settings file that is read when it is there.
-const CONFIG_FILE: &str = "guike.toml";
+pub(crate) const CONFIG_FILE: &str = "guike.toml";
 
 /// Does what was asked.
 ///
@@ -119,6 +121,9 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
         },
         Command::Backup { workspace, folder } => workspace_commands::backup(&workspace, &folder, quiet)?,
         Command::Restore { backup, workspace } => workspace_commands::restore(&backup, &workspace, quiet)?,
+        Command::Doctor(flags) => doctor::doctor(&flags, &bar)?,
+        Command::Completions(flags) => shell::completions(&flags),
+        Command::Man(flags) => shell::man_pages(&flags, quiet)?,
         Command::Config { config } => {
             let flags = DataFlags { config, ..DataFlags::default() };
             show::data(&settings(&flags, None)?.to_toml()?);

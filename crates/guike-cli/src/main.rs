@@ -6,8 +6,10 @@
 mod args;
 mod audit_commands;
 mod commands;
+mod doctor;
 mod progress;
 mod serve_commands;
+mod shell;
 mod show;
 mod table_args;
 mod table_commands;

@@ -66,6 +66,17 @@ impl Call {
         let detail = "the body must be JSON and say so; add the header `content-type: application/json`";
         Err(Problem::new(Code::NotJson, detail))
     }
+
+    /// As [`Call::needs_json`], but a body of no type at all is taken for JSON: Triton's clients send none. A page can do
+    /// that too, but its browser adds where it comes from.
+    ///
+    /// # Errors
+    /// [`Problem`] for another type, and for a page of another site.
+    pub(crate) fn needs_json_or_no_type(&self) -> Result<(), Problem> {
+        let headers = &self.parts.headers;
+        let is_of_page = headers.contains_key("sec-fetch-site") || headers.contains_key(header::ORIGIN);
+        if is_of_page || headers.contains_key(header::CONTENT_TYPE) { self.needs_json() } else { Ok(()) }
+    }
 }
 
 /// What a handler answers.

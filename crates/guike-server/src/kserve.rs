@@ -235,7 +235,7 @@ fn outputs(scorer: &Scorer) -> Vec<(String, &'static str)> {
 /// `POST /v2/models/{name}/infer`.
 pub(crate) fn infer(app: &App, call: &Call) -> Result<Answer, Problem> {
     Query::parse(&call.query, &[])?;
-    call.needs_json()?;
+    call.needs_json_or_no_type()?;
     let model = asked(app, call)?;
     let request: InferRequest = serde_json::from_slice(&call.body).map_err(|e| malformed(&e))?;
     let cells = cells(&model.scorer, &request.inputs, app.limits.rows)?;

@@ -15,7 +15,7 @@ use crate::run::{Language, RunSummary, run};
 use crate::settings::Settings;
 
 /// The sample as shipped.
-const CDNOW_SAMPLE: &[u8] = include_bytes!("../assets/cdnow_sample.csv.gz");
+pub(crate) const CDNOW_SAMPLE: &[u8] = include_bytes!("../assets/cdnow_sample.csv.gz");
 /// The log's name within the folder of the demonstration.
 const LOG: &str = "orders.csv.gz";
 

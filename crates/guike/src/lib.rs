@@ -8,6 +8,7 @@
 
 pub mod audit;
 pub mod backtest;
+mod checkup;
 pub mod combination;
 mod demo;
 mod error;
@@ -29,6 +30,7 @@ pub mod tune;
 pub mod value;
 pub mod workspace;
 
+pub use checkup::{Figure, checkup};
 pub use demo::demo;
 pub use error::{Error, ErrorKind};
 pub use guike_data::numbers::DecimalSign;

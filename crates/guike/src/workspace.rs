@@ -12,9 +12,9 @@ use std::path::Path;
 use guike_core::{Progress, Timestamp};
 use guike_data::LogFiles;
 pub use guike_store::Workspace;
-use guike_store::read_json;
 pub use guike_store::workspace::{Action, BackupSummary, DATABASE, Decision, Kind, Revision, Stage, Version};
 use guike_store::workspace::{Judgement, NewVersion};
+use guike_store::{StoreError, read_json};
 use serde_json::{Value, json};
 
 use crate::error::Error;
@@ -57,6 +57,18 @@ pub struct Promotion {
     pub before: Option<u32>,
     /// How the two compare.
     pub comparison: Comparison,
+}
+
+/// Reads every file of every version and compares checksums; gives the number of versions.
+///
+/// # Errors
+/// [`Error::Store`] with the first thing that does not hold.
+pub fn verify(workspace: &Path) -> Result<usize, Error> {
+    let opened = Workspace::open(workspace)?;
+    match opened.check()?.into_iter().next() {
+        None => Ok(opened.versions()?.len()),
+        Some(reason) => Err(StoreError::Corrupt { path: workspace.to_owned(), reason }.into()),
+    }
 }
 
 /// [`crate::run()`] into a workspace, as the next version of a name.

@@ -19,6 +19,7 @@ fn commands_in_the_documents_exist_with_their_flags() {
         "docs/tutorial-table.md",
         "docs/explain.md",
         "docs/serve.md",
+        "docs/deploy.md",
         "docs/workspace.md",
     ] {
         let text = std::fs::read_to_string(root.join(name)).unwrap_or_else(|e| panic!("{name}: {e}"));

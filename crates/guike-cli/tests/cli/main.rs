@@ -4,7 +4,9 @@
 //! and asserts on the exit code, on the words of the message, and on what is left in the folder.
 
 mod bad_input;
+mod clients;
 mod clusters;
+mod doctor;
 mod documents;
 mod explain;
 mod explain_table;

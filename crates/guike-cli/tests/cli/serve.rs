@@ -21,14 +21,14 @@ fn example(document: &str) -> String {
 }
 
 /// A running server, ended with the test.
-struct Server {
+pub(crate) struct Server {
     child: Child,
-    address: String,
+    pub(crate) address: String,
     said: BufReader<std::process::ChildStderr>,
 }
 
 impl Server {
-    fn start(desk: &Desk, args: &[&str]) -> Server {
+    pub(crate) fn start(desk: &Desk, args: &[&str]) -> Server {
         let mut child = desk.command(args).stderr(Stdio::piped()).spawn().expect("the binary starts");
         let mut said = BufReader::new(child.stderr.take().expect("a pipe"));
         let mut line = String::new();
@@ -71,7 +71,7 @@ impl Drop for Server {
 }
 
 /// Customers as in the example, whose column is called `freq`.
-fn desk() -> Desk {
+pub(crate) fn desk() -> Desk {
     let desk = Desk::new();
     let simulated = desk.guike(&["simulate", "customers", "--n", "1000", "--seed", "1"]);
     desk.put("customers.csv", simulated.stdout.replacen("purchase_frequency", "freq", 1));

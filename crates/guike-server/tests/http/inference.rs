@@ -85,3 +85,20 @@ fn tensors_that_do_not_fit_are_named_without_their_values() {
     }
     server.post("/v2/models/value-model/infer", "{}").is_problem(400, "malformed-json", &[]);
 }
+
+/// Triton's clients name no type; pages of other sites can leave it out too, but not hide where they are from.
+#[test]
+fn a_body_without_a_type_is_json_unless_a_page_sent_it() {
+    let trained = Trained::logistic();
+    let server = Running::of(&trained);
+    let body = json!({ "inputs": tensors() }).to_string();
+    let ask = |more: &str| {
+        let head =
+            format!("POST /v2/models/value-model/infer HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}", body.len());
+        server.send(format!("{head}\r\nconnection: close\r\n{more}\r\n{body}").as_bytes())
+    };
+    assert_eq!(ask("").status, 200);
+    ask("origin: https://example.org\r\n").is_problem(415, "not-json", &["content-type"]);
+    ask("sec-fetch-site: cross-site\r\n").is_problem(415, "not-json", &["content-type"]);
+    ask("content-type: text/plain\r\n").is_problem(415, "not-json", &["content-type"]);
+}

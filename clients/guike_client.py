@@ -1,0 +1,131 @@
+"""A client of `guike serve` for Python 3.9 and later, with nothing but the standard library.
+
+    from guike_client import Guike
+
+    shop = Guike("http://127.0.0.1:5000")
+    print(shop.predict({"age": 30, "income": 60000, "freq": 5, "amount": 500}))
+    for customer in shop.customers(tier="diamond", sort="-expected_spend"):
+        print(customer["customer_id"], customer["expected_spend"])
+
+As a program it scores a CSV file row by row of JSON, so that its use is seen at once:
+
+    python guike_client.py http://127.0.0.1:5000 customers.csv > predictions.jsonl
+"""
+
+import csv
+import json
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+# what the server takes by default at a time
+ROWS = 10_000
+
+
+class Problem(Exception):
+    """What the server refused, with the stable code of docs/serve.md."""
+
+    def __init__(self, status, body):
+        self.status = status
+        self.code = body.get("code", "unknown")
+        self.detail = body.get("detail", "")
+        self.request_id = body.get("request_id", "")
+        super().__init__(f"{self.code} ({status}): {self.detail} [request {self.request_id}]")
+
+
+class Guike:
+    """One server. `key` is what `guike keys add` printed."""
+
+    def __init__(self, base="http://127.0.0.1:5000", key=None, timeout=30.0, tries=4):
+        self.base = base.rstrip("/")
+        self.key = key
+        self.timeout = timeout
+        self.tries = tries
+
+    def predict(self, rows, reasons=False):
+        """The prediction of a customer, or those of a list of them in the same order."""
+        path = "/predict?reasons=true" if reasons else "/predict"
+        if isinstance(rows, dict):
+            return self._ask(path, rows)
+        found = []
+        for start in range(0, len(rows), ROWS):
+            found += self._ask(path, rows[start : start + ROWS])
+        return found
+
+    def summary(self):
+        """What a run found."""
+        return self._ask("/v1/summary")
+
+    def tiers(self):
+        """The tiers of a run."""
+        return self._ask("/v1/tiers")
+
+    def models(self):
+        """Everything that is served."""
+        return self._ask("/v1/models")
+
+    def customer(self, customer_id):
+        """One customer of a run."""
+        return self._ask("/v1/customers/" + urllib.parse.quote(customer_id, safe=""))
+
+    def customers(self, **question):
+        """Customers of a run, page after page: prefix, tier, sort, limit."""
+        while True:
+            page = self._ask("/v1/customers?" + urllib.parse.urlencode(question))
+            yield from page["customers"]
+            if not page.get("next"):
+                return
+            question["cursor"] = page["next"]
+
+    def _ask(self, path, body=None):
+        headers = {"accept": "application/json"}
+        if self.key:
+            headers["authorization"] = "Bearer " + self.key
+        data = None
+        if body is not None:
+            data = json.dumps(body).encode()
+            headers["content-type"] = "application/json"
+        for attempt in range(1, self.tries + 1):
+            try:
+                request = urllib.request.Request(self.base + path, data, headers)
+                with urllib.request.urlopen(request, timeout=self.timeout) as answer:
+                    return json.load(answer)
+            except urllib.error.HTTPError as refused:
+                # a server that is busy says when to come back
+                wait = refused.headers.get("retry-after")
+                text = refused.read()
+                if wait is None or attempt == self.tries:
+                    raise Problem(refused.code, _json(text)) from None
+                time.sleep(float(wait))
+        raise AssertionError("every attempt returns or raises")
+
+
+def _json(text):
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {}
+
+
+def _value(text):
+    if text == "":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def main():
+    if len(sys.argv) != 3:
+        sys.exit("usage: guike_client.py http://HOST:PORT FILE.csv")
+    with open(sys.argv[2], newline="", encoding="utf-8") as file:
+        rows = [{name: _value(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
+    for prediction in Guike(sys.argv[1]).predict(rows):
+        print(json.dumps(prediction))
+
+
+if __name__ == "__main__":
+    main()

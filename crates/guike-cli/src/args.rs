@@ -173,6 +173,9 @@ pub(crate) enum Command {
     /// Verify and show the record of who did what, which `guike serve --audit` writes.
     #[command(subcommand)]
     Audit(crate::audit_commands::Audit),
+    /// Add, list and change the persons who may log in to `guike serve --users`.
+    #[command(subcommand)]
+    Users(crate::user_commands::Users),
     /// Write a model of `guike train` in a form that other programs run.
     #[command(after_help = "Example:\n  guike export guike-model --to onnx --out model.onnx")]
     Export(crate::table_args::Export),

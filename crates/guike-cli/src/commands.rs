@@ -17,6 +17,7 @@ use crate::shell;
 use crate::show::{self, Rows};
 use crate::table_commands;
 use crate::tune_commands;
+use crate::user_commands;
 use crate::workspace_commands;
 
 /// Settings file that is read when it is there.
@@ -111,6 +112,7 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
         Command::Predict(flags) => table_commands::predict(&flags, &bar, quiet)?,
         Command::Keys(what) => serve_commands::keys(&what, quiet)?,
         Command::Audit(what) => audit_commands::audit(&what, quiet)?,
+        Command::Users(what) => user_commands::users(&what, quiet)?,
         Command::Serve(flags) => serve_commands::serve(*flags, &bar, quiet)?,
         Command::Export(flags) => table_commands::export(&flags, quiet)?,
         Command::Explain(flags) => explain(&flags, &bar, quiet)?,

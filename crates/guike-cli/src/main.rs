@@ -14,6 +14,7 @@ mod show;
 mod table_args;
 mod table_commands;
 mod tune_commands;
+mod user_commands;
 mod workspace_args;
 mod workspace_commands;
 

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use guike::Error;
 use guike::audit::AuditFiles;
 use guike_core::{Day, SECONDS_PER_DAY};
-use guike_guard::Scope;
+use guike_guard::{Scope, Secret};
 use guike_server::{Config, Guard, Limits, Log};
 
 use crate::args::{Output, Threads};
@@ -32,11 +32,18 @@ pub(crate) struct Serve {
     /// File of the keys that clients must have, as `guike keys add` makes it; needed on any address but this machine's.
     #[arg(long, value_name = "FILE")]
     pub(crate) keys: Option<PathBuf>,
-    /// File in which it is recorded who saw which customer; customers are then told by name for a stated purpose only.
+    /// File of the persons who may log in, as `guike users add` makes it; without any, a link is printed that makes the first.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) users: Option<PathBuf>,
+    /// A proxy takes the requests, speaks HTTPS, and says in `x-forwarded-for` from where they come.
+    #[arg(long)]
+    pub(crate) behind_proxy: bool,
+    /// File in which it is recorded who saw which customer; customers are then told by name for a stated
+    /// purpose only. Default `audit.jsonl` beside the file of users.
     #[arg(long, value_name = "FILE")]
     pub(crate) audit: Option<PathBuf>,
     /// Key of that record; made where there is none. Default the same file with `.key` behind it.
-    #[arg(long, value_name = "FILE", requires = "audit")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) audit_key: Option<PathBuf>,
     /// Most requests a second of one key, or of everybody without keys; default any number.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -65,12 +72,25 @@ pub(crate) struct Serve {
 /// # Errors
 /// The façade's, before it listens.
 pub(crate) fn serve(flags: Serve, bar: &Bar, quiet: bool) -> Result<(), Error> {
+    let is_new = match &flags.users {
+        Some(file) => guike::users::read_if_there(file)?.users().is_empty(),
+        None => false,
+    };
+    let random = random()?;
+    // what persons see is always recorded
+    let beside = |users: &PathBuf| users.with_file_name("audit.jsonl");
+    let audit = flags.audit.or_else(|| flags.users.as_ref().map(beside));
     let config = Config {
         sources: flags.sources,
         run: flags.run,
         address: flags.addr,
         keys: flags.keys,
-        guard: Guard { audit: flags.audit.map(|log| AuditFiles::new(&log, flags.audit_key.as_deref())) },
+        guard: Guard {
+            audit: audit.map(|log| AuditFiles::new(&log, flags.audit_key.as_deref())),
+            users: flags.users,
+            link: is_new.then(|| Secret::from_random(&random)),
+            is_behind_proxy: flags.behind_proxy,
+        },
         limits: Limits {
             body_bytes: usize::try_from(bytes("--max-body", &flags.max_body)?).unwrap_or(usize::MAX),
             rows: flags.max_rows,
@@ -90,6 +110,14 @@ pub(crate) fn serve(flags: Serve, bar: &Bar, quiet: bool) -> Result<(), Error> {
         bar.finish();
         if !quiet {
             show::message(&format!("serving {} at http://{address}; Ctrl-C ends it", models.join(", ")));
+        }
+        if is_new {
+            // nobody could log in without it, so that it is said with --quiet, too
+            let token = Secret::from_random(&random);
+            show::message(&format!(
+                "nobody can log in yet; make the first admin within an hour, once, at\n  http://{address}/setup?token={}",
+                token.reveal()
+            ));
         }
     };
     guike_server::serve(config, listening, bar)?;
@@ -143,9 +171,7 @@ pub(crate) enum Keys {
 pub(crate) fn keys(what: &Keys, quiet: bool) -> Result<(), Error> {
     match what {
         Keys::Add { file, name, scope, expires } => {
-            let mut random = [0; 32];
-            getrandom::fill(&mut random)
-                .map_err(|e| Error::Internal(format!("the system gives no random numbers ({e})")))?;
+            let random = random()?;
             let new = guike::keys::NewKey { name, scopes: scope, created: today(), expires: *expires, random };
             let secret = guike::keys::add(file, &new)?;
             show::data(&format!("{}\n", secret.reveal()));
@@ -178,8 +204,15 @@ pub(crate) fn keys(what: &Keys, quiet: bool) -> Result<(), Error> {
     Ok(())
 }
 
+/// Random bytes of the system.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], Error> {
+    let mut random = [0; N];
+    getrandom::fill(&mut random).map_err(|e| Error::Internal(format!("the system gives no random numbers ({e})")))?;
+    Ok(random)
+}
+
 /// Today, at Greenwich.
-fn today() -> Day {
+pub(crate) fn today() -> Day {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs());
     Day(i32::try_from(since / SECONDS_PER_DAY as u64).unwrap_or(i32::MAX))
 }

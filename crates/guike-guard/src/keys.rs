@@ -80,6 +80,11 @@ impl Key {
 pub struct Secret(String);
 
 impl Secret {
+    /// 32 random bytes as text.
+    pub fn from_random(random: &[u8; 32]) -> Secret {
+        Secret(hexadecimal(random))
+    }
+
     /// The text, for its owner.
     pub fn reveal(&self) -> &str {
         &self.0

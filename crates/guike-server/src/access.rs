@@ -1,7 +1,7 @@
-//! Who may ask, and how often: keys of programs against what a route needs.
+//! Who may ask, and how often: keys of programs and sessions of persons against what a route needs.
 //!
-//! The one idea: with a file of keys everything but health is refused that no key opens; without one, only programs of this
-//! machine can ask, under its own name.
+//! The one idea: with a file of keys or of users everything but health and the way in is refused to who is none of them;
+//! without either, only programs of this machine can ask, under its own name.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -9,9 +9,11 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use guike_core::{Day, SECONDS_PER_DAY};
-use guike_guard::{Keyring, Refusal, Scope, scopes_for};
+use guike_guard::{Keyring, Refusal, Scope, roles_for, scopes_for};
 
+use crate::people::People;
 use crate::problem::{Code, Problem};
+use crate::query::list;
 use crate::who::{Needs, Who};
 
 /// Who may ask.
@@ -20,28 +22,47 @@ pub(crate) struct Access {
     keyring: Option<Keyring>,
     /// Who each key is.
     of_keys: Vec<Who>,
+    /// Who may log in, where persons may.
+    pub(crate) people: Option<People>,
     /// Whether only programs of this machine can reach it.
     is_local: bool,
-    /// Requests a second that a key may make, where that is limited.
-    rate: Option<u32>,
+    /// Requests a second that a key or a user may make, where that is limited.
+    rate: Option<f64>,
     /// What each key (or everybody, without keys) may still ask.
     buckets: Vec<Mutex<Bucket>>,
 }
 
 /// Requests that may still be made; a full one holds those of one second.
 #[derive(Debug)]
-struct Bucket {
+pub(crate) struct Bucket {
     left: f64,
     at: Instant,
 }
 
+impl Bucket {
+    pub(crate) fn full(rate: f64) -> Bucket {
+        Bucket { left: rate, at: Instant::now() }
+    }
+
+    /// Takes one, if there is one.
+    pub(crate) fn take(&mut self, rate: f64) -> bool {
+        let now = Instant::now();
+        self.left = (self.left + now.duration_since(self.at).as_secs_f64() * rate).min(rate);
+        self.at = now;
+        let is_left = self.left >= 1.0;
+        self.left -= f64::from(u8::from(is_left));
+        is_left
+    }
+}
+
 impl Access {
-    pub(crate) fn new(keyring: Option<Keyring>, is_local: bool, rate: Option<u32>) -> Access {
+    pub(crate) fn new(keyring: Option<Keyring>, people: Option<People>, is_local: bool, rate: Option<u32>) -> Access {
         let n = keyring.as_ref().map_or(1, |k| k.keys().len());
-        let full = || Mutex::new(Bucket { left: f64::from(rate.unwrap_or(0)), at: Instant::now() });
+        let rate = rate.map(f64::from);
         let of_key = |k: &guike_guard::Key| Who::key(Arc::from(k.name.as_str()), k.rights());
         let of_keys = keyring.iter().flat_map(|k| k.keys().iter().map(of_key)).collect();
-        Access { keyring, of_keys, is_local, rate, buckets: (0..n).map(|_| full()).collect() }
+        let buckets = (0..n).map(|_| Mutex::new(Bucket::full(rate.unwrap_or(0.0)))).collect();
+        Access { keyring, of_keys, people, is_local, rate, buckets }
     }
 
     /// Who asks, if that one may ask for this.
@@ -49,7 +70,7 @@ impl Access {
     /// # Errors
     /// [`Problem`] for who may not ask this, or not so often.
     pub(crate) fn admit(&self, parts: &Parts, needs: Option<Needs>) -> Result<Who, Problem> {
-        let Some(keyring) = &self.keyring else {
+        if self.keyring.is_none() && self.people.is_none() {
             // a page of another site may send its reader's browser here under a name that it makes point to this machine
             let host = parts.headers.get(header::HOST).and_then(|v| v.to_str().ok());
             if self.is_local && !host.is_some_and(is_this_machine) {
@@ -60,11 +81,34 @@ impl Access {
                 self.take(0)?;
             }
             return Ok(Who::LOCAL);
+        }
+        if let (Some(key), Some(needs)) = (sent(&parts.headers), needs) {
+            return self.admit_key(key, needs);
+        }
+        let who = match (&self.people, session(&parts.headers)) {
+            (Some(people), Some(session)) => people.who(session),
+            _ => None,
         };
-        let Some((resource, action)) = needs else { return Ok(Who::ANYBODY) };
-        let missing = "send a key in the header `authorization: Bearer KEY`; `guike keys add` makes one";
-        let key = sent(&parts.headers).ok_or_else(|| Problem::new(Code::NoKey, missing))?;
-        let at = keyring.check(key, today()).map_err(|refusal| match refusal {
+        match (who, needs) {
+            (who, None) => Ok(who.unwrap_or(Who::ANYBODY)),
+            (Some(who), Some(needs)) => self.admit_user(who, needs),
+            (None, Some(_)) if session(&parts.headers).is_some() && self.people.is_some() => {
+                Err(Problem::new(Code::NoSession, "the session is over, or never was; log in again at /login"))
+            }
+            (None, Some(_)) => {
+                let way = match (&self.keyring, &self.people) {
+                    (None, _) => "log in at /login",
+                    (_, None) => "send a key in the header `authorization: Bearer KEY`; `guike keys add` makes one",
+                    _ => "log in at /login, or send a key in the header `authorization: Bearer KEY`",
+                };
+                Err(Problem::new(Code::NoKey, way))
+            }
+        }
+    }
+
+    fn admit_key(&self, key: &str, (resource, action): Needs) -> Result<Who, Problem> {
+        let known = self.keyring.as_ref().ok_or(Refusal::Unknown).and_then(|k| k.check(key, today()));
+        let at = known.map_err(|refusal| match refusal {
             Refusal::Unknown => {
                 Problem::new(Code::UnknownKey, "no such key is in force; was it revoked, or cut short?")
             }
@@ -88,19 +132,57 @@ impl Access {
         Ok(who.clone())
     }
 
+    fn admit_user(&self, who: Who, (resource, action): Needs) -> Result<Who, Problem> {
+        if !who.may(resource, action) {
+            let roles: Vec<&str> = roles_for(resource, action).iter().map(|r| r.name()).collect();
+            let detail =
+                format!("your role does not allow `{} {}`; these do: {}", action.name(), resource.name(), list(&roles));
+            return Err(Problem::new(Code::ForeignRole, detail));
+        }
+        match (&self.people, who.logged_in(), self.rate) {
+            (Some(people), Some((name, _)), Some(rate)) if !people.take(name, rate) => Err(too_many(rate)),
+            _ => Ok(who),
+        }
+    }
+
     /// Takes one request from what a key may still ask.
     fn take(&self, at: usize) -> Result<(), Problem> {
-        let Some(rate) = self.rate.map(f64::from) else { return Ok(()) };
+        let Some(rate) = self.rate else { return Ok(()) };
         let mut bucket = self.buckets[at].lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        bucket.left = (bucket.left + now.duration_since(bucket.at).as_secs_f64() * rate).min(rate);
-        bucket.at = now;
-        if bucket.left < 1.0 {
-            let detail = format!("more than {rate} requests a second, as --max-rate allows; try again later");
-            return Err(Problem::new(Code::TooManyRequests, detail).retry_after(1));
+        if bucket.take(rate) { Ok(()) } else { Err(too_many(rate)) }
+    }
+}
+
+fn too_many(rate: f64) -> Problem {
+    let detail = format!("more than {rate} requests a second, as --max-rate allows; try again later");
+    Problem::new(Code::TooManyRequests, detail).retry_after(1)
+}
+
+/// The name of the cookie that holds a session. Browsers take `__Host-` only with `Secure`, for this host alone and for all
+/// of its paths, so that no neighbouring host can set it.
+pub(crate) const COOKIE: &str = "__Host-guike";
+
+/// The session that a browser sends.
+pub(crate) fn session(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(';'));
+    let mut ours = cookies.filter_map(|c| c.trim().strip_prefix(COOKIE)?.strip_prefix('='));
+    let first = ours.next();
+    // two of them were not both set by us
+    first.filter(|_| ours.next().is_none())
+}
+
+/// Whether a request was made by a page of this server, or by no page.
+///
+/// A browser says in `origin` which site a form or a script belongs to. Where it says nothing, `sec-fetch-site` tells.
+pub(crate) fn is_own_page(headers: &HeaderMap) -> bool {
+    let of = |name: &str| headers.get(name).map(|v| v.to_str().unwrap_or("null"));
+    match (of("origin"), of("sec-fetch-site")) {
+        (Some(origin), _) => {
+            let place = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+            place.is_some_and(|p| of("host").is_some_and(|host| host.eq_ignore_ascii_case(p)))
         }
-        bucket.left -= 1.0;
-        Ok(())
+        (None, Some(site)) => matches!(site, "same-origin" | "none"),
+        (None, None) => true,
     }
 }
 
@@ -114,7 +196,7 @@ fn sent(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Today, at Greenwich.
-fn today() -> Day {
+pub(crate) fn today() -> Day {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     Day(i32::try_from(seconds / SECONDS_PER_DAY as u64).unwrap_or(i32::MAX))
 }
@@ -132,6 +214,40 @@ fn is_this_machine(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+        let name = |n: &str| header::HeaderName::from_bytes(n.as_bytes()).expect("a name");
+        pairs.iter().map(|(n, v)| (name(n), header::HeaderValue::from_str(v).expect("a value"))).collect()
+    }
+
+    #[test]
+    fn a_page_of_another_site_is_told_by_its_origin() {
+        for (own, pairs) in [
+            (true, &[("host", "guike.example:5000"), ("origin", "https://guike.example:5000")][..]),
+            (true, &[("host", "localhost:5000"), ("origin", "http://localhost:5000")]),
+            (true, &[("host", "localhost:5000"), ("sec-fetch-site", "same-origin")]),
+            (true, &[("host", "localhost:5000")]),
+            (false, &[("host", "guike.example"), ("origin", "https://evil.example")]),
+            (false, &[("host", "guike.example"), ("origin", "https://guike.example.evil.example")]),
+            (false, &[("host", "guike.example"), ("origin", "null")]),
+            (false, &[("host", "guike.example"), ("origin", "https://guike.example:8443")]),
+            (false, &[("host", "guike.example"), ("sec-fetch-site", "cross-site")]),
+            (false, &[("host", "guike.example"), ("sec-fetch-site", "same-site")]),
+            (false, &[("origin", "https://guike.example")]),
+        ] {
+            assert_eq!(is_own_page(&headers(pairs)), own, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn the_session_is_found_among_other_cookies_and_two_are_none() {
+        let of = |cookie: &str| session(&headers(&[("cookie", cookie)])).map(str::to_owned);
+        assert_eq!(of("a=b; __Host-guike=xyz; c=d").as_deref(), Some("xyz"));
+        assert_eq!(of("__Host-guike=xyz").as_deref(), Some("xyz"));
+        for none in ["", "guike=xyz", "x__Host-guike=xyz", "__Host-guike=a; __Host-guike=b", "__Host-guikex=1"] {
+            assert_eq!(of(none), None, "{none}");
+        }
+    }
 
     #[test]
     fn hosts_of_this_machine_are_known_with_and_without_a_port() {

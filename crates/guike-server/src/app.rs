@@ -14,15 +14,18 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use guike_guard::{Action, csrf_token};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::sync::Semaphore;
 
 use crate::Limits;
-use crate::access::Access;
+use crate::access::{Access, is_own_page, session};
 use crate::ledger::{Entry, Ledger, Sight};
 use crate::log::{Line, Log, Logger};
+use crate::login;
 use crate::metrics::Metrics;
+use crate::people::People;
 use crate::problem::{Code, Problem};
 use crate::query::list;
 use crate::routes::{ROUTES, Route};
@@ -37,7 +40,6 @@ const LARGE: usize = 32 * 1024;
 pub(crate) struct Call {
     pub(crate) parts: Parts,
     /// Who asks, and what that one may do.
-    #[allow(dead_code)] // pages read it
     pub(crate) who: Who,
     /// How that one sees customers.
     pub(crate) sight: Sight,
@@ -85,16 +87,20 @@ pub(crate) struct Answer {
     status: StatusCode,
     kind: &'static str,
     body: Vec<u8>,
+    /// Headers of its own, which come before the usual ones.
+    headers: Vec<(HeaderName, HeaderValue)>,
     model: Option<HeaderValue>,
     /// What the answer is made from, for a client that has it already.
     tag: Option<HeaderValue>,
     /// How many customers it tells of.
     customers: Option<usize>,
+    /// What happened to a session, and whose it is.
+    event: Option<(&'static str, Who)>,
 }
 
 impl Answer {
     pub(crate) fn json(body: Vec<u8>) -> Answer {
-        Answer { status: StatusCode::OK, kind: "application/json", body, model: None, tag: None, customers: None }
+        Answer::text("application/json", body)
     }
 
     /// A view as JSON.
@@ -103,7 +109,24 @@ impl Answer {
     }
 
     pub(crate) fn text(kind: &'static str, body: Vec<u8>) -> Answer {
-        Answer { status: StatusCode::OK, kind, body, model: None, tag: None, customers: None }
+        let headers = Vec::new();
+        Answer { status: StatusCode::OK, kind, body, headers, model: None, tag: None, customers: None, event: None }
+    }
+
+    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Answer {
+        self.headers.push((name, value));
+        self
+    }
+
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Answer {
+        self.status = status;
+        self
+    }
+
+    /// Says what happened to a session and whose it is, for the audit log.
+    pub(crate) fn happened(mut self, what: &'static str, to: Who) -> Answer {
+        self.event = Some((what, to));
+        self
     }
 
     /// Says which version of what is served it is made from: as long as that is the same, the answer to the same question is.
@@ -231,6 +254,11 @@ impl App {
         })
     }
 
+    /// Who may log in, where persons may.
+    pub(crate) fn people(&self) -> Option<&People> {
+        self.access.people.as_ref()
+    }
+
     /// # Errors
     /// [`Problem`] once it was asked to end.
     pub(crate) fn needs_ready(&self) -> Result<(), Problem> {
@@ -300,15 +328,19 @@ impl App {
         };
         let (status, took) = (response.status().as_u16(), begun.elapsed());
         self.metrics.count(at, status, took);
-        let key = who.key_name();
-        self.logger.add(&Line { id, method, route, status, code, took, bytes_in, bytes_out, key });
+        let (key, user) = (who.key_name(), who.logged_in().map(|(name, _)| name));
+        self.logger.add(&Line { id, method, route, status, code, took, bytes_in, bytes_out, key, user });
         response
     }
 
-    async fn ask(self: &Arc<App>, route: &'static Route, request: Request, id: &str) -> Asked {
-        let (mut parts, body) = request.into_parts();
+    async fn ask(self: &Arc<App>, route: &'static Route, asked: Request, request: &str) -> Asked {
+        let (mut parts, body) = asked.into_parts();
         let who = match self.access.admit(&parts, route.needs) {
             Ok(who) => who,
+            Err(problem) if problem.status() == 401 && self.people().is_some() && is_for_a_reader(&parts) => {
+                let from = parts.uri.path_and_query().map_or("/", |p| p.as_str());
+                return Asked { said: Ok(login::sent_to_login(from)), ..problem.into() };
+            }
             Err(problem) => return problem.into(),
         };
         let body = match self.read(body).await {
@@ -328,17 +360,30 @@ impl App {
         };
         let call = Call { parts, who: who.clone(), sight: sight.clone(), query, params, body };
         let customer = call.params.iter().find(|p| p.0 == "id").map(|p| p.1.clone());
+        if let Err(problem) = needs_own_form(route, &call) {
+            return Asked { who, bytes_in, ..problem.into() };
+        }
         let said = if bytes_in > LARGE { self.large(route, call).await } else { self.handled(route, &call) };
         let mut said = said.map(|answer| answer.unless(unchanged.as_ref()));
-        if let (Some(ledger), Some(needs)) = (&self.ledger, Ledger::is_kept(route.needs)) {
+        if let Some(ledger) = &self.ledger {
+            let event = said.as_ref().ok().and_then(|answer| answer.event.clone());
             let (customers, result) = match &said {
                 Ok(answer) => (answer.customers, answer.status.as_str().to_owned()),
                 Err(problem) => (None, problem.code.words().1.to_owned()),
             };
-            let entry =
-                Entry { needs, who: &who, id: customer.as_deref(), customers, sight: &sight, result, request: id };
-            if let Err(problem) = ledger.record(entry).await {
-                said = Err(problem);
+            let done = match &event {
+                Some((what, whose)) => Some((*what, "sessions", whose)),
+                None => Ledger::is_kept(route.needs).map(|(resource, action)| {
+                    let action = if sight.is_revealed() { Action::Reveal } else { action };
+                    (action.name(), resource.name(), &who)
+                }),
+            };
+            if let Some((action, resource, who)) = done {
+                let id = customer.as_deref();
+                let entry = Entry { action, resource, who, id, customers, sight: &sight, result, request };
+                if let Err(problem) = ledger.record(entry).await {
+                    said = Err(problem);
+                }
             }
         }
         Asked { said, bytes_in, who }
@@ -394,6 +439,29 @@ async fn params(parts: &mut Parts) -> Vec<(String, String)> {
     }
 }
 
+/// Whether a browser asks for a page to look at.
+fn is_for_a_reader(parts: &Parts) -> bool {
+    let accepts = parts.headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    parts.method == Method::GET && accepts.contains("text/html")
+}
+
+/// A page of another site can make a browser send a form, and its cookie with it; only a page of ours knows the token.
+fn needs_own_form(route: &Route, call: &Call) -> Result<(), Problem> {
+    let (Some(_), Some(session)) = (call.who.logged_in(), session(&call.parts.headers)) else { return Ok(()) };
+    if route.method == crate::routes::Method::Get || route.path == "/login" {
+        return Ok(());
+    }
+    let expected = csrf_token(session);
+    let header = call.parts.headers.get("x-csrf-token").and_then(|v| v.to_str().ok());
+    let is_ours = header == Some(expected.as_str()) || login::csrf_field(call).is_some_and(|sent| sent == expected);
+    if is_ours && is_own_page(&call.parts.headers) {
+        return Ok(());
+    }
+    let detail =
+        "send the token of the session in the header `x-csrf-token` or the field `csrf`, from a page of this server";
+    Err(Problem::new(Code::ForeignPage, detail))
+}
+
 fn internal() -> Problem {
     Problem::new(Code::Internal, "this is a mistake in Guike, please report it; other requests are not affected")
 }
@@ -412,6 +480,13 @@ fn respond(answer: Answer, id: &str) -> (Response<Body>, usize) {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.kind));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert("x-request-id", HeaderValue::from_str(id).expect("hexadecimal digits"));
+    for (name, value) in answer.headers {
+        match name {
+            // one for every cookie
+            header::SET_COOKIE => headers.append(name, value),
+            name => headers.insert(name, value).is_some(),
+        };
+    }
     if let Some(model) = answer.model {
         headers.insert("guike-model", model);
     }

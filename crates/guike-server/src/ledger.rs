@@ -31,7 +31,10 @@ pub(crate) struct Ledger {
 /// What is recorded about a request.
 #[derive(Debug)]
 pub(crate) struct Entry<'a> {
-    pub(crate) needs: Needs,
+    /// What was done: `read`, `log-in` …
+    pub(crate) action: &'static str,
+    /// To what: `customers`, `sessions` …
+    pub(crate) resource: &'static str,
     pub(crate) who: &'a Who,
     /// The part of the path that names a customer.
     pub(crate) id: Option<&'a str>,
@@ -68,15 +71,13 @@ impl Ledger {
         let names = self.audit.pseudonyms();
         let about = entry.id.map(|id| if Pseudonyms::parse(id).is_some() { id.to_owned() } else { names.of(id) });
         let (kind, who) = entry.who.kind();
-        let (resource, action) = entry.needs;
-        let action = if entry.sight.is_revealed() { Action::Reveal } else { action };
         let record = Record {
             time: moment(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()),
             who: who.map(str::to_owned),
             kind,
-            role: None,
-            action: action.name().to_owned(),
-            resource: resource.name(),
+            role: entry.who.logged_in().map(|(_, role)| role.name()),
+            action: entry.action.to_owned(),
+            resource: entry.resource,
             about,
             customers: entry.customers,
             purpose: entry.sight.purpose,
@@ -169,7 +170,8 @@ impl Sight {
         Err(Problem::new(Code::NeedsPurpose, detail))
     }
 
-    fn is_revealed(&self) -> bool {
+    /// Whether ids are told though a log is kept: that is what is recorded then.
+    pub(crate) fn is_revealed(&self) -> bool {
         self.names.is_some() && !self.is_masked
     }
 }

@@ -4,7 +4,8 @@
 //! (`routes`). Everything around that function (limits, problems, counters, the log) happens in one place (`app`). Where a
 //! workspace is served, what it decides is seen within a second, and takes the place of what was served (`kept`).
 //!
-//! What it does not do: it trains nothing, writes no file but the audit log, and knows no flag; the command line hands it a [`Config`].
+//! What it does not do: it trains nothing, writes no file but those of users and of the audit log, and knows no flag; the command line
+//! hands it a [`Config`].
 
 mod access;
 mod app;
@@ -13,8 +14,10 @@ mod kserve;
 mod ledger;
 mod listen;
 mod log;
+mod login;
 mod metrics;
 mod openapi;
+mod people;
 mod predict;
 mod problem;
 mod query;
@@ -32,12 +35,14 @@ use std::sync::Arc;
 
 use guike::Error;
 use guike_core::Progress;
+use guike_guard::Secret;
 
 use access::Access;
 use app::{App, Door};
 use guike::audit::AuditFiles;
 use ledger::Ledger;
 pub use log::Log;
+use people::People;
 use served::Served;
 
 /// What to serve, where, and how much of it.
@@ -52,7 +57,7 @@ pub struct Config {
     pub address: SocketAddr,
     /// The file of the keys that clients must have; without it, only programs of this machine are answered.
     pub keys: Option<PathBuf>,
-    /// What is recorded.
+    /// How persons log in, and what is recorded.
     pub guard: Guard,
     /// What a client may ask for.
     pub limits: Limits,
@@ -62,11 +67,17 @@ pub struct Config {
     pub log: Log,
 }
 
-/// What is recorded about who asks.
+/// How persons log in, and what is recorded about who asks.
 #[derive(Debug, Default)]
 pub struct Guard {
-    /// The audit log; where it is kept, who a customer is is told for a stated purpose only.
+    /// The audit log; where it is kept, who a customer is is told for a stated purpose only. Persons need it.
     pub audit: Option<AuditFiles>,
+    /// The file of the users who may log in; without it, nobody.
+    pub users: Option<PathBuf>,
+    /// What opens the page of the first admin, where there is no user yet.
+    pub link: Option<Secret>,
+    /// Whether a proxy takes requests in, speaks HTTPS, and says in `x-forwarded-for` from where they come.
+    pub is_behind_proxy: bool,
 }
 
 /// What clients may ask for at most.
@@ -118,13 +129,25 @@ impl Default for Limits {
 pub fn serve(config: Config, listening: impl FnOnce(SocketAddr, &[&str]), stop: &dyn Progress) -> Result<(), Error> {
     let Config { sources, run, address, keys, guard, limits, threads, log } = config;
     let is_local = address.ip().is_loopback();
-    if keys.is_none() && !is_local {
+    if keys.is_none() && guard.users.is_none() && !is_local {
         return Err(refused(
             address,
             "others than this machine could ask, and nobody would be asked who they are; make keys with `guike keys add` and \
-             start with --keys FILE, or listen on `127.0.0.1:5000`",
+             start with --keys FILE, or users with `guike users add` and --users FILE, or listen on `127.0.0.1:5000`",
         ));
     }
+    if let (Some(users), None) = (&guard.users, &guard.audit) {
+        let rule = "what persons see is recorded; say where with --audit FILE".to_owned();
+        return Err(Error::Config { what: "--users".to_owned(), value: users.display().to_string(), rule });
+    }
+    if guard.users.is_some() && !is_local && !guard.is_behind_proxy {
+        return Err(refused(
+            address,
+            "passwords and sessions would be sent where everybody on the way can read them; put the server behind a proxy \
+             that speaks HTTPS and say so with --behind-proxy, or listen on `127.0.0.1:5000`",
+        ));
+    }
+    let people = guard.users.map(|file| People::open(file, guard.link.as_ref(), guard.is_behind_proxy)).transpose()?;
     let keyring = keys.as_deref().map(guike::keys::read).transpose()?;
     let served = Served::open(&sources, run.as_deref(), None)?;
     let listener = TcpListener::bind(address)
@@ -136,7 +159,7 @@ pub fn serve(config: Config, listening: impl FnOnce(SocketAddr, &[&str]), stop: 
         tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build().map_err(internal)?;
     // last of what can fail: a server that does not start leaves no log behind
     let ledger = guard.audit.as_ref().map(Ledger::open).transpose()?;
-    let access = Access::new(keyring, is_local, limits.rate);
+    let access = Access::new(keyring, people, is_local, limits.rate);
     let app = App::new(served, limits, (access, ledger), threads, log);
     listening(address, &app.served.names());
     let door = Arc::new(Door::new(app));

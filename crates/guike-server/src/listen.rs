@@ -4,7 +4,7 @@
 //! take, how large it may be), so connections are accepted here and not by a ready-made server that hides them.
 
 use std::convert::Infallible;
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use axum::extract::State;
 use axum::routing::{MethodFilter, on};
 use guike_core::Progress;
 use hyper::server::conn::http1;
+use hyper::service::Service as _;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -31,6 +32,10 @@ const LAST_REQUESTS: Duration = Duration::from_secs(10);
 const HEAD: usize = 16 * 1024;
 /// After an error that is not a connection's (no file handles left), how long to wait.
 const AFTER_TROUBLE: Duration = Duration::from_millis(100);
+
+/// From where a request came.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// All routes with their handlers.
 pub(crate) fn router(door: Arc<Door>) -> Router {
@@ -80,13 +85,17 @@ pub(crate) async fn listen(listener: TcpListener, door: Arc<Door>, stop: &dyn Pr
             accepted = connection => accepted,
             () = stopped() => break,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, peer)) = accepted else {
             tokio::time::sleep(AFTER_TROUBLE).await;
             continue;
         };
         // answers are small and complete: waiting for more of them only costs time
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(router.clone());
+        let service = hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+            request.extensions_mut().insert(Peer(peer.ip()));
+            service.call(request)
+        });
         let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             // a client that goes away or talks nonsense is its own affair

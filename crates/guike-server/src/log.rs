@@ -63,6 +63,8 @@ pub(crate) struct Line<'a> {
     pub(crate) bytes_out: usize,
     /// The name of the key that was used.
     pub(crate) key: Option<&'a str>,
+    /// The name of the user who is logged in.
+    pub(crate) user: Option<&'a str>,
 }
 
 impl Logger {
@@ -98,13 +100,14 @@ impl Logger {
             return;
         }
         // every text here is one of ours, without anything that JSON would have to escape
-        let Line { id, method, route, status, code, took, bytes_in, bytes_out, key } = line;
+        let Line { id, method, route, status, code, took, bytes_in, bytes_out, key, user } = line;
         let code = code.map_or_else(String::new, |c| format!(",\"code\":\"{c}\""));
         let key = key.map_or_else(String::new, |k| format!(",\"key\":\"{k}\""));
+        let user = user.map_or_else(String::new, |u| format!(",\"user\":\"{u}\""));
         let written = writeln!(
             lines,
             "{{\"time\":\"{}\",\"id\":\"{id}\",\"method\":\"{method}\",\"route\":\"{route}\",\"status\":{status}{code},\
-             \"micros\":{},\"bytes_in\":{bytes_in},\"bytes_out\":{bytes_out}{key}}}",
+             \"micros\":{},\"bytes_in\":{bytes_in},\"bytes_out\":{bytes_out}{key}{user}}}",
             moment(now),
             took.as_micros()
         );

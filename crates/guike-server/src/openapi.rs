@@ -29,7 +29,7 @@ pub(crate) fn answer(_: &App, call: &Call) -> Result<Answer, Problem> {
 pub(crate) fn document() -> Value {
     let mut schemas = Schemas::new();
     let mut paths: Map<String, Value> = Map::new();
-    for route in &ROUTES {
+    for route in ROUTES.iter().filter(|r| !r.is_page) {
         let method = match route.method {
             Method::Get => "get",
             Method::Post => "post",
@@ -57,6 +57,13 @@ pub(crate) fn document() -> Value {
                     "scheme": "bearer",
                     "description": "A key of `guike keys add`, where the server was started with --keys; \
                                     `x-api-key` may be used in its place.",
+                },
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "__Host-guike",
+                    "description": "The session of a person who has logged in, where the server was started with --users; \
+                                    what is not read needs the header `x-csrf-token`, too.",
                 },
             },
         },
@@ -96,7 +103,7 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
             json!({ "required": true, "content": { "application/json": { "schema": body(schemas) } } });
     }
     operation["security"] = match route.needs {
-        Some(_) => json!([{ "key": [] }, {}]),
+        Some(_) => json!([{ "key": [] }, { "session": [] }, {}]),
         None => json!([]),
     };
     operation

@@ -35,6 +35,9 @@ pub(crate) enum Code {
     ForeignScope,
     NeedsPurpose,
     NotRecorded,
+    NoSession,
+    ForeignRole,
+    ForeignPage,
     WrongTensor,
     TooManyRequests,
     Busy,
@@ -45,7 +48,7 @@ pub(crate) enum Code {
 impl Code {
     /// Every code.
     #[cfg(test)]
-    pub(crate) const ALL: [Code; 29] = [
+    pub(crate) const ALL: [Code; 32] = [
         Code::MalformedJson,
         Code::MalformedQuery,
         Code::ForeignHost,
@@ -70,6 +73,9 @@ impl Code {
         Code::ForeignScope,
         Code::NeedsPurpose,
         Code::NotRecorded,
+        Code::NoSession,
+        Code::ForeignRole,
+        Code::ForeignPage,
         Code::WrongTensor,
         Code::TooManyRequests,
         Code::Busy,
@@ -82,12 +88,15 @@ impl Code {
         match self {
             Code::MalformedJson => (400, "malformed-json", "The body is not the JSON that is expected"),
             Code::MalformedQuery => (400, "malformed-query", "The part of the address after ? is not understood"),
-            Code::NoKey => (401, "no-key", "The request has no key"),
+            Code::NoKey => (401, "no-key", "The request says not who asks"),
             Code::UnknownKey => (401, "unknown-key", "There is no such key"),
             Code::ExpiredKey => (401, "expired-key", "The key is out of force"),
             Code::ForeignScope => (403, "foreign-scope", "The key does not open this"),
             Code::NeedsPurpose => (403, "needs-purpose", "Who customers are is told for a purpose only"),
             Code::NotRecorded => (503, "not-recorded", "The audit log cannot be written"),
+            Code::NoSession => (401, "no-session", "There is no such session"),
+            Code::ForeignRole => (403, "foreign-role", "The role does not allow this"),
+            Code::ForeignPage => (403, "foreign-page", "The request was not made by a page of this server"),
             Code::ForeignHost => (403, "foreign-host", "The request was made for another host"),
             Code::NoSuchPath => (404, "no-such-path", "There is nothing at this path"),
             Code::NoModel => (404, "no-model", "There is no such model"),

@@ -6,6 +6,7 @@ use guike_guard::{Action, Resource};
 use serde_json::{Value, json};
 
 use crate::app::{Answer, App, Call};
+use crate::login::LOGIN;
 use crate::openapi::{self, Parameter};
 use crate::problem::Problem;
 use crate::query::Query;
@@ -53,6 +54,8 @@ pub(crate) struct Route {
     pub(crate) body: Option<SchemaOf>,
     /// What the answer is; `None` is text.
     pub(crate) answer: Option<SchemaOf>,
+    /// Whether it is for people: the description for programs leaves it out.
+    pub(crate) is_page: bool,
 }
 
 impl Route {
@@ -87,7 +90,17 @@ const fn get(
     answer: SchemaOf,
     about: &'static str,
 ) -> Route {
-    Route { method: Method::Get, path, handler, needs, about, parameters: &[], body: None, answer: Some(answer) }
+    Route {
+        method: Method::Get,
+        path,
+        handler,
+        needs,
+        about,
+        parameters: &[],
+        body: None,
+        answer: Some(answer),
+        is_page: false,
+    }
 }
 
 const MODELS: Option<Needs> = Some((Resource::Models, Action::Read));
@@ -103,8 +116,8 @@ const PURPOSE: Parameter = Parameter {
     schema: r#"{"enum":["service","marketing","retention","credit","fraud","data-subject","quality"]}"#,
 };
 
-/// Everything that can be asked.
-pub(crate) static ROUTES: [Route; 22] = [
+/// Everything for programs.
+const API: [Route; 22] = [
     Route {
         method: Method::Post,
         path: "/predict",
@@ -118,6 +131,7 @@ pub(crate) static ROUTES: [Route; 22] = [
         }],
         body: Some(rows),
         answer: Some(predictions),
+        is_page: false,
     },
     get("/health", None, health, Status::schema, "Whether the process lives."),
     get("/ready", None, ready, Status::schema, "Whether it takes requests."),
@@ -220,6 +234,17 @@ pub(crate) static ROUTES: [Route; 22] = [
     Route { path: "/v2/models/{name}/versions/{version}/infer", ..INFER },
 ];
 
+/// Everything that can be asked.
+pub(crate) static ROUTES: [Route; API.len() + LOGIN.len()] = {
+    let mut all = [API[0]; API.len() + LOGIN.len()];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = if at < API.len() { API[at] } else { LOGIN[at - API.len()] };
+        at += 1;
+    }
+    all
+};
+
 const INFER: Route = Route {
     method: Method::Post,
     path: "/v2/models/{name}/infer",
@@ -229,6 +254,7 @@ const INFER: Route = Route {
     parameters: &[],
     body: Some(kserve::InferRequest::schema),
     answer: Some(kserve::InferAnswer::schema),
+    is_page: false,
 };
 
 /// A customer or a list of them, by the columns of the model.

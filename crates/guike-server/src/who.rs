@@ -1,11 +1,11 @@
-//! Who asks: a program of this machine, a key, or nobody in particular; and what that one may do.
+//! Who asks: a person, a key, a program of this machine, or nobody in particular; and what that one may do.
 //!
 //! The one idea: a handler or a page never asks for a role or a scope, only [`Who::may`], which is answered by the one table
 //! of `guike-guard`. Hiding what somebody may not see and refusing it are then the same question.
 
 use std::sync::Arc;
 
-use guike_guard::{Action, Resource, Rights};
+use guike_guard::{Action, Resource, Rights, Role};
 
 /// What a route needs: a resource, and what is done with it.
 pub(crate) type Needs = (Resource, Action);
@@ -25,6 +25,8 @@ enum Kind {
     Local,
     /// The key of this name.
     Key(Arc<str>),
+    /// The user of this name, who is logged in.
+    User(Arc<str>, Role),
 }
 
 impl Who {
@@ -35,6 +37,10 @@ impl Who {
 
     pub(crate) fn key(name: Arc<str>, rights: Rights) -> Who {
         Who { kind: Kind::Key(name), rights }
+    }
+
+    pub(crate) fn user(name: Arc<str>, role: Role) -> Who {
+        Who { kind: Kind::User(name, role), rights: Rights::of_role(role) }
     }
 
     /// Whether this may be done.
@@ -48,6 +54,7 @@ impl Who {
             Kind::Anybody => ("nobody", None),
             Kind::Local => ("local", None),
             Kind::Key(name) => ("key", Some(name)),
+            Kind::User(name, _) => ("user", Some(name)),
         }
     }
 
@@ -55,7 +62,15 @@ impl Who {
     pub(crate) fn key_name(&self) -> Option<&str> {
         match &self.kind {
             Kind::Key(name) => Some(name),
-            Kind::Anybody | Kind::Local => None,
+            Kind::Anybody | Kind::Local | Kind::User(..) => None,
+        }
+    }
+
+    /// The name and role of the user who is logged in.
+    pub(crate) fn logged_in(&self) -> Option<(&str, Role)> {
+        match &self.kind {
+            Kind::User(name, role) => Some((name, *role)),
+            Kind::Anybody | Kind::Local | Kind::Key(_) => None,
         }
     }
 }

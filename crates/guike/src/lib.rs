@@ -27,6 +27,7 @@ mod steps;
 pub mod table;
 mod tier;
 pub mod tune;
+pub mod users;
 pub mod value;
 pub mod workspace;
 

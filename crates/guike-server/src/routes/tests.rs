@@ -3,10 +3,11 @@
 use axum::http::Request;
 use axum::http::request::Parts;
 use guike_core::Day;
-use guike_guard::{Keyring, Rights, Role, Scope};
+use guike_guard::{Keyring, Role, Scope};
 
 use super::*;
-use crate::access::Access;
+use crate::access::{Access, COOKIE};
+use crate::people::People;
 
 /// `V`iewer, a`N`alyst, `M`arketer, a`G`ent, `A`dmin, a`U`ditor; keys with the scopes `p`redict, `r`ead, `m`etrics; `*` is
 /// everybody, with or without a name.
@@ -33,67 +34,99 @@ const WHO_MAY: &str = "
     GET  /v2/models/{name}/versions/{version}         VNMAU r
     GET  /v2/models/{name}/versions/{version}/ready   VNMAU r
     POST /v2/models/{name}/versions/{version}/infer   NMGA p
+    GET  /login                                       *
+    POST /login                                       *
+    POST /logout                                      *
+    GET  /setup                                       *
+    POST /setup                                       *
+    GET  /login.css                                   *
 ";
 
-fn request(key: Option<&str>) -> Parts {
-    let mut request = Request::builder().header("host", "guike.example");
-    if let Some(key) = key {
-        request = request.header("authorization", format!("Bearer {key}"));
-    }
-    request.body(()).expect("a request").into_parts().0
+const PASSWORD: &str = "correct horse battery";
+
+/// Who asks: the letter of the table (or what is wrong with the credential), and the header that says it.
+struct Asker {
+    letter: char,
+    header: Option<(&'static str, String)>,
 }
 
-#[test]
-fn every_route_answers_to_those_who_are_listed_here_and_to_nobody_else() {
+/// Access with a user of every role who is logged in, and a key of every scope; and everybody who may come.
+fn everybody(folder: &std::path::Path) -> (Access, Vec<Asker>) {
+    let file = folder.join("users.json");
+    let mut users = guike_guard::Users::default();
+    for (i, role) in Role::ALL.into_iter().enumerate() {
+        users.add(role.name(), role, PASSWORD, Day(1), [i as u8; 16]).expect("added");
+    }
+    std::fs::write(&file, users.to_text()).expect("written");
     let mut keyring = Keyring::default();
     let mut key = |name: &str, scopes: &[Scope], expires, random| {
         keyring.add(name, scopes, Day(1), expires, [random; 32]).expect("added").reveal().to_owned()
     };
-    let mut keys: Vec<(char, Option<String>)> = Scope::ALL
+    let bearer = |key: String| Some(("authorization", format!("Bearer {key}")));
+    let mut askers: Vec<Asker> = Scope::ALL
         .into_iter()
         .zip(['p', 'r', 'm'])
-        .map(|(scope, letter)| (letter, Some(key(scope.name(), &[scope], None, letter as u8))))
+        .map(|(scope, letter)| Asker { letter, header: bearer(key(scope.name(), &[scope], None, letter as u8)) })
         .collect();
-    // out of force, wrong, and none
-    keys.push(('x', Some(key("over", &Scope::ALL, Some(Day(2)), 1))));
-    keys.push(('w', Some("guike_0000".to_owned())));
-    keys.push(('-', None));
-    let access = Access::new(Some(keyring), false, None);
+    askers.push(Asker { letter: 'x', header: bearer(key("over", &Scope::ALL, Some(Day(2)), 1)) });
+    askers.push(Asker { letter: 'w', header: bearer("guike_0000".to_owned()) });
+    askers.push(Asker { letter: 'w', header: Some(("cookie", format!("{COOKIE}={}", "0".repeat(64)))) });
+    askers.push(Asker { letter: '-', header: None });
+    let people = People::open(file, None, false).expect("opened");
+    for (role, letter) in Role::ALL.into_iter().zip(['V', 'N', 'M', 'G', 'A', 'U']) {
+        let from = std::net::IpAddr::from([127, 0, 0, 1]);
+        let (session, _) = people.log_in(role.name(), PASSWORD, from).expect("logged in");
+        askers.push(Asker { letter, header: Some(("cookie", format!("{COOKIE}={}", session.reveal()))) });
+    }
+    (Access::new(Some(keyring), Some(people), false, None), askers)
+}
+
+fn request(asker: &Asker) -> Parts {
+    let mut request = Request::builder().header("host", "guike.example");
+    if let Some((name, value)) = &asker.header {
+        request = request.header(*name, value);
+    }
+    request.body(()).expect("a request").into_parts().0
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn every_route_answers_to_those_who_are_listed_here_and_to_nobody_else() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (access, askers) = everybody(folder.path());
     let mut lines: Vec<Vec<&str>> =
         WHO_MAY.lines().map(|l| l.split_whitespace().collect()).filter(|l: &Vec<_>| !l.is_empty()).collect();
     for route in &ROUTES {
-        let name = format!("{} {}", route.method.as_str(), route.path);
         let at = lines.iter().position(|l| l[..2] == [route.method.as_str(), route.path]);
-        let letters = lines.remove(at.unwrap_or_else(|| panic!("say in WHO_MAY who may ask {name}")))[2..].concat();
-        for (letter, key) in &keys {
-            let said = access.admit(&request(key.as_deref()), route.needs);
-            assert_eq!(said.is_ok(), letters == "*" || letters.contains(*letter), "{name} for {letter}");
+        let at = at.unwrap_or_else(|| panic!("say in WHO_MAY who may ask {} {}", route.method.as_str(), route.path));
+        let letters = lines.remove(at)[2..].concat();
+        for asker in &askers {
+            let said = access.admit(&request(asker), route.needs);
+            let is_listed = letters == "*" || letters.contains(asker.letter);
+            let place = format!("{} {} for {}", route.method.as_str(), route.path, asker.letter);
+            assert_eq!(said.is_ok(), is_listed, "{place}");
             if let Err(problem) = said {
-                let expected = if matches!(letter, 'x' | 'w' | '-') { 401 } else { 403 };
-                assert_eq!(problem.status(), expected, "{name} for {letter}");
+                let expected = if matches!(asker.letter, 'x' | 'w' | '-') { 401 } else { 403 };
+                assert_eq!(problem.status(), expected, "{place}");
             }
-        }
-        for (role, letter) in Role::ALL.into_iter().zip(['V', 'N', 'M', 'G', 'A', 'U']) {
-            let may = route.needs.is_none_or(|(resource, action)| Rights::of_role(role).allow(resource, action));
-            assert_eq!(may, letters == "*" || letters.contains(letter), "{name} for {letter}");
         }
     }
     assert!(lines.is_empty(), "no such routes: {lines:?}");
 }
 
 #[test]
-fn every_operation_of_the_description_is_a_route_and_open_where_the_route_is() {
+fn every_operation_of_the_description_is_a_route_of_the_table_and_the_other_way_round() {
     let document: Value =
         serde_json::from_str(include_str!("../../../../docs/openapi.json")).expect("docs/openapi.json is JSON");
-    let mut n = 0;
+    let mut described: Vec<(String, String)> = Vec::new();
     for (path, methods) in document["paths"].as_object().expect("paths") {
         for (method, operation) in methods.as_object().expect("methods") {
+            let is_open = operation["security"].as_array().is_some_and(Vec::is_empty);
             let route = ROUTES.iter().find(|r| r.path == path && r.method.as_str().eq_ignore_ascii_case(method));
             let route = route.unwrap_or_else(|| panic!("{method} {path} is described and not there"));
-            let is_open = operation["security"].as_array().is_some_and(Vec::is_empty);
             assert_eq!(is_open, route.needs.is_none(), "{method} {path}");
-            n += 1;
+            described.push((method.to_uppercase(), path.clone()));
         }
     }
-    assert_eq!(n, ROUTES.len());
+    let for_programs = ROUTES.iter().filter(|r| !r.is_page).count();
+    assert_eq!(described.len(), for_programs);
 }

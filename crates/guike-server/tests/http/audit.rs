@@ -17,7 +17,7 @@ fn serving(folder: &Path, out: PathBuf) -> (Running, AuditFiles, String) {
     let new = NewKey { name: "crm", scopes: &[Scope::Read], created: Day(20_000), expires: None, random: [1; 32] };
     let key = add(&keys, &new).expect("added").reveal().to_owned();
     let files = AuditFiles::new(&folder.join("audit.jsonl"), None);
-    let guard = Guard { audit: Some(files.clone()) };
+    let guard = Guard { audit: Some(files.clone()), ..Guard::default() };
     (Running::recorded(vec![out], Limits::default(), Some(keys), guard), files, key)
 }
 
@@ -92,7 +92,7 @@ fn what_cannot_be_recorded_is_not_told_and_a_tampered_log_is_not_written_on() {
         run: None,
         address: "127.0.0.1:0".parse().expect("an address"),
         keys: Some(folder.path().join("keys.json")),
-        guard: Guard { audit: Some(files) },
+        guard: Guard { audit: Some(files), ..Guard::default() },
         limits: Limits::default(),
         threads: 1,
         log: guike_server::Log::Off,

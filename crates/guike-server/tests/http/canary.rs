@@ -35,7 +35,7 @@ fn two_thousand_planted_values_are_found_in_no_log_no_problem_no_metric_and_no_f
     let new = NewKey { name: "all", scopes: &Scope::ALL, created: Day(20_000), expires: None, random: [1; 32] };
     let key = add(&keys, &new).expect("added").reveal().to_owned();
     let audit = AuditFiles::new(&folder.path().join("audit.jsonl"), None);
-    let guard = Guard { audit: Some(audit) };
+    let guard = Guard { audit: Some(audit), users: Some(folder.path().join("users.json")), ..Guard::default() };
     let mut server = Running::recorded(vec![trained.model(), out], Limits::default(), Some(keys), guard);
     let mut planted = 0;
     let mut fresh = || {
@@ -97,6 +97,13 @@ fn two_thousand_planted_values_are_found_in_no_log_no_problem_no_metric_and_no_f
         heard(&get("/v1/summary".to_owned(), format!("cookie: __Host-guike={}\r\nuser-agent: {}", fresh(), fresh())));
         let a = server.get_with("/v1/models", &format!("authorization: Bearer {}", fresh()));
         heard(&format!("{}{}", a.head, a.body));
+        let form = format!("name={}&password={}&next=/{}", fresh(), fresh(), fresh());
+        let kind = "application/x-www-form-urlencoded";
+        let a = server.send(post("/login", "example.org", kind, &form).as_bytes());
+        // the address of the next page comes back to who sent it, and goes nowhere else
+        heard(&a.body.replace(form.rsplit('/').next().unwrap_or_default(), ""));
+        let a = server.send(post("/setup", "example.org", kind, &form.replace("next", "token")).as_bytes());
+        heard(&a.body);
         let a = server.send(format!("{} /v1/models HTTP/1.1\r\nhost: {}\r\n\r\n", "DELETE", fresh()).as_bytes());
         heard(&format!("{}{}", a.head, a.body));
     }

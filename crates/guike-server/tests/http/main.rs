@@ -8,6 +8,7 @@ mod canary;
 mod described;
 mod inference;
 mod operation;
+mod people;
 mod predict;
 mod support;
 mod v1;

@@ -132,7 +132,7 @@ impl Running {
         Running::recorded(sources, limits, keys, Guard::default())
     }
 
-    /// With a file of keys, and a record.
+    /// With a file of keys, a record, and persons who log in.
     pub(crate) fn recorded(sources: Vec<PathBuf>, limits: Limits, keys: Option<PathBuf>, guard: Guard) -> Running {
         let (log, stop) = (Lines::default(), Arc::<Stop>::default());
         let config = Config {

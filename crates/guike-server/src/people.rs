@@ -1,0 +1,285 @@
+//! Persons: who is logged in, who may try to, and the link with which the first admin is made.
+//!
+//! The one idea: a name and a password are looked at only here, and only when three waits allow it: that of the name, that of
+//! the address, and that for one of a few places, since every look costs 19 MiB of memory. Nothing that is typed leaves this
+//! file but as a yes or a no.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use guike::Error;
+use guike::users::NewUser;
+use guike_guard::{Attempts, Link, Role, Secret, Sessions, Users, check_rules};
+
+use crate::access::{Bucket, today};
+use crate::who::Who;
+
+/// Seconds of the longest wait of a name: short, so that nobody is kept out for long by somebody who guesses.
+const LONGEST_OF_NAME: u64 = 60;
+/// Seconds of the longest wait of an address.
+const LONGEST_OF_ADDRESS: u64 = 900;
+/// Passwords that are looked at at a time.
+const PLACES: usize = 4;
+/// How often it is asked whether the file of users is another one.
+const ASKED_EVERY: Duration = Duration::from_secs(1);
+
+/// Everybody who may log in, and who has.
+#[derive(Debug)]
+pub(crate) struct People {
+    file: PathBuf,
+    /// Whether another program takes requests in and says from where they come.
+    pub(crate) is_behind_proxy: bool,
+    begun: Instant,
+    known: Mutex<Known>,
+    sessions: Mutex<Sessions>,
+    of_names: Mutex<Attempts>,
+    of_addresses: Mutex<Attempts>,
+    looking: AtomicUsize,
+    /// What opens the page of the first admin.
+    link: Mutex<Option<Link>>,
+    buckets: Mutex<BTreeMap<String, Bucket>>,
+}
+
+/// The file of users as it was read last.
+#[derive(Debug)]
+struct Known {
+    users: Arc<Users>,
+    asked: Instant,
+    stamp: Option<(SystemTime, u64)>,
+}
+
+/// Why nobody was logged in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotIn {
+    /// Name or password is wrong, or the user may not.
+    Wrong,
+    /// So many seconds have to pass before the next try.
+    Wait(u64),
+    /// Too many are trying.
+    Busy,
+}
+
+/// Why no first admin was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NotMade {
+    /// The link was used, is too old, or never was.
+    Link,
+    /// The name or the password is not good, in the words of the rule.
+    Rule(&'static str),
+    /// The file could not be written.
+    File,
+}
+
+impl People {
+    /// Reads the file; `link` opens the page of the first admin where there is no user yet.
+    ///
+    /// # Errors
+    /// [`Error`] for a file that is none of users.
+    pub(crate) fn open(file: PathBuf, link: Option<&Secret>, is_behind_proxy: bool) -> Result<People, Error> {
+        let users = guike::users::read_if_there(&file)?;
+        let now = Instant::now();
+        let link = link.filter(|_| users.users().is_empty()).map(|secret| Link::new(secret, 0));
+        let known = Known { stamp: stamp(&file), users: Arc::new(users), asked: now };
+        Ok(People {
+            file,
+            is_behind_proxy,
+            begun: now,
+            known: Mutex::new(known),
+            sessions: Mutex::default(),
+            of_names: Mutex::new(Attempts::new(LONGEST_OF_NAME)),
+            of_addresses: Mutex::new(Attempts::new(LONGEST_OF_ADDRESS)),
+            looking: AtomicUsize::new(0),
+            link: Mutex::new(link),
+            buckets: Mutex::default(),
+        })
+    }
+
+    /// Who has this session.
+    pub(crate) fn who(&self, session: &str) -> Option<Who> {
+        let now = self.now();
+        let (name, revision) = {
+            let mut sessions = locked(&self.sessions);
+            let session = sessions.find(session, now)?;
+            (session.user.clone(), session.revision)
+        };
+        let users = self.users();
+        match users.user(&name).filter(|u| u.revision == revision && !u.is_disabled) {
+            Some(user) => Some(Who::user(Arc::from(name), user.role)),
+            None => {
+                locked(&self.sessions).end(session);
+                None
+            }
+        }
+    }
+
+    /// Logs in: a session, and who has it.
+    pub(crate) fn log_in(&self, name: &str, password: &str, from: IpAddr) -> Result<(Secret, Who), NotIn> {
+        let (now, address) = (self.now(), network(from));
+        let wait = locked(&self.of_names).wait(name, now).max(locked(&self.of_addresses).wait(&address, now));
+        if wait > 0 {
+            return Err(NotIn::Wait(wait));
+        }
+        let _place = Place::take(&self.looking).ok_or(NotIn::Busy)?;
+        // counted before the look, so that many tries at once do not share one wait
+        locked(&self.of_names).failed(name, now);
+        locked(&self.of_addresses).failed(&address, now);
+        let users = self.users();
+        // a slow hash: other requests of this thread go to another one meanwhile
+        let user = tokio::task::block_in_place(|| users.check(name, password)).ok_or(NotIn::Wrong)?;
+        locked(&self.of_names).forget(name);
+        locked(&self.of_addresses).forget(&address);
+        let random = random().map_err(|_| NotIn::Busy)?;
+        let session = locked(&self.sessions).begin(user, now, random);
+        Ok((session, Who::user(Arc::from(user.name.as_str()), user.role)))
+    }
+
+    /// The user of this name, for the audit log; nobody where there is none.
+    pub(crate) fn named(&self, name: &str) -> Who {
+        self.users().user(name).map_or(Who::ANYBODY, |u| Who::user(Arc::from(name), u.role))
+    }
+
+    /// Ends a session.
+    pub(crate) fn log_out(&self, session: &str) {
+        locked(&self.sessions).end(session);
+    }
+
+    /// Whether this is the link of the first admin, and good.
+    pub(crate) fn is_link(&self, sent: &str) -> bool {
+        locked(&self.link).as_ref().is_some_and(|link| link.opens(sent, self.now()))
+    }
+
+    /// Makes the first admin; the link is used up.
+    pub(crate) fn first_admin(&self, sent: &str, name: &str, password: &str) -> Result<(), NotMade> {
+        // held to the end: of two who have the link, one is first
+        let mut link = locked(&self.link);
+        if !link.as_ref().is_some_and(|link| link.opens(sent, self.now())) {
+            return Err(NotMade::Link);
+        }
+        check_rules(name, password).map_err(|e| NotMade::Rule(rule(&e)))?;
+        if !guike::users::read_if_there(&self.file).map_err(|_| NotMade::File)?.users().is_empty() {
+            *link = None;
+            return Err(NotMade::Link);
+        }
+        let salt = random().map_err(|_| NotMade::File)?;
+        let new = NewUser { name, role: Role::Admin, password, created: today(), salt };
+        tokio::task::block_in_place(|| guike::users::add(&self.file, &new)).map_err(|_| NotMade::File)?;
+        *link = None;
+        self.reread(true);
+        Ok(())
+    }
+
+    /// Takes one request from what a user may still ask.
+    pub(crate) fn take(&self, name: &str, rate: f64) -> bool {
+        let mut buckets = locked(&self.buckets);
+        if !buckets.contains_key(name) {
+            buckets.insert(name.to_owned(), Bucket::full(rate));
+        }
+        buckets.get_mut(name).is_some_and(|b| b.take(rate))
+    }
+
+    /// The users as the file has them, or had them a second ago.
+    fn users(&self) -> Arc<Users> {
+        self.reread(false);
+        Arc::clone(&locked(&self.known).users)
+    }
+
+    fn reread(&self, at_once: bool) {
+        let mut known = locked(&self.known);
+        if !at_once && known.asked.elapsed() < ASKED_EVERY {
+            return;
+        }
+        known.asked = Instant::now();
+        let stamp = stamp(&self.file);
+        if stamp == known.stamp {
+            return;
+        }
+        // a file that cannot be read now leaves everything as it was: nobody gains by damaging it
+        if let Ok(users) = guike::users::read(&self.file) {
+            *known = Known { users: Arc::new(users), stamp, asked: known.asked };
+        }
+    }
+
+    /// Seconds since the start.
+    fn now(&self) -> u64 {
+        self.begun.elapsed().as_secs()
+    }
+}
+
+/// One of the places where passwords are looked at.
+struct Place<'a>(&'a AtomicUsize);
+
+impl Place<'_> {
+    fn take(looking: &AtomicUsize) -> Option<Place<'_>> {
+        let place = Place(looking);
+        // given back when it is dropped, also where there was none left
+        (looking.fetch_add(1, Ordering::AcqRel) < PLACES).then_some(place)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Random bytes of the system.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
+    let mut random = [0; N];
+    getrandom::fill(&mut random)?;
+    Ok(random)
+}
+
+/// When a file was written and how long it is.
+fn stamp(file: &std::path::Path) -> Option<(SystemTime, u64)> {
+    let metadata = std::fs::metadata(file).ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
+}
+
+/// The address for which wrong passwords are counted; of IPv6 the network of a household.
+fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => {
+            let s = v6.segments();
+            format!("{:x}:{:x}:{:x}:{:x}::/64", s[0], s[1], s[2], s[3])
+        }
+    }
+}
+
+/// The rule that is broken, without what was typed.
+fn rule(e: &guike_guard::UserError) -> &'static str {
+    match e {
+        guike_guard::UserError::Password(rule) => rule,
+        _ => "a name has 1 to 40 letters, digits, `-`, `_` and `.`",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_addresses_of_a_household_are_one() {
+        let of = |text: &str| network(text.parse().expect("an address"));
+        assert_eq!(of("2001:db8:1:2:3::4"), of("2001:db8:1:2::9"));
+        assert_ne!(of("2001:db8:1:2::9"), of("2001:db8:1:3::9"));
+        assert_eq!(of("::ffff:10.0.0.1"), "10.0.0.1");
+    }
+
+    #[test]
+    fn there_are_so_many_places_and_they_are_given_back() {
+        let looking = AtomicUsize::new(0);
+        let places: Vec<_> = (0..PLACES).map(|_| Place::take(&looking).expect("free")).collect();
+        assert!(Place::take(&looking).is_none());
+        drop(places);
+        assert!(Place::take(&looking).is_some() && looking.load(Ordering::Relaxed) == 0);
+    }
+}

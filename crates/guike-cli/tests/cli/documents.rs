@@ -18,6 +18,7 @@ fn commands_in_the_documents_exist_with_their_flags() {
         "docs/tuning.md",
         "docs/tutorial-table.md",
         "docs/explain.md",
+        "docs/access.md",
         "docs/serve.md",
         "docs/deploy.md",
         "docs/workspace.md",
@@ -33,7 +34,7 @@ fn commands_in_the_documents_exist_with_their_flags() {
             let Some(command) = words.first() else { continue };
             // these have commands of their own
             let n_words = match words.get(1) {
-                _ if ["keys", "simulate", "tune"].contains(command) => 2,
+                _ if ["audit", "keys", "simulate", "tune", "users"].contains(command) => 2,
                 Some(second) if *command == "models" && !second.starts_with('-') => 2,
                 _ => 1,
             };

@@ -9,22 +9,22 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use crate::tidy;
+use crate::{dashboard, tidy};
 
 /// How many tests had which end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Count {
+pub(crate) struct Count {
     passed: u64,
     failed: u64,
     skipped: u64,
 }
 
 impl Count {
-    const PASS: Count = Count { passed: 1, failed: 0, skipped: 0 };
-    const FAIL: Count = Count { passed: 0, failed: 1, skipped: 0 };
-    const SKIP: Count = Count { passed: 0, failed: 0, skipped: 1 };
+    pub(crate) const PASS: Count = Count { passed: 1, failed: 0, skipped: 0 };
+    pub(crate) const FAIL: Count = Count { passed: 0, failed: 1, skipped: 0 };
+    pub(crate) const SKIP: Count = Count { passed: 0, failed: 0, skipped: 1 };
 
-    fn add(&mut self, other: Count) {
+    pub(crate) fn add(&mut self, other: Count) {
         self.passed += other.passed;
         self.failed += other.failed;
         self.skipped += other.skipped;
@@ -72,6 +72,7 @@ const GATES: &[Gate] = &[
     ("doctests (cargo test --doc)", |root| {
         suite(cargo(root).args(["test", "--workspace", "--doc", "--no-fail-fast"]), libtest_count)
     }),
+    ("dashboard (npm, chromium)", dashboard::gate),
     ("documentation (cargo doc)", |root| {
         plain(cargo(root).args(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))
     }),
@@ -126,7 +127,7 @@ fn has_tool(root: &Path, subcommand: &str) -> bool {
 }
 
 /// A gate that passes or fails as a whole.
-fn plain(command: &mut Command) -> Count {
+pub(crate) fn plain(command: &mut Command) -> Count {
     match command.status() {
         Ok(status) if status.success() => Count::PASS,
         Ok(_) => Count::FAIL,

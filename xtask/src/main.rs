@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // this is a command: printing is its work
 
 mod check;
+mod dashboard;
 mod tidy;
 
 use std::path::{Path, PathBuf};

@@ -1,11 +1,13 @@
 //! Decile calibration: customers in ten groups by forecast, predicted against actual mean of each group.
 
+use serde::{Deserialize, Serialize};
+
 use crate::plot::{Area, Axis, Frame, Key, legend, legend_extra, max_of, name_below, standing};
 use crate::scale::Band;
 use crate::text::percent;
 
 /// A group of customers with similar forecasts.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Group {
     /// Mean forecast per customer.
     pub predicted: f64,

@@ -1,11 +1,13 @@
 //! Cohort retention: of the customers who first bought in a period, how many bought again 1, 2, 3 … periods later.
 
+use serde::{Deserialize, Serialize};
+
 use crate::grid::{Cell, Grid};
 use crate::plot::Frame;
 use crate::text::{count, percent};
 
 /// Customers who first bought in the same period.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cohort {
     /// The period, for example `2024-03`.
     pub label: String,

@@ -1,5 +1,7 @@
 //! What charts share: the frame a caller passes in, the plot area, axes whose labels never touch, and the legend.
 
+use serde::{Deserialize, Deserializer, Serialize};
+
 use crate::scale::{Band, Linear, nice, ticks};
 use crate::svg::Svg;
 use crate::text::{Lang, Measure, fit, width};
@@ -10,14 +12,22 @@ pub(crate) const TEXT: f64 = 12.0;
 pub(crate) const SMALL: f64 = 11.0;
 
 /// A value with the ends of its interval.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Interval {
     /// The value itself (mean, estimate).
+    #[serde(deserialize_with = "number_or_nan")]
     pub mid: f64,
     /// Lower end.
+    #[serde(deserialize_with = "number_or_nan")]
     pub lo: f64,
     /// Upper end.
+    #[serde(deserialize_with = "number_or_nan")]
     pub hi: f64,
+}
+
+/// A number; NaN, which JSON writes as null, where there is none.
+fn number_or_nan<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or(f64::NAN))
 }
 
 impl Interval {

@@ -1,11 +1,13 @@
 //! The RFM map: customers by how recently (R) and how often (F) they bought, five classes each.
 
+use serde::{Deserialize, Serialize};
+
 use crate::grid::{Cell, Grid};
 use crate::plot::Frame;
 use crate::text::{Measure, compact, count, percent};
 
 /// One cell of the map.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct RfmCell {
     /// Customers in it.
     pub n_customers: u64,

@@ -1,5 +1,7 @@
 //! Totals per period: what happened, then what is expected with its interval.
 
+use serde::{Deserialize, Serialize};
+
 use crate::plot::{Area, Axis, Frame, Interval, Key, legend, legend_extra, max_of, standing};
 use crate::scale::Band;
 
@@ -7,7 +9,7 @@ use crate::scale::Band;
 const WIDEST_BAR: f64 = 60.0;
 
 /// A period that has happened.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Period {
     /// Label, for example `2024-03`.
     pub label: String,
@@ -18,7 +20,7 @@ pub struct Period {
 }
 
 /// A period that is expected.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Expected {
     /// Label.
     pub label: String,

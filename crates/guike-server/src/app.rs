@@ -25,6 +25,7 @@ use crate::ledger::{Entry, Ledger, Sight};
 use crate::log::{Line, Log, Logger};
 use crate::login;
 use crate::metrics::Metrics;
+use crate::pages::{self, Reader};
 use crate::people::People;
 use crate::problem::{Code, Problem};
 use crate::query::list;
@@ -87,6 +88,8 @@ pub(crate) struct Answer {
     status: StatusCode,
     kind: &'static str,
     body: Vec<u8>,
+    /// A body that is made while it is sent, in place of `body`.
+    stream: Option<Body>,
     /// Headers of its own, which come before the usual ones.
     headers: Vec<(HeaderName, HeaderValue)>,
     model: Option<HeaderValue>,
@@ -109,8 +112,22 @@ impl Answer {
     }
 
     pub(crate) fn text(kind: &'static str, body: Vec<u8>) -> Answer {
-        let headers = Vec::new();
-        Answer { status: StatusCode::OK, kind, body, headers, model: None, tag: None, customers: None, event: None }
+        Answer {
+            status: StatusCode::OK,
+            kind,
+            body,
+            stream: None,
+            headers: Vec::new(),
+            model: None,
+            tag: None,
+            customers: None,
+            event: None,
+        }
+    }
+
+    /// Something whose length is not known before it ends.
+    pub(crate) fn streamed(kind: &'static str, stream: Body) -> Answer {
+        Answer { stream: Some(stream), ..Answer::text(kind, Vec::new()) }
     }
 
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Answer {
@@ -280,8 +297,11 @@ impl App {
     /// Answers a request for a route, given by its position in [`ROUTES`].
     pub(crate) async fn answer(self: Arc<App>, at: usize, request: Request) -> Response<Body> {
         let route = &ROUTES[at];
+        let (parts, body) = request.into_parts();
+        let reader = (route.is_page && Reader::wants_page(&parts.headers)).then(|| Reader::of(&parts));
+        let request = Request::from_parts(parts, body);
         let id = self.next_id();
-        self.accounted(at, route.method.as_str(), &id, self.ask(route, request, &id)).await
+        self.accounted(at, route.method.as_str(), &id, reader, self.ask(route, request, &id)).await
     }
 
     fn next_id(&self) -> String {
@@ -295,15 +315,20 @@ impl App {
             _ => "nothing is at this path; docs/serve.md lists what can be asked",
         };
         let method = known_method(request.method().as_str());
-        self.accounted(ROUTES.len(), method, &self.next_id(), async { Asked::from(Problem::new(code, detail)) }).await
+        let (parts, _) = request.into_parts();
+        let reader = Reader::wants_page(&parts.headers).then(|| Reader::of(&parts));
+        let refused = async { Asked::from(Problem::new(code, detail)) };
+        self.accounted(ROUTES.len(), method, &self.next_id(), reader, refused).await
     }
 
-    /// Counts, times and logs; `ask` gives the answer and the length of the body that was read.
+    /// Counts, times and logs; `ask` gives the answer and the length of the body that was read. A reader gets problems as
+    /// pages.
     async fn accounted(
         &self,
         at: usize,
         method: &'static str,
         id: &str,
+        reader: Option<Reader>,
         ask: impl Future<Output = Asked> + Send,
     ) -> Response<Body> {
         let begun = Instant::now();
@@ -324,7 +349,13 @@ impl App {
         let is_inference = route.starts_with("/v2");
         let (response, bytes_out) = match said {
             Ok(answer) => respond(answer, id),
-            Err(problem) => refuse(&problem, id, is_inference),
+            Err(problem) => match &reader {
+                Some(reader) => refuse(&problem, pages::problem(self, reader, &who, &problem, id), id),
+                None => {
+                    let body = problem.body(id, is_inference);
+                    refuse(&problem, Answer::text("application/problem+json", body), id)
+                }
+            },
         };
         let (status, took) = (response.status().as_u16(), begun.elapsed());
         self.metrics.count(at, status, took);
@@ -363,7 +394,9 @@ impl App {
         if let Err(problem) = needs_own_form(route, &call) {
             return Asked { who, bytes_in, ..problem.into() };
         }
-        let said = if bytes_in > LARGE { self.large(route, call).await } else { self.handled(route, &call) };
+        // a page may look at every customer
+        let is_large = bytes_in > LARGE || (route.is_page && route.needs.is_some());
+        let said = if is_large { self.large(route, call).await } else { self.handled(route, &call) };
         let mut said = said.map(|answer| answer.unless(unchanged.as_ref()));
         if let Some(ledger) = &self.ledger {
             let event = said.as_ref().ok().and_then(|answer| answer.event.clone());
@@ -474,7 +507,7 @@ fn known_method(name: &str) -> &'static str {
 
 fn respond(answer: Answer, id: &str) -> (Response<Body>, usize) {
     let n = answer.body.len();
-    let mut response = Response::new(Body::from(answer.body));
+    let mut response = Response::new(answer.stream.unwrap_or_else(|| Body::from(answer.body)));
     *response.status_mut() = answer.status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.kind));
@@ -498,8 +531,7 @@ fn respond(answer: Answer, id: &str) -> (Response<Body>, usize) {
     (response, n)
 }
 
-fn refuse(problem: &Problem, id: &str, is_inference: bool) -> (Response<Body>, usize) {
-    let answer = Answer::text("application/problem+json", problem.body(id, is_inference));
+fn refuse(problem: &Problem, answer: Answer, id: &str) -> (Response<Body>, usize) {
     let (mut response, n) = respond(answer, id);
     *response.status_mut() = StatusCode::from_u16(problem.status()).expect("a status of the table");
     if problem.status() == 401 {

@@ -106,7 +106,8 @@ impl Ledger {
     pub(crate) fn sight(&self, parts: &Parts, who: &Who) -> Result<Sight, Problem> {
         let in_head = parts.headers.get("x-purpose").map(|v| v.to_str().unwrap_or_default());
         let in_query = parts.uri.query().unwrap_or_default().split('&').find_map(|p| p.strip_prefix("purpose="));
-        let purpose = match in_head.or(in_query) {
+        // a form sends what nobody chose as an empty text
+        let purpose = match in_head.or(in_query).filter(|said| !said.is_empty()) {
             None => None,
             Some(said) => Some(PURPOSES.into_iter().find(|p| *p == said).ok_or_else(|| {
                 let detail =

@@ -17,6 +17,7 @@ mod log;
 mod login;
 mod metrics;
 mod openapi;
+mod pages;
 mod people;
 mod predict;
 mod problem;

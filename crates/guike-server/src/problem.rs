@@ -165,6 +165,11 @@ impl Problem {
         self
     }
 
+    /// The sentence that says what to do.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     pub(crate) fn status(&self) -> u16 {
         self.code.words().0
     }

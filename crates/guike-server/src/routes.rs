@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::app::{Answer, App, Call};
 use crate::login::LOGIN;
 use crate::openapi::{self, Parameter};
+use crate::pages::PAGES;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::shape::{Schemas, Shape};
@@ -54,7 +55,7 @@ pub(crate) struct Route {
     pub(crate) body: Option<SchemaOf>,
     /// What the answer is; `None` is text.
     pub(crate) answer: Option<SchemaOf>,
-    /// Whether it is for people: the description for programs leaves it out.
+    /// Whether it is for people: its problems are pages, too, and the description for programs leaves it out.
     pub(crate) is_page: bool,
 }
 
@@ -156,6 +157,7 @@ const API: [Route; 22] = [
         parameters: &[
             Parameter { name: "prefix", about: "Only ids that begin so.", schema: r#"{"type":"string"}"# },
             Parameter { name: "tier", about: "Only this tier, by its key.", schema: r#"{"type":"string"}"# },
+            Parameter { name: "group", about: "Only this named group, by its key.", schema: r#"{"type":"string"}"# },
             Parameter {
                 name: "sort",
                 about: "`customer_id` or a number of a customer; with `-` before it the greatest first.",
@@ -235,11 +237,17 @@ const API: [Route; 22] = [
 ];
 
 /// Everything that can be asked.
-pub(crate) static ROUTES: [Route; API.len() + LOGIN.len()] = {
-    let mut all = [API[0]; API.len() + LOGIN.len()];
+pub(crate) static ROUTES: [Route; API.len() + LOGIN.len() + PAGES.len()] = {
+    let mut all = [API[0]; API.len() + LOGIN.len() + PAGES.len()];
     let mut at = 0;
     while at < all.len() {
-        all[at] = if at < API.len() { API[at] } else { LOGIN[at - API.len()] };
+        all[at] = if at < API.len() {
+            API[at]
+        } else if at < API.len() + LOGIN.len() {
+            LOGIN[at - API.len()]
+        } else {
+            PAGES[at - API.len() - LOGIN.len()]
+        };
         at += 1;
     }
     all

@@ -11,6 +11,7 @@ use axum::http::HeaderValue;
 use guike::Error;
 use guike::results::Results;
 use guike::table::Outcome;
+use guike::table::outcomes::Outcomes;
 use guike::table::score::Scorer;
 use guike::workspace::{Kind, Stage, Version, Workspace};
 use guike_guard::Pseudonyms;
@@ -35,6 +36,8 @@ pub(crate) struct ServedModel {
     pub(crate) columns: Vec<String>,
     /// How good it is, where the training's evaluation lies beside it.
     pub(crate) evaluation: Option<serde_json::Value>,
+    /// How its probabilities of the positive class met what happened, where the training's predictions lie beside it.
+    pub(crate) outcomes: Option<Outcomes>,
     /// Rows that it has predicted since the start.
     pub(crate) predicted: AtomicU64,
 }
@@ -59,7 +62,7 @@ pub(crate) struct ServedRun {
     pub(crate) version: String,
     /// Its stage in the workspace.
     pub(crate) stage: Option<Stage>,
-    pub(crate) results: Results,
+    pub(crate) results: Arc<Results>,
     /// The numbers of all pseudonyms in order, with whose they are; made when one is asked for.
     names: OnceLock<Vec<(u64, u32)>>,
 }
@@ -196,7 +199,10 @@ fn refused(source: &Path, rule: &str) -> Error {
 
 impl ServedRun {
     fn open(source: &Path, name: String, registered: Option<&Version>) -> Result<ServedRun, Error> {
-        let results = Results::open(source)?;
+        let results = Arc::new(Results::open(source)?);
+        // the first who asks for an order does not wait until a million customers are sorted
+        let orders = Arc::clone(&results);
+        std::thread::spawn(move || orders.warm());
         let version = registered.map_or_else(|| version(results.fingerprint()), |v| v.number.to_string());
         Ok(ServedRun { name, version, stage: registered.map(|v| v.stage), results, names: OnceLock::new() })
     }
@@ -217,6 +223,14 @@ impl ServedModel {
         };
         let version = registered.map_or_else(|| version(scorer.fingerprint()), |v| v.number.to_string());
         let folder = if source.is_dir() { Some(source) } else { source.parent() };
+        let positive = scorer.outcome().positive().and_then(|p| match scorer.outcome() {
+            Outcome::Classification { classes, .. } => classes.get(p),
+            Outcome::Regression => None,
+        });
+        let outcomes = match (folder, positive) {
+            (Some(folder), Some(class)) => Outcomes::read(folder, class)?,
+            _ => None,
+        };
         let beside = folder.map(|f| f.join(guike::table::file_names::EVALUATION_JSON)).filter(|f| f.is_file());
         Ok(ServedModel {
             header: HeaderValue::from_str(&format!("{}/{version}", encoded(&name))).expect("letters of an address"),
@@ -226,6 +240,7 @@ impl ServedModel {
             classes,
             columns: scorer.inputs().iter().map(|c| json(&c.name)).collect(),
             scorer,
+            outcomes,
             evaluation: beside.and_then(|f| serde_json::from_slice(&std::fs::read(f).ok()?).ok()),
             predicted: AtomicU64::new(0),
         })

@@ -152,44 +152,14 @@ pub(crate) fn customer(app: &App, call: &Call) -> Result<Answer, Problem> {
     let r = run(app)?;
     // ids may be personal: a problem does not repeat them
     let detail = "no customer has this id; write it as the log does, with %XX for what an address cannot hold";
-    let id = call.param("id");
-    let by_name = call.sight.names().zip(Pseudonyms::parse(id)).and_then(|(names, number)| r.named(names, number));
-    // who sees pseudonyms is not told whether an id is there
-    let by_id = || if call.sight.is_masked() { None } else { r.results.find(id) };
-    let at = by_name.or_else(by_id).ok_or_else(|| Problem::new(Code::NoCustomer, detail))?;
+    let at = found(r, call).ok_or_else(|| Problem::new(Code::NoCustomer, detail))?;
     Ok(Answer::of(&view(&r.results, at, &call.sight)).with_tag(&call.sight.tag(&r.version)).about(1))
 }
 
 /// `GET /v1/customers`.
 pub(crate) fn customers(app: &App, call: &Call) -> Result<Answer, Problem> {
-    let query = Query::parse(&call.query, &["prefix", "tier", "sort", "limit", "cursor", "purpose"])?;
+    let query = Query::parse(&call.query, &["prefix", "tier", "group", "sort", "limit", "cursor", "purpose"])?;
     let r = run(app)?;
-    let wrong = |detail: String| Problem::new(Code::MalformedQuery, detail);
-    let sorted = query.get("sort").unwrap_or("-expected_spend");
-    let (name, descending) = sorted.strip_prefix('-').map_or((sorted, false), |s| (s, true));
-    let sort = Results::sort(name).ok_or_else(|| {
-        wrong(format!(
-            "parameter `sort` takes `customer_id` or one of {}, with `-` before it for the greatest first",
-            list(&NUMBERS)
-        ))
-    })?;
-    if query.get("prefix").is_some_and(|p| !p.is_empty()) {
-        call.sight.needs_ids("parameter `prefix`")?;
-    }
-    if matches!(sort, Sort::Id) {
-        call.sight.needs_ids("the order of `customer_id`")?;
-    }
-    let tier = match query.get("tier") {
-        None => None,
-        Some(key) => {
-            let known = r.results.tiers();
-            let at = known.iter().position(|t| t == key).ok_or_else(|| {
-                let names: Vec<&str> = known.iter().map(String::as_str).collect();
-                wrong(format!("parameter `tier` takes one of {}", list(&names)))
-            })?;
-            Some(at as u32)
-        }
-    };
     let limit = match query.get("limit") {
         None => PAGE,
         Some(text) => text
@@ -198,13 +168,8 @@ pub(crate) fn customers(app: &App, call: &Call) -> Result<Answer, Problem> {
             .filter(|n| (1..=LARGEST_PAGE).contains(n))
             .ok_or_else(|| wrong(format!("parameter `limit` takes a whole number from 1 to {LARGEST_PAGE}")))?,
     };
-    let ask = Ask { prefix: query.get("prefix").unwrap_or(""), tier, sort, descending, from: 0, limit };
-    let from = match query.get("cursor") {
-        None => 0,
-        Some(text) => opened(text, &r.version, &ask).ok_or_else(|| {
-            wrong("parameter `cursor` belongs to other results or another question; begin again without it".to_owned())
-        })?,
-    };
+    let ask = ask(&r.results, &query, &call.sight, limit)?;
+    let from = from(r, &query, &ask)?;
     let page = r.results.page(&Ask { from, ..ask });
     let customers = Customers {
         customers: page.customers.iter().map(|&at| view(&r.results, at, &call.sight)).collect(),
@@ -212,6 +177,68 @@ pub(crate) fn customers(app: &App, call: &Call) -> Result<Answer, Problem> {
     };
     let n = customers.customers.len();
     Ok(Answer::of(&customers).with_tag(&call.sight.tag(&r.version)).about(n))
+}
+
+fn wrong(detail: String) -> Problem {
+    Problem::new(Code::MalformedQuery, detail)
+}
+
+/// Which customers the parameters `prefix`, `tier`, `group` and `sort` ask for.
+///
+/// # Errors
+/// [`Problem`] for an order, a tier or a group that there is not, and for what would tell ids to who may not know them.
+pub(crate) fn ask<'a>(results: &Results, query: &'a Query, sight: &Sight, limit: usize) -> Result<Ask<'a>, Problem> {
+    let sorted = query.get("sort").filter(|s| !s.is_empty()).unwrap_or("-expected_spend");
+    let (name, descending) = sorted.strip_prefix('-').map_or((sorted, false), |s| (s, true));
+    let sort = Results::sort(name).ok_or_else(|| {
+        wrong(format!(
+            "parameter `sort` takes `customer_id` or one of {}, with `-` before it for the greatest first",
+            list(&NUMBERS)
+        ))
+    })?;
+    if query.get("prefix").is_some_and(|p| !p.is_empty()) {
+        sight.needs_ids("parameter `prefix`")?;
+    }
+    if matches!(sort, Sort::Id) {
+        sight.needs_ids("the order of `customer_id`")?;
+    }
+    let one_of = |parameter: &str, known: &[String]| -> Result<Option<u32>, Problem> {
+        match query.get(parameter).filter(|key| !key.is_empty()) {
+            None => Ok(None),
+            Some(key) => {
+                let at = known.iter().position(|t| t == key).ok_or_else(|| {
+                    let names: Vec<&str> = known.iter().map(String::as_str).collect();
+                    wrong(format!("parameter `{parameter}` takes one of {}", list(&names)))
+                })?;
+                Ok(Some(at as u32))
+            }
+        }
+    };
+    let tier = one_of("tier", results.tiers())?;
+    let group = one_of("group", results.groups())?;
+    Ok(Ask { prefix: query.get("prefix").unwrap_or(""), tier, group, sort, descending, from: 0, limit })
+}
+
+/// Where the page begins that the parameter `cursor` asks for.
+///
+/// # Errors
+/// [`Problem`] for a cursor of another question or of other results.
+pub(crate) fn from(r: &ServedRun, query: &Query, ask: &Ask<'_>) -> Result<usize, Problem> {
+    match query.get("cursor").filter(|c| !c.is_empty()) {
+        None => Ok(0),
+        Some(text) => opened(text, &r.version, ask).ok_or_else(|| {
+            wrong("parameter `cursor` belongs to other results or another question; begin again without it".to_owned())
+        }),
+    }
+}
+
+/// The customer of an address: by her pseudonym, or by her id where that may be known.
+pub(crate) fn found(r: &ServedRun, call: &Call) -> Option<usize> {
+    let id = call.param("id");
+    let by_name = call.sight.names().zip(Pseudonyms::parse(id)).and_then(|(names, number)| r.named(names, number));
+    // who sees pseudonyms is not told whether an id is there
+    let by_id = || if call.sight.is_masked() { None } else { r.results.find(id) };
+    by_name.or_else(by_id)
 }
 
 fn view(r: &Results, at: usize, sight: &Sight) -> CustomerView {
@@ -237,7 +264,7 @@ fn view(r: &Results, at: usize, sight: &Sight) -> CustomerView {
 }
 
 /// Where the next page of this question begins, in a form that another question does not take.
-fn cursor(at: usize, version: &str, ask: &Ask<'_>) -> String {
+pub(crate) fn cursor(at: usize, version: &str, ask: &Ask<'_>) -> String {
     let mut text = format!("{at:x}-");
     write!(text, "{:016x}", question(version, ask)).expect("a String takes all");
     text
@@ -256,6 +283,6 @@ fn question(version: &str, ask: &Ask<'_>) -> u64 {
         Sort::Id => usize::MAX,
         Sort::Number(column) => column,
     };
-    let text = format!("{version}\n{}\n{:?}\n{sort}\n{}", ask.prefix, ask.tier, ask.descending);
+    let text = format!("{version}\n{}\n{:?}\n{:?}\n{sort}\n{}", ask.prefix, ask.tier, ask.group, ask.descending);
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }

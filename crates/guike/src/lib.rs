@@ -8,6 +8,7 @@
 
 pub mod audit;
 pub mod backtest;
+pub mod board;
 mod checkup;
 pub mod combination;
 mod demo;

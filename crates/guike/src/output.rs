@@ -7,6 +7,7 @@ use guike_eval::{AnchorPlan, Selection};
 use guike_store::{OutColumn, OutData, Staged, write_artifact, write_csv, write_parquet};
 use serde::Serialize;
 
+use crate::board::Board;
 use crate::error::Error;
 use crate::fill::fill;
 use crate::forecast::Calibration;
@@ -28,6 +29,8 @@ pub mod names {
     pub const EVALUATION_JSON: &str = "evaluation.json";
     /// Each tier's rule and worth.
     pub const TIERS_JSON: &str = "tiers.json";
+    /// What the shop looks like as a whole, for the pages of `guike serve`.
+    pub const DASHBOARD_JSON: &str = "dashboard.json";
     /// The page for people.
     pub const REPORT_HTML: &str = "report.html";
     /// The fitted model.
@@ -87,9 +90,10 @@ pub(crate) fn write(
     write_artifact(staged, names::MODEL_JSON, &f.fitted.model.save())?;
     json(staged, names::CALIBRATION_JSON, &f.fitted.calibration)?;
     staged.write(names::SETTINGS_TOML, settings.to_toml()?)?;
-    let page =
-        report::render(&fill(f, settings, &log.title(), language)?).map_err(|e| Error::Internal(e.to_string()))?;
+    let view = fill(f, settings, &log.title(), language)?;
+    let page = report::render(&view).map_err(|e| Error::Internal(e.to_string()))?;
     staged.write(names::REPORT_HTML, page)?;
+    json(staged, names::DASHBOARD_JSON, &Board::of(view))?;
     Ok(())
 }
 

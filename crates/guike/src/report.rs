@@ -14,11 +14,12 @@ mod answer;
 mod classification;
 mod cohorts;
 mod method;
-mod page;
+pub mod page;
 mod plain;
 mod quality;
 mod sure;
 mod tiers;
+pub mod told;
 pub mod training;
 pub mod view;
 mod who;
@@ -27,11 +28,11 @@ mod why_change;
 mod why_line;
 mod why_rules;
 mod why_table;
-mod words;
+pub mod words;
 
 use askama::Template;
 use guike_explain::theme::{Theme, chart_css, variables};
-use guike_explain::{Lang, Measure};
+pub use guike_explain::{Interval, Lang, Measure, text, theme};
 
 use page::{Block, Section, Text};
 use view::ReportView;

@@ -8,11 +8,15 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
+use guike_decide::RfmGroup;
 use guike_store::{InColumn, ReadAs, StoreError, Texts};
+use rayon::prelude::*;
 use serde_json::Value;
 
+use crate::board::Board;
 use crate::error::Error;
 use crate::output::names;
+use crate::report::view::Bilingual;
 
 /// Columns of numbers: those of `forecasts.csv`, then those that `tiers.csv` adds.
 pub const NUMBERS: [&str; 12] = [
@@ -31,6 +35,20 @@ pub const NUMBERS: [&str; 12] = [
 ];
 /// How many of them `forecasts.csv` has.
 const FORECAST: usize = 9;
+/// Below this part of all customers, those with a prefix are sorted for each page.
+const FEW: usize = 16;
+/// Steps of the curve of concentration.
+const STEPS: usize = 1_000;
+/// Positions of some of them.
+pub const EXPECTED_SPEND: usize = 1;
+/// See [`NUMBERS`].
+pub const P_ACTIVE: usize = 7;
+/// See [`NUMBERS`].
+pub const DAYS_SINCE: usize = 9;
+/// See [`NUMBERS`].
+pub const PURCHASE_DAYS: usize = 10;
+/// See [`NUMBERS`].
+pub const SPEND_SO_FAR: usize = 11;
 
 /// By what customers are put in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +66,8 @@ pub struct Ask<'a> {
     pub prefix: &'a str,
     /// Only this tier, by its position in [`Results::tiers`].
     pub tier: Option<u32>,
+    /// Only this named group of recency, frequency and money, by its position in [`Results::groups`].
+    pub group: Option<u32>,
     /// The order.
     pub sort: Sort,
     /// The greatest first.
@@ -67,6 +87,17 @@ pub struct Page {
     pub next: Option<usize>,
 }
 
+/// How many customers are asked for, and what they are worth.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Tally {
+    /// Customers.
+    pub customers: usize,
+    /// Their expected spend.
+    pub expected_spend: f64,
+    /// Customers of every tier who are asked for but for the tier, by its position in [`Results::tiers`].
+    pub by_tier: Vec<usize>,
+}
+
 /// A folder of `guike run`.
 #[derive(Debug)]
 pub struct Results {
@@ -77,10 +108,15 @@ pub struct Results {
     group: Names,
     by_id: Vec<u32>,
     by_number: Vec<OnceLock<Vec<u32>>>,
+    /// Where customers stand by recency, frequency and mean spend.
+    places: OnceLock<Vec<[f32; 3]>>,
+    concentration: OnceLock<Vec<(f64, f64)>>,
     /// What `tiers.json` holds.
     tiers_file: Value,
     /// What `evaluation.json` holds.
     evaluation: Value,
+    /// What `dashboard.json` holds.
+    board: Option<Board>,
     fingerprint: String,
 }
 
@@ -130,6 +166,7 @@ impl Results {
             fingerprint: guike_store::fingerprint(&forecasts)?,
             tiers_file: guike_store::read_json(&folder.join(names::TIERS_JSON))?,
             evaluation: guike_store::read_json(&folder.join(names::EVALUATION_JSON))?,
+            board: Board::read(folder)?,
             ids,
             numbers,
             tier,
@@ -137,6 +174,8 @@ impl Results {
             group,
             by_id,
             by_number,
+            places: OnceLock::new(),
+            concentration: OnceLock::new(),
         })
     }
 
@@ -168,6 +207,22 @@ impl Results {
         &self.tier.names
     }
 
+    /// The keys of the named groups that some customer is in.
+    pub fn groups(&self) -> &[String] {
+        &self.group.names
+    }
+
+    /// The name of a group in both languages.
+    pub fn group_name(key: &str) -> Bilingual {
+        let group = RfmGroup::ALL.into_iter().find(|g| g.key() == key);
+        group.map_or_else(|| Bilingual::same(key), |g| Bilingual::new(g.en(), g.zh()))
+    }
+
+    /// The shop as a whole; `None` where a run of an earlier version did not keep it.
+    pub fn board(&self) -> Option<&Board> {
+        self.board.as_ref()
+    }
+
     /// The position of the customer with this id.
     pub fn find(&self, id: &str) -> Option<usize> {
         let at = self.by_id.binary_search_by(|&i| self.ids.get(i as usize).cmp(id)).ok()?;
@@ -177,6 +232,11 @@ impl Results {
     /// The id of the customer at a position.
     pub fn id(&self, at: usize) -> &str {
         self.ids.get(at)
+    }
+
+    /// The position of her tier in [`Results::tiers`].
+    pub fn tier_code(&self, at: usize) -> usize {
+        self.tier.codes[at] as usize
     }
 
     /// The key of her tier.
@@ -202,11 +262,17 @@ impl Results {
     /// A page of the customers that are asked for. Equal ones stand by id; a descending order is the ascending one from its end,
     /// but for missing numbers, which are last in both.
     pub fn page(&self, ask: &Ask<'_>) -> Page {
-        let fits = |&i: &u32| {
-            let i = i as usize;
-            ask.tier.is_none_or(|t| self.tier.codes[i] == t) && self.ids.get(i).starts_with(ask.prefix)
+        let fits = |&i: &u32| self.is_among(i as usize, ask) && self.ids.get(i as usize).starts_with(ask.prefix);
+        let few;
+        let order = match ask.sort {
+            Sort::Id => self.with_prefix(ask.prefix),
+            // few of many are sooner sorted than looked for
+            Sort::Number(column) if self.with_prefix(ask.prefix).len() < self.len() / FEW => {
+                few = self.sorted(self.with_prefix(ask.prefix).to_vec(), column);
+                &few
+            }
+            Sort::Number(_) => self.order(ask.sort),
         };
-        let order = self.order(ask.sort);
         // missing numbers are last in both directions
         let n_there = match ask.sort {
             Sort::Id => order.len(),
@@ -226,15 +292,133 @@ impl Results {
         Page { customers, next: None }
     }
 
+    /// How many customers are asked for, whatever the page, and what they are worth.
+    pub fn tally(&self, ask: &Ask<'_>) -> Tally {
+        let mut tally = Tally { by_tier: vec![0; self.tiers().len()], ..Tally::default() };
+        let every_tier = Ask { tier: None, ..*ask };
+        let mut add = |i: usize| {
+            if self.is_among(i, &every_tier) {
+                tally.by_tier[self.tier.codes[i] as usize] += 1;
+                if self.is_among(i, ask) {
+                    tally.customers += 1;
+                    tally.expected_spend += self.numbers[EXPECTED_SPEND][i];
+                }
+            }
+        };
+        match ask.prefix {
+            // in the order of the file, which is the order of memory
+            "" => (0..self.len()).for_each(add),
+            prefix => self.with_prefix(prefix).iter().for_each(|&i| add(i as usize)),
+        }
+        tally
+    }
+
+    /// All values of one of [`NUMBERS`], NaN where the file has none, in the order of positions.
+    pub fn numbers(&self, column: usize) -> &[f64] {
+        &self.numbers[column]
+    }
+
+    /// Positions of customers by one of [`NUMBERS`], the least first, missing ones last.
+    pub fn order_by(&self, column: usize) -> &[u32] {
+        self.order(Sort::Number(column))
+    }
+
+    /// The share of the other customers whose number is below hers; `None` where hers is missing.
+    pub fn share_below(&self, at: usize, column: usize) -> Option<f64> {
+        let value = self.number(at, column)?;
+        let below = self.order_by(column).partition_point(|&i| self.numbers[column][i as usize] < value);
+        Some(below as f64 / (self.len() - 1).max(1) as f64)
+    }
+
+    /// The share of the other customers whose number is above hers; `None` where hers is missing.
+    pub fn share_above(&self, at: usize, column: usize) -> Option<f64> {
+        let value = self.number(at, column)?;
+        let known = self.order_by(column).partition_point(|&i| !self.numbers[column][i as usize].is_nan());
+        let up_to = self.order_by(column)[..known].partition_point(|&i| self.numbers[column][i as usize] <= value);
+        Some((known - up_to) as f64 / (self.len() - 1).max(1) as f64)
+    }
+
+    /// Customers much like this one by recency, frequency and mean spend so far, on logarithmic scales, the nearest first.
+    pub fn alike(&self, at: usize, n: usize) -> Vec<usize> {
+        let places = self.places();
+        let her = places[at];
+        let distance = |i: usize| places[i].iter().zip(her).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
+        let mut near: Vec<(f32, usize)> = Vec::with_capacity(n + 1);
+        for i in (0..self.len()).filter(|&i| i != at) {
+            let d = distance(i);
+            if near.len() < n || near.last().is_some_and(|worst| d < worst.0) {
+                near.insert(near.partition_point(|x| x.0 <= d), (d, i));
+                near.truncate(n);
+            }
+        }
+        near.into_iter().map(|(_, i)| i).collect()
+    }
+
+    /// Logarithms make the three comparable: a step is a factor in each.
+    fn places(&self) -> &[[f32; 3]] {
+        self.places.get_or_init(|| {
+            let log = |v: f64| v.max(0.0).ln_1p() as f32;
+            let place = |i: usize| {
+                let days = self.numbers[PURCHASE_DAYS][i];
+                let each = self.numbers[SPEND_SO_FAR][i].max(0.0) / days.max(1.0);
+                [log(self.numbers[DAYS_SINCE][i]), log(days), log(each)]
+            };
+            (0..self.len()).map(place).collect()
+        })
+    }
+
+    /// Share of customers, the least expected spend first, and the share of expected spend that they hold: 1,001 points.
+    /// Empty when nobody is expected to spend anything.
+    pub fn concentration(&self) -> &[(f64, f64)] {
+        self.concentration.get_or_init(|| {
+            let spend = |i: u32| Some(self.numbers[EXPECTED_SPEND][i as usize]).filter(|v| *v > 0.0).unwrap_or(0.0);
+            let order = self.order_by(EXPECTED_SPEND);
+            let total: f64 = order.iter().map(|&i| spend(i)).sum();
+            if total <= 0.0 {
+                return Vec::new();
+            }
+            let (mut at, mut sum) = (0, 0.0);
+            let point = |k: usize| {
+                let to = order.len() * k / STEPS;
+                sum += order[at..to].iter().map(|&i| spend(i)).sum::<f64>();
+                at = to;
+                (to as f64 / order.len() as f64, (sum / total).min(1.0))
+            };
+            (0..=STEPS).map(point).collect()
+        })
+    }
+
+    fn is_among(&self, i: usize, ask: &Ask<'_>) -> bool {
+        ask.tier.is_none_or(|t| self.tier.codes[i] == t) && ask.group.is_none_or(|g| self.group.codes[i] == g)
+    }
+
+    /// Positions of the customers whose id begins so, by id.
+    fn with_prefix(&self, prefix: &str) -> &[u32] {
+        let begin = self.by_id.partition_point(|&i| self.ids.get(i as usize) < prefix);
+        let rest = &self.by_id[begin..];
+        &rest[..rest.partition_point(|&i| self.ids.get(i as usize).starts_with(prefix))]
+    }
+
+    /// Those that stand by id, by a number: equal ones stay by id.
+    fn sorted(&self, mut by_id: Vec<u32>, column: usize) -> Vec<u32> {
+        let values = &self.numbers[column];
+        // stable; total_cmp puts NaN last
+        by_id.par_sort_by(|&a, &b| values[a as usize].total_cmp(&values[b as usize]));
+        by_id
+    }
+
+    /// Makes every order that may be asked for, so that nobody waits for the first time.
+    pub fn warm(&self) {
+        for column in 0..NUMBERS.len() {
+            self.order_by(column);
+        }
+        self.concentration();
+        self.places();
+    }
+
     fn order(&self, sort: Sort) -> &[u32] {
         let Sort::Number(column) = sort else { return &self.by_id };
-        self.by_number[column].get_or_init(|| {
-            let values = &self.numbers[column];
-            let mut order = self.by_id.clone();
-            // stable, so that equal ones stay by id; total_cmp puts NaN last
-            order.sort_by(|&a, &b| values[a as usize].total_cmp(&values[b as usize]));
-            order
-        })
+        self.by_number[column].get_or_init(|| self.sorted(self.by_id.clone(), column))
     }
 
     /// Rule, size, value and risk of every tier, as `tiers.json` has them.
@@ -270,88 +454,4 @@ fn number(column: Option<InColumn>) -> Vec<f64> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::disallowed_methods)] // writes and reads results in a temporary folder
-
-    use super::*;
-
-    /// Five customers: two of a tier, one without a next order, ids out of order.
-    fn results() -> (tempfile::TempDir, Results) {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let ids = ["bo", "ann", "cy", "an", "di"];
-        let tiers = ["gold", "silver", "gold", "bronze", "silver"];
-        let spend = [30.0, 20.0, 30.0, 0.0, 10.0];
-        let next = ["5", "", "7", "", "6"];
-        let mut forecasts = format!("customer_id,{},tier\n", NUMBERS[..FORECAST].join(","));
-        let mut history = format!("customer_id,tier,rfm_score,rfm_group,{}\n", NUMBERS[FORECAST..].join(","));
-        for i in 0..5 {
-            let (id, tier, spend, next) = (ids[i], tiers[i], spend[i], next[i]);
-            forecasts += &format!("{id},1,{spend},0,0,0,50,60,0.5,{next},{tier}\n");
-            history += &format!("{id},{tier},555,champions,{i},2,100.5\n");
-        }
-        let put = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
-        put(names::FORECASTS_CSV, &forecasts);
-        put(names::TIERS_CSV, &history);
-        put(names::TIERS_JSON, r#"{"tiers":[{"name":{"key":"gold","en":"Gold","zh":"黄金"},"n":2}]}"#);
-        put(names::EVALUATION_JSON, r#"{"chosen":"bg-nbd","cutoff":"2024-01-01"}"#);
-        let results = Results::open(folder.path()).expect("read");
-        (folder, results)
-    }
-
-    const ALL: Ask<'_> = Ask { prefix: "", tier: None, sort: Sort::Id, descending: false, from: 0, limit: 100 };
-
-    fn ids(results: &Results, ask: &Ask<'_>) -> Vec<String> {
-        results.page(ask).customers.iter().map(|&i| results.id(i).to_owned()).collect()
-    }
-
-    #[test]
-    fn customers_come_in_every_order_and_missing_numbers_last() {
-        let (_folder, r) = results();
-        let by = |name: &str, descending: bool| {
-            ids(&r, &Ask { sort: Results::sort(name).expect("a column"), descending, ..ALL })
-        };
-        assert_eq!(by("customer_id", false), ["an", "ann", "bo", "cy", "di"]);
-        assert_eq!(by("customer_id", true), ["di", "cy", "bo", "ann", "an"]);
-        assert_eq!(by("expected_spend", true), ["cy", "bo", "ann", "di", "an"]);
-        assert_eq!(by("next_order_days", false), ["bo", "di", "cy", "an", "ann"]);
-        assert_eq!(by("next_order_days", true), ["cy", "di", "bo", "an", "ann"]);
-        assert_eq!(Results::sort("tier"), None);
-    }
-
-    #[test]
-    fn pages_of_any_size_hold_every_customer_once() {
-        let (_folder, r) = results();
-        for limit in 1..6 {
-            for (prefix, tier, expected) in [("", None, 5), ("an", None, 2), ("", Some(0), 2), ("x", None, 0)] {
-                let (mut all, mut from) = (Vec::new(), Some(0));
-                while let Some(at) = from {
-                    let page = r.page(&Ask { prefix, tier, from: at, limit, ..ALL });
-                    all.extend(page.customers);
-                    from = page.next;
-                }
-                all.sort_unstable();
-                all.dedup();
-                assert_eq!(all.len(), expected, "{limit} {prefix} {tier:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_customer_is_found_by_the_whole_id() {
-        let (_folder, r) = results();
-        let ann = r.find("ann").expect("there");
-        assert_eq!((r.tier(ann), r.number(ann, 1), r.number(ann, 8)), ("silver", Some(20.0), None));
-        assert_eq!((r.rfm_score(ann), r.number(ann, 11), r.number(ann, 9)), ("555", Some(100.5), Some(1.0)));
-        assert_eq!((r.find("a"), r.find(""), r.len()), (None, None, 5));
-    }
-
-    #[test]
-    fn files_that_do_not_belong_together_are_refused() {
-        let (folder, _) = results();
-        let path = folder.path().join(names::TIERS_CSV);
-        let text = std::fs::read_to_string(&path).expect("read").replace("ann,", "eve,");
-        std::fs::write(&path, text).expect("written");
-        let error = Results::open(folder.path()).expect_err("refused").to_string();
-        assert!(error.contains("other customers"), "{error}");
-    }
-}
+mod tests;

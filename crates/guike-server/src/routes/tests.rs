@@ -40,6 +40,19 @@ const WHO_MAY: &str = "
     GET  /setup                                       *
     POST /setup                                       *
     GET  /login.css                                   *
+    GET  /                                            VNMGA r
+    GET  /customers                                   VNMGA r
+    GET  /customers/{id}                              VNMGA r
+    GET  /customers.csv                               NMA r
+    GET  /tiers                                       VNMGA r
+    GET  /rfm                                         VNMGA r
+    GET  /quality                                     VNMGA r
+    GET  /explain                                     VNMGA r
+    GET  /retention                                   VNMGA r
+    GET  /models                                      VNMAU r
+    GET  /models/{name}                               VNMAU r
+    POST /models/{name}                               NMGA p
+    GET  /assets/{file}                               *
 ";
 
 const PASSWORD: &str = "correct horse battery";

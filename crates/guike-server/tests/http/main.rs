@@ -8,6 +8,7 @@ mod canary;
 mod described;
 mod inference;
 mod operation;
+mod pages;
 mod people;
 mod predict;
 mod support;

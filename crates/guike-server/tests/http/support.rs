@@ -45,7 +45,12 @@ impl Trained {
 
 /// A folder of `guike run` on a small shop: `C00`, `C01` …
 pub(crate) fn results() -> (tempfile::TempDir, PathBuf) {
-    let (folder, files, settings) = orders();
+    results_of(|customer| format!("C{customer:02}"))
+}
+
+/// A folder of `guike run` on a small shop with these ids.
+pub(crate) fn results_of(id: impl Fn(usize) -> String) -> (tempfile::TempDir, PathBuf) {
+    let (folder, files, settings) = orders(id);
     let out = folder.path().join("shop");
     guike::run(&files, &out, None, &settings, guike::Language::English, &Quiet).expect("run");
     (folder, out)
@@ -53,11 +58,11 @@ pub(crate) fn results() -> (tempfile::TempDir, PathBuf) {
 
 /// The same in a workspace.
 pub(crate) fn results_into(place: &guike::workspace::Place<'_>) {
-    let (_folder, files, settings) = orders();
+    let (_folder, files, settings) = orders(|customer| format!("C{customer:02}"));
     guike::workspace::run(place, &files, None, &settings, guike::Language::English, &Quiet).expect("run");
 }
 
-fn orders() -> (tempfile::TempDir, guike::LogFiles, guike::Settings) {
+fn orders(id: impl Fn(usize) -> String) -> (tempfile::TempDir, guike::LogFiles, guike::Settings) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut text = String::from("customer_id,date,amount\n");
     let mut seed = 7_u64;
@@ -70,7 +75,8 @@ fn orders() -> (tempfile::TempDir, guike::LogFiles, guike::Settings) {
         while day < 360 {
             let (month, of_month) = (1 + day / 30, 1 + day % 30);
             // no month has a 30th of February: 28 days are enough
-            text += &format!("C{customer:02},2023-{month:02}-{:02},{}.5\n", of_month.min(28), 10 + below(90));
+            let id = id(customer);
+            text += &format!("{id},2023-{month:02}-{:02},{}.5\n", of_month.min(28), 10 + below(90));
             day += 1 + below(2 * pace);
         }
     }

@@ -37,7 +37,7 @@ fn level(view: &ReportView) -> Text {
     Text::same(percent(view.level))
 }
 
-fn lead(view: &ReportView) -> Vec<Text> {
+pub(super) fn lead(view: &ReportView) -> Vec<Text> {
     let a = &view.answer;
     let spend = a.expected_spend;
     let answer = w::ANSWER_SPEND.with(&[
@@ -79,7 +79,7 @@ fn share_of_buyers(view: &ReportView) -> f64 {
     if a.n_customers == 0 { 0.0 } else { (a.expected_buyers / a.n_customers as f64).clamp(0.0, 1.0) }
 }
 
-fn tiles(view: &ReportView) -> Vec<Tile> {
+pub(super) fn tiles(view: &ReportView) -> Vec<Tile> {
     let a = &view.answer;
     let mut tiles = vec![
         Tile {
@@ -120,7 +120,7 @@ fn tiles(view: &ReportView) -> Vec<Tile> {
 }
 
 /// What the numbers suggest doing, the most valuable first.
-fn steps(view: &ReportView) -> Vec<(Text, Text)> {
+pub(super) fn steps(view: &ReportView) -> Vec<(Text, Text)> {
     let a = &view.answer;
     let shares = shares(view);
     let n = |n: u64| Text::same(count(n));
@@ -163,7 +163,7 @@ fn steps(view: &ReportView) -> Vec<(Text, Text)> {
     steps
 }
 
-fn history(view: &ReportView) -> Figure {
+pub(super) fn history(view: &ReportView) -> Figure {
     let history = &view.history[view.history.len().saturating_sub(MAX_PERIODS)..];
     let average = |lang| {
         let per_month = DAYS_PER_MONTH / f64::from(view.horizon.days());

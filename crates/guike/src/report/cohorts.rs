@@ -28,7 +28,7 @@ pub(super) fn section(view: &ReportView) -> Section {
 }
 
 /// The latest cohorts that have any month to show, with at most [`MAX_MONTHS`] months.
-fn latest(all: &[Cohort]) -> Vec<Cohort> {
+pub(super) fn latest(all: &[Cohort]) -> Vec<Cohort> {
     let known = |c: &&Cohort| c.retained.iter().any(Option::is_some);
     let with_months: Vec<&Cohort> = all.iter().filter(known).collect();
     with_months[with_months.len().saturating_sub(MAX_COHORTS)..]
@@ -44,7 +44,7 @@ fn average(shown: &[Cohort], month: usize) -> Option<f64> {
     (n > 0.0).then(|| kept / n)
 }
 
-fn lead(shown: &[Cohort]) -> Option<Text> {
+pub(super) fn lead(shown: &[Cohort]) -> Option<Text> {
     let months = shown.iter().map(|c| c.retained.len()).max()?;
     let last = (0..months.min(6)).rev().find(|&k| average(shown, k).is_some())?;
     Some(w::COHORTS_LEAD.with(&[
@@ -54,7 +54,7 @@ fn lead(shown: &[Cohort]) -> Option<Text> {
     ]))
 }
 
-fn picture(shown: &[Cohort]) -> Figure {
+pub(super) fn picture(shown: &[Cohort]) -> Figure {
     let draw = |width: f64| {
         move |lang| {
             let frame = Frame::new(lang, w::COHORT_PICTURE.pick(lang), w::COHORT_X.pick(lang), w::COHORT_Y.pick(lang));

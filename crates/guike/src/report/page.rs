@@ -13,43 +13,57 @@ const WHOLE: [char; 2] = ['\u{e002}', '\u{e003}'];
 
 /// A text in both languages, ready for the page.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Text(pub(super) Bilingual);
+pub struct Text(pub(super) Bilingual);
 
 impl Text {
-    pub(super) fn same(text: impl Into<String>) -> Text {
+    /// A text that is the same in both languages.
+    pub fn same(text: impl Into<String>) -> Text {
         Text(Bilingual::same(text))
     }
 
-    pub(super) fn each(f: impl Fn(Lang) -> String) -> Text {
+    /// A text made for each language.
+    pub fn each(f: impl Fn(Lang) -> String) -> Text {
         Text(Bilingual::new(f(Lang::En), f(Lang::Zh)))
     }
 
     /// A text that stays on one line, such as a date.
-    pub(super) fn whole(text: impl std::fmt::Display) -> Text {
+    pub fn whole(text: impl std::fmt::Display) -> Text {
         Text::same(format!("{}{text}{}", WHOLE[0], WHOLE[1]))
     }
 
     /// Sentences one after another, with a space between them in English.
-    pub(super) fn sentences(parts: &[Text]) -> Text {
+    pub fn sentences(parts: &[Text]) -> Text {
         let join = |lang: Lang| parts.iter().map(|p| p.pick(lang)).collect::<Vec<_>>().join(lang.pick(" ", ""));
         Text::each(join)
     }
 
     /// As HTML: one text where both wordings agree, else one element per language of which the page shows one.
     pub(super) fn html(&self) -> String {
-        let one = |text: &str| {
-            let marked = escape(text).replace(BOLD[0], "<b>").replace(BOLD[1], "</b>");
-            marked.replace(WHOLE[0], "<span class=\"whole\">").replace(WHOLE[1], "</span>")
-        };
         if self.0.en == self.0.zh {
-            return one(&self.0.en);
+            return marked(&self.0.en);
         }
-        format!("<span lang=\"en\">{}</span><span lang=\"zh\">{}</span>", one(&self.0.en), one(&self.0.zh))
+        format!("<span lang=\"en\">{}</span><span lang=\"zh\">{}</span>", marked(&self.0.en), marked(&self.0.zh))
+    }
+
+    /// As HTML in one language.
+    pub fn html_in(&self, lang: Lang) -> String {
+        marked(self.pick(lang))
+    }
+
+    /// In one language, without marks: for an attribute or a chart.
+    pub fn plain(&self, lang: Lang) -> String {
+        self.pick(lang).replace(BOLD, "").replace(WHOLE, "")
     }
 
     pub(super) fn pick(&self, lang: Lang) -> &str {
         self.0.pick(lang)
     }
+}
+
+/// Escaped, with bold type and whole pieces as elements.
+fn marked(text: &str) -> String {
+    let bold = escape(text).replace(BOLD[0], "<b>").replace(BOLD[1], "</b>");
+    bold.replace(WHOLE[0], "<span class=\"whole\">").replace(WHOLE[1], "</span>")
 }
 
 impl From<&Bilingual> for Text {
@@ -109,11 +123,14 @@ impl Block {
 }
 
 /// A key figure.
-#[derive(Debug)]
-pub(super) struct Tile {
-    pub(super) name: Text,
-    pub(super) value: Text,
-    pub(super) detail: Text,
+#[derive(Debug, Clone)]
+pub struct Tile {
+    /// What it is.
+    pub name: Text,
+    /// The figure.
+    pub value: Text,
+    /// What belongs to it.
+    pub detail: Text,
 }
 
 /// A chart with its words and its table.
@@ -145,38 +162,48 @@ impl Figure {
 }
 
 /// A table. Its first column names the row.
-#[derive(Debug)]
-pub(super) struct Table {
+#[derive(Debug, Clone)]
+pub struct Table {
     /// Column names, and whether the column holds numbers.
-    pub(super) head: Vec<(Text, bool)>,
-    pub(super) rows: Vec<Row>,
+    pub head: Vec<(Text, bool)>,
+    /// Rows, in order.
+    pub rows: Vec<Row>,
 }
 
 /// A row of a table.
-#[derive(Debug)]
-pub(super) struct Row {
-    pub(super) cells: Vec<Text>,
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// One per column.
+    pub cells: Vec<Text>,
     /// Whether the row stands out.
-    pub(super) marked: bool,
+    pub marked: bool,
 }
 
 impl Table {
     /// A table with these columns.
-    pub(super) fn new(head: Vec<(Text, bool)>) -> Table {
+    pub fn new(head: Vec<(Text, bool)>) -> Table {
         Table { head, rows: Vec::new() }
     }
 
-    pub(super) fn row(&mut self, cells: Vec<Text>) {
+    /// Adds a row.
+    ///
+    /// # Panics
+    /// Where it has not one cell per column.
+    pub fn row(&mut self, cells: Vec<Text>) {
         self.marked_row(cells, false);
     }
 
-    pub(super) fn marked_row(&mut self, cells: Vec<Text>, marked: bool) {
+    /// Adds a row that may stand out.
+    ///
+    /// # Panics
+    /// Where it has not one cell per column.
+    pub fn marked_row(&mut self, cells: Vec<Text>, marked: bool) {
         assert_eq!(cells.len(), self.head.len(), "one cell per column");
         self.rows.push(Row { cells, marked });
     }
 
     /// The class of a column: numbers, prose (which must not be squeezed on a phone) or short words.
-    pub(super) fn class(&self, column: &usize) -> &'static str {
+    pub fn class(&self, column: &usize) -> &'static str {
         const PROSE_CHARS: usize = 40;
         let is_prose = |r: &Row| r.cells[*column].pick(Lang::En).chars().count() > PROSE_CHARS;
         match self.head[*column].1 {
@@ -188,11 +215,11 @@ impl Table {
 }
 
 /// A column of words.
-pub(super) fn words(name: Text) -> (Text, bool) {
+pub fn words(name: Text) -> (Text, bool) {
     (name, false)
 }
 
 /// A column of numbers.
-pub(super) fn numbers(name: Text) -> (Text, bool) {
+pub fn numbers(name: Text) -> (Text, bool) {
     (name, true)
 }

@@ -15,15 +15,7 @@ const MAX_EXAMPLE_CHARS: usize = 80;
 
 pub(super) fn section(view: &ReportView) -> Section {
     let q = &view.quality;
-    let lead = w::QUALITY_LEAD.with(&[
-        ("read", Text::same(count(q.n_read))),
-        ("kept", Text::same(count(q.n_kept))),
-        ("dropped", Text::same(count(q.dropped.iter().map(|d| d.rows).sum()))),
-        ("customers", Text::same(count(q.n_customers))),
-        ("days", Text::same(count(q.n_purchase_days))),
-        ("first", Text::whole(&q.first_day)),
-        ("last", Text::whole(&q.last_day)),
-    ]);
+    let lead = lead(q);
     let mut blocks: Vec<Block> =
         q.notes.iter().filter(|n| n.warning).map(|n| Block::Note(true, Text::from(&n.text))).collect();
     blocks.push(Block::Figures(vec![picture(q)]));
@@ -42,7 +34,19 @@ pub(super) fn section(view: &ReportView) -> Section {
     Section { id: "data", title: w::QUALITY.text(), lead: vec![lead], blocks }
 }
 
-fn picture(q: &Quality) -> Figure {
+pub(super) fn lead(q: &Quality) -> Text {
+    w::QUALITY_LEAD.with(&[
+        ("read", Text::same(count(q.n_read))),
+        ("kept", Text::same(count(q.n_kept))),
+        ("dropped", Text::same(count(q.dropped.iter().map(|d| d.rows).sum()))),
+        ("customers", Text::same(count(q.n_customers))),
+        ("days", Text::same(count(q.n_purchase_days))),
+        ("first", Text::whole(&q.first_day)),
+        ("last", Text::whole(&q.last_day)),
+    ])
+}
+
+pub(super) fn picture(q: &Quality) -> Figure {
     let draw = |width: f64| {
         move |lang| {
             let dropped: Vec<Dropped> =

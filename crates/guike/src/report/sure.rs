@@ -32,15 +32,19 @@ pub(super) fn section(view: &ReportView) -> Section {
 }
 
 fn lead(view: &ReportView, test: &Backtest) -> Vec<Text> {
-    let (predicted, actual) = (test.predicted.iter().sum::<f64>(), test.actual.iter().sum::<f64>());
+    vec![met(view, test, [test.predicted.iter().sum(), test.actual.iter().sum()])]
+}
+
+/// How a total that was predicted met the actual one.
+pub(super) fn met(view: &ReportView, test: &Backtest, [predicted, actual]: [f64; 2]) -> Text {
     let off = if actual > 0.0 { percent((predicted / actual - 1.0).abs()) } else { "–".to_owned() };
-    vec![w::SURE_LEAD.with(&[
+    w::SURE_LEAD.with(&[
         ("days", Text::same(test.horizon.days().to_string())),
         ("cutoff", Text::whole(test.cutoff)),
         ("predicted", short_money(view, predicted)),
         ("actual", short_money(view, actual)),
         ("off", Text::same(off)),
-    ])]
+    ])
 }
 
 fn blocks(view: &ReportView, test: &Backtest) -> Vec<Block> {
@@ -70,7 +74,7 @@ fn bought(test: &Backtest) -> Vec<bool> {
 }
 
 /// Which model, and why, in plain words.
-fn choice(test: &Backtest) -> Vec<Text> {
+pub(super) fn choice(test: &Backtest) -> Vec<Text> {
     let Some(chosen) = test.candidates.get(test.chosen) else { return Vec::new() };
     let name = || Text::from(&chosen.name);
     let metric = || Text::from(&test.metric.name);
@@ -96,7 +100,7 @@ fn choice(test: &Backtest) -> Vec<Text> {
     vec![which, why]
 }
 
-fn tried(test: &Backtest) -> Figure {
+pub(super) fn tried(test: &Backtest) -> Figure {
     let metric = &test.metric;
     let draw = |width: f64| {
         move |lang| {
@@ -153,7 +157,7 @@ fn tried(test: &Backtest) -> Figure {
     if test.candidates.len() > MAX_BESIDE { figure.wide(draw(900.0)) } else { figure }
 }
 
-fn deciles(view: &ReportView, test: &Backtest) -> Figure {
+pub(super) fn deciles(view: &ReportView, test: &Backtest) -> Figure {
     let rows: Vec<Group> =
         if test.deciles.is_empty() { groups(&test.predicted, &test.actual, 10) } else { test.deciles.clone() };
     let draw = |lang| {
@@ -249,7 +253,7 @@ fn buyers(test: &Backtest, auc: f64) -> Figure {
     Figure::new(w::ROC.text(), draw, w::ROC_CAPTION.with(&[("auc", Text::same(percent(auc)))])).table(table)
 }
 
-fn drivers(view: &ReportView, d: &Drivers) -> Figure {
+pub(super) fn drivers(view: &ReportView, d: &Drivers) -> Figure {
     let draw = |width: f64| {
         move |lang| {
             let row = |d: &super::view::Driver| Importance { name: d.name.pick(lang).to_owned(), weight: d.weight };
@@ -273,7 +277,7 @@ fn drivers(view: &ReportView, d: &Drivers) -> Figure {
     Figure::new(w::DRIVERS_BARS.text(), draw(480.0), caption).wide(draw(900.0)).table(table)
 }
 
-fn scores(test: &Backtest) -> Table {
+pub(super) fn scores(test: &Backtest) -> Table {
     let mut table = Table::new(vec![
         words(w::SCORE.text()),
         numbers(w::VALUE.text()),

@@ -15,14 +15,7 @@ pub(super) fn section(view: &ReportView) -> Section {
     match &view.tiers {
         Part::Missing(why) => blocks.push(Block::missing(why)),
         Part::Here(tiers) => {
-            if let Some((top, customers, value)) = shares(view).first() {
-                lead.push(w::TIERS_LEAD.with(&[
-                    ("tier", Text::from(&top.name)),
-                    ("customers", Text::same(percent(*customers))),
-                    ("value", Text::same(percent(*value))),
-                    ("days", days(view)),
-                ]));
-            }
+            lead.extend(self::lead(view));
             blocks.push(Block::Table(table(view, tiers)));
             figures.push(picture(view, tiers));
         }
@@ -43,7 +36,18 @@ pub(super) fn section(view: &ReportView) -> Section {
     Section { id: "tiers", title: w::TIERS.text(), lead, blocks }
 }
 
-fn table(view: &ReportView, tiers: &Tiers) -> Table {
+pub(super) fn lead(view: &ReportView) -> Option<Text> {
+    let shares = shares(view);
+    let (top, customers, value) = shares.first()?;
+    Some(w::TIERS_LEAD.with(&[
+        ("tier", Text::from(&top.name)),
+        ("customers", Text::same(percent(*customers))),
+        ("value", Text::same(percent(*value))),
+        ("days", days(view)),
+    ]))
+}
+
+pub(super) fn table(view: &ReportView, tiers: &Tiers) -> Table {
     let with_start = tiers.rows.iter().any(|t| t.from.is_some());
     let mut head = vec![
         words(w::TIER.text()),
@@ -79,7 +83,7 @@ fn table(view: &ReportView, tiers: &Tiers) -> Table {
     table
 }
 
-fn picture(view: &ReportView, tiers: &Tiers) -> Figure {
+pub(super) fn picture(view: &ReportView, tiers: &Tiers) -> Figure {
     let draw = |lang| {
         let rows: Vec<pyramid::Tier> = tiers
             .rows
@@ -131,7 +135,7 @@ fn spread(view: &ReportView) -> Figure {
     Figure::new(w::SPREAD.text(), draw, caption).table(table)
 }
 
-fn moved(names: Vec<Text>, counts: &[Vec<u64>]) -> Figure {
+pub(super) fn moved(names: Vec<Text>, counts: &[Vec<u64>]) -> Figure {
     let draw = |lang| {
         let names: Vec<String> = names.iter().map(|n| n.pick(lang).to_owned()).collect();
         let frame = Frame::new(lang, w::MIGRATION.pick(lang), w::MIGRATION_X.pick(lang), w::MIGRATION_Y.pick(lang));
@@ -145,7 +149,7 @@ fn moved(names: Vec<Text>, counts: &[Vec<u64>]) -> Figure {
     Figure::new(w::MIGRATION.text(), draw, w::MIGRATION_CAPTION.text()).table(table)
 }
 
-fn how(tiers: &Tiers) -> Vec<Block> {
+pub(super) fn how(tiers: &Tiers) -> Vec<Block> {
     let mut blocks = vec![Block::Heading(w::HOW_CUT.text()), Block::Prose(Text::from(&tiers.method))];
     if let Some(s) = tiers.silhouette {
         blocks.push(Block::Prose(w::SILHOUETTE.with(&[("value", Text::same(grouped(s, 2)))])));

@@ -4,14 +4,15 @@
 //! languages, number formats, charts and layout are made from it. Parts that cannot be shown say why ([`Part::Missing`]).
 
 use guike_core::{Cutoff, Horizon};
-use guike_explain::calibration::Group;
-use guike_explain::cohort::Cohort;
-use guike_explain::rfm::RfmCell;
-use guike_explain::totals::{Expected, Period};
+pub use guike_explain::calibration::Group;
+pub use guike_explain::cohort::Cohort;
+pub use guike_explain::rfm::RfmCell;
+pub use guike_explain::totals::{Expected, Period};
 use guike_explain::{Interval, Lang};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A text in both languages.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Bilingual {
     /// English.
     pub en: String,
@@ -38,7 +39,8 @@ impl Bilingual {
 }
 
 /// Why a part of the report has nothing to show.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Why {
     /// Too few customers for the statistics to mean anything.
     TooFewCustomers {
@@ -61,7 +63,8 @@ pub enum Why {
 }
 
 /// A part of the report, or the reason why it is missing.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Part<T> {
     /// There is something to show.
     Here(T),
@@ -72,7 +75,7 @@ pub enum Part<T> {
 /// Everything the report shows.
 ///
 /// Amounts of money are in currency units, shares and probabilities from 0 to 1, per-customer vectors in any common order.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReportView {
     /// Language shown first; the reader can switch.
     pub lang: Lang,
@@ -113,7 +116,7 @@ pub struct ReportView {
 }
 
 /// The answer in numbers.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
     /// Customers with a forecast.
     pub n_customers: u64,
@@ -133,7 +136,7 @@ pub struct Answer {
 }
 
 /// Good customers who may be leaving: past spend at or above the upper quartile of buyers, and `p_active` below a limit.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct AtRisk {
     /// How many.
     pub n_customers: u64,
@@ -147,7 +150,7 @@ pub struct AtRisk {
 }
 
 /// The tiers and how they were cut.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tiers {
     /// From the top down; at least one.
     pub rows: Vec<TierRow>,
@@ -162,7 +165,7 @@ pub struct Tiers {
 }
 
 /// One tier.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TierRow {
     /// Name.
     pub name: Bilingual,
@@ -179,7 +182,7 @@ pub struct TierRow {
 }
 
 /// The RFM map.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rfm {
     /// `cells[r][f]`: recency class `r + 1`, frequency class `f + 1`, 5 the best; value is expected spend.
     pub cells: [[RfmCell; 5]; 5],
@@ -188,7 +191,7 @@ pub struct Rfm {
 }
 
 /// A named group of the RFM map.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RfmGroup {
     /// Name, for example `Champions` / `冠军顾客`.
     pub name: Bilingual,
@@ -203,7 +206,7 @@ pub struct RfmGroup {
 }
 
 /// One of the most valuable customers.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TopCustomer {
     /// Customer id as in the log (or its pseudonym).
     pub id: String,
@@ -222,7 +225,7 @@ pub struct TopCustomer {
 }
 
 /// How well the forecast would have done: made as of an earlier cutoff, compared with what then happened.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Backtest {
     /// Cutoff of the backtest that the pictures show (the latest inner one).
     pub cutoff: Cutoff,
@@ -255,7 +258,7 @@ pub struct Backtest {
 }
 
 /// A score.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metric {
     /// Name, for example `Normalised Gini`.
     pub name: Bilingual,
@@ -268,7 +271,7 @@ pub struct Metric {
 }
 
 /// A model that was tried.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CandidateRow {
     /// Name.
     pub name: Bilingual,
@@ -277,13 +280,15 @@ pub struct CandidateRow {
     /// Score by [`Backtest::metric`] with its interval; NaN where it could not be fitted.
     pub score: Interval,
     /// Further scores, as many as [`Backtest::more_metrics`]; NaN where there is none.
+    #[serde(deserialize_with = "nan_where_null")]
     pub more: Vec<f64>,
     /// Whether it is only a yardstick.
     pub baseline: bool,
 }
 
 /// Why a candidate was chosen.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum WhyChosen {
     /// It had the best score.
     Best,
@@ -298,7 +303,7 @@ pub enum WhyChosen {
 }
 
 /// How often what happened lay within an interval.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Coverage {
     /// Level the interval claims.
     pub level: f64,
@@ -313,7 +318,7 @@ pub struct Coverage {
 }
 
 /// One score of the chosen model.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Score {
     /// Name.
     pub name: Bilingual,
@@ -328,7 +333,7 @@ pub struct Score {
 }
 
 /// What the forecasts rest on.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Drivers {
     /// Customers over whom it was found.
     pub n_customers: u64,
@@ -339,7 +344,7 @@ pub struct Drivers {
 }
 
 /// A group of features that the forecasts rest on.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Driver {
     /// Name of the group.
     pub name: Bilingual,
@@ -348,7 +353,7 @@ pub struct Driver {
 }
 
 /// Why one customer is expected to spend what she is.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WhyTop {
     /// Her id.
     pub id: String,
@@ -361,7 +366,7 @@ pub struct WhyTop {
 }
 
 /// What became of the rows that were read: read = kept + dropped.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
     /// Rows read.
     pub n_read: u64,
@@ -384,7 +389,7 @@ pub struct Quality {
 }
 
 /// Rows dropped for one reason.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DroppedRows {
     /// The reason.
     pub reason: Bilingual,
@@ -395,7 +400,7 @@ pub struct DroppedRows {
 }
 
 /// A column and its meaning.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MappedColumn {
     /// What it was taken for, for example `customer` / `顾客`.
     pub role: Bilingual,
@@ -406,7 +411,7 @@ pub struct MappedColumn {
 }
 
 /// A remark about the data or the run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Remark {
     /// Whether it asks for attention.
     pub warning: bool,
@@ -415,7 +420,7 @@ pub struct Remark {
 }
 
 /// How the result was made.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Method {
     /// Guike's version.
     pub version: String,
@@ -429,4 +434,10 @@ pub struct Method {
     pub steps: Vec<Bilingual>,
     /// Further facts, name and value.
     pub facts: Vec<(Bilingual, String)>,
+}
+
+/// Numbers of which some may be NaN, which JSON writes as null.
+fn nan_where_null<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f64>, D::Error> {
+    let read: Vec<Option<f64>> = Vec::deserialize(from)?;
+    Ok(read.into_iter().map(|v| v.unwrap_or(f64::NAN)).collect())
 }

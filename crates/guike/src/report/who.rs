@@ -67,7 +67,7 @@ fn why(view: &ReportView, top: &WhyTop) -> Text {
     ])
 }
 
-fn picture(view: &ReportView, map: &Rfm) -> Figure {
+pub(super) fn picture(view: &ReportView, map: &Rfm) -> Figure {
     let draw = |width: f64| {
         move |lang| {
             let frame = Frame::new(lang, w::RFM.pick(lang), w::RFM_X.pick(lang), w::RFM_Y.pick(lang))
@@ -88,7 +88,7 @@ fn picture(view: &ReportView, map: &Rfm) -> Figure {
     Figure::new(w::RFM.text(), draw(480.0), w::RFM_CAPTION.text()).wide(draw(900.0)).table(table)
 }
 
-fn groups(view: &ReportView, map: &Rfm) -> Table {
+pub(super) fn groups(view: &ReportView, map: &Rfm) -> Table {
     let n: u64 = map.groups.iter().map(|g| g.n_customers).sum();
     let value: f64 = map.groups.iter().map(|g| g.expected_spend).sum();
     let mut table = Table::new(vec![

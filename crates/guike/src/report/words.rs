@@ -1,6 +1,6 @@
 //! Every sentence of the report, in English and Chinese side by side.
 //!
-//! `{name}` is a place to fill, `**…**` is bold. A test holds that both wordings fill the same places.
+//! Other pages speak of the same things in the same words, so they are open to them. `{name}` is a place to fill, `**…**` is bold. A test holds that both wordings fill the same places.
 
 use guike_explain::Lang;
 
@@ -9,29 +9,31 @@ use super::view::Bilingual;
 
 /// A wording in both languages.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Word {
-    pub(super) en: &'static str,
-    pub(super) zh: &'static str,
+pub struct Word {
+    /// English.
+    pub en: &'static str,
+    /// Simplified Chinese.
+    pub zh: &'static str,
 }
 
 /// A wording that only one page needs.
-pub(super) const fn word(en: &'static str, zh: &'static str) -> Word {
+pub const fn word(en: &'static str, zh: &'static str) -> Word {
     Word { en, zh }
 }
 
 impl Word {
     /// The word as a text.
-    pub(super) fn text(self) -> Text {
+    pub fn text(self) -> Text {
         self.with(&[])
     }
 
     /// The wording in one language, for charts.
-    pub(super) fn pick(self, lang: Lang) -> &'static str {
+    pub fn pick(self, lang: Lang) -> &'static str {
         lang.pick(self.en, self.zh)
     }
 
     /// The sentence with its places filled.
-    pub(super) fn with(self, fill: &[(&str, Text)]) -> Text {
+    pub fn with(self, fill: &[(&str, Text)]) -> Text {
         let one = |lang: Lang| {
             let mut text = String::new();
             for (i, part) in self.pick(lang).split("**").enumerate() {
@@ -65,7 +67,7 @@ fn filled(pattern: &str, fill: &[(&str, Text)], lang: Lang) -> String {
 
 macro_rules! words {
     ($($name:ident $en:literal $zh:literal)*) => {
-        $(pub(super) const $name: Word = Word { en: $en, zh: $zh };)*
+        $(#[doc = $en] pub const $name: Word = Word { en: $en, zh: $zh };)*
         #[cfg(test)]
         pub(super) const ALL: &[(&str, Word)] = &[$((stringify!($name), $name)),*];
     };
@@ -316,7 +318,7 @@ words! {
 }
 
 /// The glossary, in the order it is printed.
-pub(super) const GLOSSARY_ENTRIES: [(Word, Word); 14] = [
+pub const GLOSSARY_ENTRIES: [(Word, Word); 14] = [
     (G_CUTOFF, G_CUTOFF_IS),
     (G_HORIZON, G_HORIZON_IS),
     (G_DAY, G_DAY_IS),

@@ -26,7 +26,7 @@ pub(super) struct Figures {
 }
 
 /// Keys of the figures of an outcome, the telling ones first.
-pub(super) fn keys(outcome: &Outcome) -> &'static [&'static str] {
+pub fn keys(outcome: &Outcome) -> &'static [&'static str] {
     match outcome {
         Outcome::Regression => &["r2", "rmse", "mae", "bias"],
         Outcome::Classification { positive: Some(_), .. } => &[
@@ -50,7 +50,7 @@ pub(super) fn keys(outcome: &Outcome) -> &'static [&'static str] {
 }
 
 /// Name and meaning of a figure.
-pub(super) fn words(key: &str) -> (Bilingual, Bilingual) {
+pub fn words(key: &str) -> (Bilingual, Bilingual) {
     let (en, zh, meaning, meaning_zh) = match key {
         "r2" => (
             "R²",

@@ -1,0 +1,191 @@
+// Looks at every page in a real browser: `node test/browser.mjs GUIKE FOLDER` makes a shop and a model with this binary in
+// FOLDER and serves them; an address in place of GUIKE looks at a server that is already there.
+// Every page × 2 languages × 2 themes: nothing serious from axe, nothing on the console, no request to another host,
+// every chart drawn, within the weight. Screenshots go to FOLDER. What is wrong is printed, and the exit code is 1.
+import { spawn, spawnSync } from "node:child_process";
+import { createRequire } from "node:module";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chromium } from "playwright-core";
+
+const [guike, folder] = process.argv.slice(2);
+const executablePath = process.env.GUIKE_CHROMIUM || "/usr/bin/chromium";
+const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const PAGES = ["/", "/customers", "/customers/:first", "/tiers", "/rfm", "/quality", "/explain", "/retention", "/models", "/models/:first"];
+const MOST_BYTES = 500_000;
+await rm(folder, { recursive: true, force: true });
+await mkdir(folder, { recursive: true });
+
+/** Runs guike in the folder; its output, or the end of everything. */
+function run(...args) {
+  const { status, stdout, stderr } = spawnSync(guike, args, { cwd: folder, encoding: "utf8", maxBuffer: 1 << 26 });
+  if (status !== 0) throw new Error(`guike ${args.join(" ")} ended with ${status}: ${stderr}`);
+  return stdout;
+}
+
+/** A shop with an earlier run to compare with, and a model of a table, served on a free port. */
+async function serve() {
+  run("demo", "--out", "demo");
+  const log = "demo/orders.csv.gz";
+  run("run", log, "--out", "before", "--cutoff", "1997-08-31", "--horizon", "90d", "--budget", "fast");
+  run("run", log, "--out", "shop", "--cutoff", "1997-09-30", "--horizon", "90d", "--budget", "fast", "--previous", "before/tiers.csv");
+  await writeFile(`${folder}/customers.csv`, run("simulate", "customers", "--n", "600", "--seed", "1"));
+  run("train", "customers.csv", "--target", "value", "--out", "value-model");
+  const server = spawn(guike, ["serve", "shop", "value-model", "--addr", "127.0.0.1:0"], { cwd: folder });
+  const origin = await new Promise((found, failed) => {
+    let said = "";
+    server.stderr.on("data", (text) => {
+      said += text;
+      const at = /at (http:\/\/[\d.:]+)/.exec(said);
+      if (at) found(at[1]);
+    });
+    server.on("exit", () => failed(new Error(said)));
+  });
+  return { origin, end: () => server.kill() };
+}
+const server = guike.startsWith("http") ? { origin: guike, end() {} } : await serve();
+const { origin } = server;
+process.on("exit", () => server.end());
+
+const wrong = [];
+let weight = 0;
+const is = (fact, what) => fact || wrong.push(what);
+const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+
+async function open(options) {
+  // axe is put into the page by the browser itself, past the page's policy, which stays as it is for the page's own code
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const page = await context.newPage();
+  const seen = { bytes: 0 };
+  page.on("console", (m) => ["error", "warning"].includes(m.type()) && wrong.push(`${page.url()}: console: ${m.text()}`));
+  page.on("pageerror", (e) => wrong.push(`${page.url()}: ${e.message}`));
+  page.on("request", (r) => {
+    const url = r.url();
+    is(url.startsWith(origin) || /^(data|blob):/.test(url), `${page.url()}: asked ${url}`);
+  });
+  page.on("requestfinished", async (r) => {
+    const size = await r.sizes().catch(() => null);
+    if (size) seen.bytes += size.responseBodySize + size.responseHeadersSize;
+  });
+  return { context, page, seen };
+}
+
+/** The charts that are not drawn: no canvas, or one of a single colour. */
+const blank = (page) =>
+  page.evaluate(() =>
+    [...document.querySelectorAll("[data-chart]")].filter((box) => {
+      const canvas = box.querySelector("canvas");
+      if (!canvas || !canvas.width || !canvas.height) return true;
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      const colours = new Set();
+      for (let i = 0; i < data.length && colours.size < 3; i += 4 * 7) {
+        if (data[i + 3] > 0) colours.add((data[i] << 16) | (data[i + 1] << 8) | data[i + 2]);
+      }
+      return colours.size < 2;
+    }).map((box) => box.dataset.chart),
+  );
+
+async function accessible(page, name) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
+  for (const v of violations.filter((v) => ["serious", "critical"].includes(v.impact))) {
+    wrong.push(`${name}: axe ${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(" | ")}`);
+  }
+}
+
+// which customer and which model there are
+const first = await open({});
+const firstLink = async (path, start) => {
+  await first.page.goto(origin + path);
+  return first.page.locator(`main a[href^="${start}"]`).first().getAttribute("href");
+};
+const links = { "/customers/:first": await firstLink("/customers", "/customers/"), "/models/:first": await firstLink("/models", "/models/") };
+await first.context.close();
+
+for (const lang of ["en", "zh"]) {
+  for (const theme of ["light", "dark"]) {
+    const { context, page, seen } = await open({ colorScheme: theme, locale: lang === "en" ? "en-GB" : "zh-CN" });
+    for (const path of PAGES) {
+      const name = `${path.replace(/\W+/g, "-").replace(/^-|-$/g, "") || "overview"}-${lang}-${theme}`;
+      seen.bytes = 0;
+      const response = await page.goto(origin + (links[path] || path), { waitUntil: "load" });
+      is(response.status() === 200, `${name}: status ${response.status()}`);
+      is((await page.getAttribute("html", "lang")).startsWith(lang), `${name}: not in ${lang}`);
+      for (const chart of await blank(page)) wrong.push(`${name}: chart ${chart} is blank`);
+      const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      is(over <= 0, `${name}: ${over} pixels too wide`);
+      await accessible(page, name);
+      weight = Math.max(weight, seen.bytes);
+      is(seen.bytes <= MOST_BYTES, `${name}: ${seen.bytes} bytes`);
+      await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
+    }
+    await context.close();
+  }
+}
+
+// on a phone nothing is cut off
+{
+  const { context, page } = await open({ viewport: { width: 360, height: 740 }, deviceScaleFactor: 2 });
+  for (const path of PAGES) {
+    await page.goto(origin + (links[path] || path), { waitUntil: "load" });
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    is(over <= 0, `phone ${path}: ${over} pixels too wide`);
+    for (const chart of await blank(page)) wrong.push(`phone ${path}: chart ${chart} is blank`);
+    await page.screenshot({ path: `${folder}/phone-${path.replace(/\W+/g, "-") || "overview"}.png`, fullPage: true });
+  }
+  await context.close();
+}
+
+// what one does there
+{
+  const { context, page } = await open({ acceptDownloads: true });
+  await page.goto(origin + "/");
+  await page.keyboard.press("Tab");
+  is(await page.evaluate(() => document.activeElement.className === "skip"), "the first stop of the keyboard is no way past the navigation");
+  await page.keyboard.press("Enter");
+  is(await page.evaluate(() => location.hash === "#main"), "the way past the navigation leads nowhere");
+
+  await page.locator("summary").first().click();
+  is(await page.locator("details table").first().isVisible(), "a chart's table does not open");
+  const [table] = await Promise.all([page.waitForEvent("download"), page.locator("[data-save]").first().click()]);
+  is((await readFile(await table.path(), "utf8")).trim().split("\n").length > 2, "a chart's table is saved without rows");
+
+  await page.goto(origin + "/customers");
+  const all = await page.locator("#results [role=status]").innerText();
+  const id = await page.locator("#results tbody th a").nth(1).innerText();
+  await page.fill("#prefix", id);
+  await page.waitForFunction((before) => document.querySelector("#results [role=status]").innerText !== before, all);
+  is(page.url().includes("prefix="), "a search is not in the address");
+  is((await page.locator("#results tbody tr").count()) < 50, "a search finds everybody");
+  const [file] = await Promise.all([page.waitForEvent("download"), page.locator("#results a[download]").click()]);
+  is((await readFile(await file.path(), "utf8")).includes(id), "the exported file lacks who was found");
+
+  await page.goto(origin + "/tiers");
+  const before = await page.locator("#preview").innerText();
+  await page.fill("#from1", "0.001");
+  await page.waitForFunction((b) => document.querySelector("#preview").innerText !== b, before);
+  is(page.url().includes("from1=0.001"), "borders are not in the address");
+  await accessible(page, "tiers with other borders");
+
+  await page.goto(origin + links["/models/:first"]);
+  await page.fill(".try input >> nth=0", "30");
+  await page.locator("form[method=post] button").click();
+  await page.locator(".lead[role=status]").waitFor();
+  is((await blank(page)).length === 0, "the reasons are not drawn");
+  await page.screenshot({ path: `${folder}/tried.png`, fullPage: true });
+  await accessible(page, "a model that was tried");
+
+  await page.goto(origin + "/rfm");
+  await page.locator(".choice a", { hasText: "中文" }).click();
+  is((await page.getAttribute("html", "lang")) === "zh-CN", "the language does not change");
+  await page.locator(".choice a", { hasText: "深色" }).click();
+  await page.goto(origin + "/rfm");
+  is((await page.getAttribute("html", "data-theme")) === "dark", "the colours are not kept");
+  is((await page.getAttribute("html", "lang")) === "zh-CN", "the language is not kept");
+  await context.close();
+}
+
+await browser.close();
+server.end();
+for (const line of wrong) console.error(line);
+console.log(`${PAGES.length} pages, heaviest ${weight} bytes, ${wrong.length} wrong`);
+process.exitCode = wrong.length > 0 ? 1 : 0;

@@ -1,0 +1,86 @@
+//! The dashboard: pages for people, of the same results that `/v1` answers for programs.
+//!
+//! The one idea: a page is a list of [`show::Block`]s made from what is served, in the reader's language, and one template
+//! lays them out. Everything is computed here; the browser gets words, tables, and the numbers of charts to draw. Without
+//! its script every page still works, and every chart has its table.
+//!
+//! What it does not do: it saves nothing. Languages, colours and filters live in the address and two cookies.
+
+mod assets;
+mod calling;
+mod customer;
+mod customers;
+mod explain;
+mod export;
+mod frame;
+mod models;
+mod overview;
+mod quality;
+mod reader;
+mod retention;
+mod rfm;
+mod show;
+mod tiers;
+mod trying;
+mod words;
+
+use guike_guard::{Action, Resource};
+
+use crate::app::{Answer, App, Call};
+use crate::problem::Problem;
+use crate::routes::{Method, Route};
+use crate::who::Needs;
+
+pub(crate) use frame::problem;
+pub(crate) use reader::Reader;
+
+/// What is seen of the shop, of single customers (by pseudonyms, where an audit log is kept and no purpose is stated), and of
+/// models.
+const SHOP: Option<Needs> = Some((Resource::Results, Action::Read));
+const CUSTOMERS: Option<Needs> = Some((Resource::Customers, Action::Read));
+const MODELS: Option<Needs> = Some((Resource::Models, Action::Read));
+
+/// A page that is read.
+const fn page(
+    path: &'static str,
+    needs: Option<Needs>,
+    handler: fn(&App, &Call) -> Result<Answer, Problem>,
+    about: &'static str,
+) -> Route {
+    Route { method: Method::Get, path, handler, needs, about, parameters: &[], body: None, answer: None, is_page: true }
+}
+
+/// All pages and what they load; the table of routes takes them over.
+pub(crate) const PAGES: [Route; 13] = [
+    page("/", SHOP, overview::answer, "The shop in a page."),
+    page("/customers", CUSTOMERS, customers::answer, "Customers, searched, filtered and in order."),
+    page("/customers/{id}", CUSTOMERS, customer::answer, "One customer."),
+    page(
+        "/customers.csv",
+        Some((Resource::Customers, Action::Export)),
+        export::answer,
+        "The customers of a question as CSV.",
+    ),
+    page("/tiers", SHOP, tiers::answer, "The tiers, and what other borders would change."),
+    page("/rfm", SHOP, rfm::answer, "Recency, frequency and money."),
+    page("/quality", SHOP, quality::answer, "How far the forecasts can be trusted."),
+    page("/explain", SHOP, explain::answer, "What the forecasts rest on."),
+    page("/retention", SHOP, retention::answer, "Whether customers stay."),
+    page("/models", MODELS, models::all, "Models of tables."),
+    page("/models/{name}", MODELS, models::one, "A model of a table: how good it is, and a form to try it."),
+    Route {
+        method: Method::Post,
+        ..page(
+            "/models/{name}",
+            Some((Resource::Predictions, Action::Read)),
+            trying::answer,
+            "What a model says of the values of a form.",
+        )
+    },
+    page("/assets/{file}", None, assets::answer, "The script and the style of the pages."),
+];
+
+/// What the page at a path needs.
+fn needs(path: &str) -> Option<Needs> {
+    PAGES.iter().find(|r| r.path == path).and_then(|r| r.needs)
+}

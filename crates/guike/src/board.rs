@@ -1,0 +1,156 @@
+//! `dashboard.json`: what a run found about the shop as a whole, for the pages of `guike serve`.
+//!
+//! The one idea: it is the report's own data ([`ReportView`]) without its customers. Whatever holds one number or name per
+//! customer is left out or put together into curves and groups, so that the file does not grow with the shop and names nobody;
+//! the customers themselves are in `forecasts.csv` and `tiers.csv`.
+
+use std::path::Path;
+
+use guike_explain::{calibration, gain};
+use guike_store::read_json_if_there;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::output::names;
+use crate::report::view::{Group, Part, ReportView};
+
+/// Points of a curve that are kept.
+const POINTS: usize = 100;
+/// Groups of customers by forecast.
+const GROUPS: usize = 10;
+
+/// What `dashboard.json` holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Board {
+    /// The report's data without its customers.
+    #[serde(flatten)]
+    pub view: ReportView,
+    /// How the chosen model's forecasts met what happened, where there was a backtest.
+    pub curves: Option<Curves>,
+}
+
+/// The chosen model at the backtest's cutoff, customers taken together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Curves {
+    /// Customers.
+    pub customers: u64,
+    /// Sum of the forecasts of spend, in currency units.
+    pub predicted: f64,
+    /// What they spent.
+    pub actual: f64,
+    /// Share of customers, highest forecast first, and the share of spend that they hold.
+    pub gain: Vec<(f64, f64)>,
+    /// Customers who bought.
+    pub buyers: u64,
+    /// From which probability on customers are called buyers, and what comes of it; from the highest threshold down.
+    pub calls: Vec<Call>,
+    /// Customers by probability to buy, lowest first: mean probability, and the share that bought.
+    pub chances: Vec<Group>,
+}
+
+/// What comes of calling customers buyers from a threshold on.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    /// The threshold of the probability.
+    pub from: f64,
+    /// Called customers who bought.
+    pub hits: u64,
+    /// Called customers who did not.
+    pub alarms: u64,
+}
+
+impl Board {
+    /// Takes the customers out of a report's data.
+    pub(crate) fn of(mut view: ReportView) -> Board {
+        view.expected_spend.clear();
+        view.top_customers.clear();
+        let mut curves = None;
+        if let Part::Here(test) = &mut view.backtest {
+            let (predicted, actual) = (std::mem::take(&mut test.predicted), std::mem::take(&mut test.actual));
+            let chance = std::mem::take(&mut test.p_active);
+            if test.deciles.is_empty() {
+                test.deciles = calibration::groups(&predicted, &actual, GROUPS);
+            }
+            curves = (!predicted.is_empty()).then(|| Curves::of(&predicted, &actual, &chance));
+        }
+        if let Part::Here(drivers) = &mut view.drivers {
+            drivers.top.clear();
+        }
+        for dropped in &mut view.quality.dropped {
+            dropped.examples.clear();
+        }
+        Board { view, curves }
+    }
+
+    /// Reads the file of a run; `None` where a run of an earlier version left none.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when it is damaged.
+    pub fn read(folder: &Path) -> Result<Option<Board>, Error> {
+        Ok(read_json_if_there(&folder.join(names::DASHBOARD_JSON))?)
+    }
+}
+
+impl Curves {
+    fn of(predicted: &[f64], actual: &[f64], chance: &[f64]) -> Curves {
+        let bought: Vec<bool> = actual.iter().map(|a| *a > 0.0).collect();
+        let happened: Vec<f64> = bought.iter().map(|b| f64::from(u8::from(*b))).collect();
+        Curves {
+            customers: predicted.len() as u64,
+            predicted: predicted.iter().sum(),
+            actual: actual.iter().sum(),
+            gain: thin(gain::points(predicted, actual)),
+            buyers: bought.iter().filter(|b| **b).count() as u64,
+            calls: calls(chance, &bought),
+            chances: if chance.is_empty() { Vec::new() } else { calibration::groups(chance, &happened, GROUPS) },
+        }
+    }
+}
+
+/// At most [`POINTS`] points, evenly along the curve, with both ends.
+fn thin<T: Copy>(points: Vec<T>) -> Vec<T> {
+    if points.len() <= POINTS {
+        return points;
+    }
+    (0..POINTS).map(|i| points[i * (points.len() - 1) / (POINTS - 1)]).collect()
+}
+
+/// What comes of every threshold, from the highest probability down; equal probabilities share one.
+pub(crate) fn calls(score: &[f64], happened: &[bool]) -> Vec<Call> {
+    let mut order: Vec<usize> = (0..score.len()).filter(|&i| score[i].is_finite()).collect();
+    order.sort_by(|&a, &b| score[b].total_cmp(&score[a]));
+    let (mut hits, mut alarms) = (0, 0);
+    let mut all: Vec<Call> = Vec::new();
+    for (step, &i) in order.iter().enumerate() {
+        if happened[i] {
+            hits += 1;
+        } else {
+            alarms += 1;
+        }
+        let is_tied = order.get(step + 1).is_some_and(|&next| score[next] == score[i]);
+        if !is_tied {
+            all.push(Call { from: score[i], hits, alarms });
+        }
+    }
+    thin(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_threshold_counts_who_is_called() {
+        let found = calls(&[0.2, 0.9, 0.9, f64::NAN, 0.5], &[true, true, false, true, false]);
+        let call = |from, hits, alarms| Call { from, hits, alarms };
+        assert_eq!(found, [call(0.9, 1, 1), call(0.5, 1, 2), call(0.2, 2, 2)]);
+        assert_eq!(calls(&[], &[]), []);
+    }
+
+    #[test]
+    fn long_curves_keep_their_ends() {
+        let kept = thin((0..1_000).collect());
+        assert_eq!((kept.len(), kept[0], kept[POINTS - 1]), (POINTS, 0, 999));
+        assert_eq!(thin(vec![1, 2]), [1, 2]);
+    }
+}

@@ -1,0 +1,106 @@
+//! Results from files that were written by hand: orders, pages, counts and comparisons.
+
+#![allow(clippy::disallowed_methods)] // writes and reads results in a temporary folder
+
+use super::*;
+
+/// Five customers: two of a tier, one without a next order, ids out of order.
+fn results() -> (tempfile::TempDir, Results) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let ids = ["bo", "ann", "cy", "an", "di"];
+    let tiers = ["gold", "silver", "gold", "bronze", "silver"];
+    let spend = [30.0, 20.0, 30.0, 0.0, 10.0];
+    let next = ["5", "", "7", "", "6"];
+    let mut forecasts = format!("customer_id,{},tier\n", NUMBERS[..FORECAST].join(","));
+    let mut history = format!("customer_id,tier,rfm_score,rfm_group,{}\n", NUMBERS[FORECAST..].join(","));
+    for i in 0..5 {
+        let (id, tier, spend, next) = (ids[i], tiers[i], spend[i], next[i]);
+        forecasts += &format!("{id},1,{spend},0,0,0,50,60,0.5,{next},{tier}\n");
+        history += &format!("{id},{tier},555,champions,{i},2,100.5\n");
+    }
+    let put = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+    put(names::FORECASTS_CSV, &forecasts);
+    put(names::TIERS_CSV, &history);
+    put(names::TIERS_JSON, r#"{"tiers":[{"name":{"key":"gold","en":"Gold","zh":"黄金"},"n":2}]}"#);
+    put(names::EVALUATION_JSON, r#"{"chosen":"bg-nbd","cutoff":"2024-01-01"}"#);
+    let results = Results::open(folder.path()).expect("read");
+    (folder, results)
+}
+
+const ALL: Ask<'_> =
+    Ask { prefix: "", tier: None, group: None, sort: Sort::Id, descending: false, from: 0, limit: 100 };
+
+fn ids(results: &Results, ask: &Ask<'_>) -> Vec<String> {
+    results.page(ask).customers.iter().map(|&i| results.id(i).to_owned()).collect()
+}
+
+#[test]
+fn customers_come_in_every_order_and_missing_numbers_last() {
+    let (_folder, r) = results();
+    let by = |name: &str, descending: bool| {
+        ids(&r, &Ask { sort: Results::sort(name).expect("a column"), descending, ..ALL })
+    };
+    assert_eq!(by("customer_id", false), ["an", "ann", "bo", "cy", "di"]);
+    assert_eq!(by("customer_id", true), ["di", "cy", "bo", "ann", "an"]);
+    assert_eq!(by("expected_spend", true), ["cy", "bo", "ann", "di", "an"]);
+    assert_eq!(by("next_order_days", false), ["bo", "di", "cy", "an", "ann"]);
+    assert_eq!(by("next_order_days", true), ["cy", "di", "bo", "an", "ann"]);
+    assert_eq!(Results::sort("tier"), None);
+}
+
+#[test]
+fn pages_of_any_size_hold_every_customer_once() {
+    let (_folder, r) = results();
+    for limit in 1..6 {
+        for (prefix, tier, expected) in [("", None, 5), ("an", None, 2), ("", Some(0), 2), ("x", None, 0)] {
+            let (mut all, mut from) = (Vec::new(), Some(0));
+            while let Some(at) = from {
+                let page = r.page(&Ask { prefix, tier, from: at, limit, ..ALL });
+                all.extend(page.customers);
+                from = page.next;
+            }
+            all.sort_unstable();
+            all.dedup();
+            assert_eq!(all.len(), expected, "{limit} {prefix} {tier:?}");
+        }
+    }
+}
+
+#[test]
+fn customers_are_counted_compared_and_found_alike() {
+    let (_folder, r) = results();
+    let gold = r.tally(&Ask { tier: Some(0), ..ALL });
+    assert_eq!((gold.customers, gold.expected_spend), (2, 60.0));
+    assert_eq!(r.tally(&Ask { prefix: "an", ..ALL }).customers, 2);
+    assert_eq!(gold.by_tier, [2, 2, 1]);
+    assert_eq!(r.tally(&Ask { group: Some(0), prefix: "x", ..ALL }).customers, 0);
+    r.warm();
+    let curve = r.concentration();
+    assert_eq!((curve[0], curve[1_000]), ((0.0, 0.0), (1.0, 1.0)));
+    // the two best of five hold 60 of 90
+    assert!((1.0 - curve[600].1 - 60.0 / 90.0).abs() < 1e-12, "{:?}", curve[600]);
+    let bo = r.find("bo").expect("there");
+    assert_eq!(r.share_below(bo, EXPECTED_SPEND), Some(0.75));
+    assert_eq!(r.alike(bo, 1), [r.find("ann").expect("there")], "one day longer ago than bo, the others more");
+    assert_eq!(Results::group_name("champions").en, "Champions");
+    assert!(r.board().is_none());
+}
+
+#[test]
+fn a_customer_is_found_by_the_whole_id() {
+    let (_folder, r) = results();
+    let ann = r.find("ann").expect("there");
+    assert_eq!((r.tier(ann), r.number(ann, 1), r.number(ann, 8)), ("silver", Some(20.0), None));
+    assert_eq!((r.rfm_score(ann), r.number(ann, 11), r.number(ann, 9)), ("555", Some(100.5), Some(1.0)));
+    assert_eq!((r.find("a"), r.find(""), r.len()), (None, None, 5));
+}
+
+#[test]
+fn files_that_do_not_belong_together_are_refused() {
+    let (folder, _) = results();
+    let path = folder.path().join(names::TIERS_CSV);
+    let text = std::fs::read_to_string(&path).expect("read").replace("ann,", "eve,");
+    std::fs::write(&path, text).expect("written");
+    let error = Results::open(folder.path()).expect_err("refused").to_string();
+    assert!(error.contains("other customers"), "{error}");
+}

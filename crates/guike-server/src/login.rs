@@ -19,7 +19,7 @@ use crate::routes::{Method, Route};
 use crate::served::encoded;
 
 /// Where somebody goes who came from nowhere.
-const HOME: &str = "/login";
+const HOME: &str = "/";
 /// What a browser may do with these pages: show them, and send their forms back here.
 const POLICY: &str =
     "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";

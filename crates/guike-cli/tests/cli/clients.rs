@@ -59,6 +59,7 @@ fn clients() -> PathBuf {
 }
 
 /// What a script prints, unless its interpreter is not there.
+#[allow(clippy::print_stderr, reason = "a skipped test says why")]
 fn answers(program: &str, args: &[&str], address: &str) -> Option<Value> {
     let mut command = Command::new(program);
     command.args(args).arg(clients()).arg(format!("http://{address}")).env("PYTHONDONTWRITEBYTECODE", "1");

@@ -216,7 +216,7 @@ fn a_browser_is_sent_to_the_form_and_a_program_gets_a_problem() {
     assert!(server.get_with("/login", "accept-language: zh-CN,zh;q=0.9").body.contains("用户名"));
     let elsewhere =
         form(&server, "/login", "", &format!("name=root&password={}&next=//evil.example", PASSWORD.replace(' ', "+")));
-    assert_eq!(elsewhere.header("location"), Some("/login"));
+    assert_eq!(elsewhere.header("location"), Some("/"));
     assert!(server.get("/login.css").body.contains("prefers-color-scheme"));
     // without users there is no way in
     let open = Running::of(&trained);

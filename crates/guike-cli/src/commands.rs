@@ -346,6 +346,7 @@ fn tell(s: &RunSummary, quiet: bool) {
     }
     lines.extend(s.notes.iter().map(|n| format!("note: {n}")));
     lines.push(format!("open {}", s.out.join("report.html").display()));
+    lines.push(format!("or look around in it: guike serve {}", s.out.display()));
     for l in lines {
         show::message(&l);
     }

@@ -382,12 +382,13 @@ impl App {
         let params = if route.path.contains('{') { params(&mut parts).await } else { Vec::new() };
         let query = parts.uri.query().unwrap_or_default().to_owned();
         let unchanged = parts.headers.get(header::IF_NONE_MATCH).cloned();
-        let sight = match &self.ledger {
-            Some(ledger) => match ledger.sight(&parts, &who) {
-                Ok(sight) => sight,
-                Err(problem) => return Asked { who, bytes_in, ..problem.into() },
-            },
-            None => Sight::OPEN,
+        let seen = match &self.ledger {
+            Some(ledger) => ledger.sight(&parts, &who),
+            None => Sight::open(&parts),
+        };
+        let sight = match seen {
+            Ok(sight) => sight,
+            Err(problem) => return Asked { who, bytes_in, ..problem.into() },
         };
         let call = Call { parts, who: who.clone(), sight: sight.clone(), query, params, body };
         let customer = call.params.iter().find(|p| p.0 == "id").map(|p| p.1.clone());

@@ -104,20 +104,26 @@ impl Ledger {
     /// # Errors
     /// [`Problem`] for a purpose that is none.
     pub(crate) fn sight(&self, parts: &Parts, who: &Who) -> Result<Sight, Problem> {
-        let in_head = parts.headers.get("x-purpose").map(|v| v.to_str().unwrap_or_default());
-        let in_query = parts.uri.query().unwrap_or_default().split('&').find_map(|p| p.strip_prefix("purpose="));
-        // a form sends what nobody chose as an empty text
-        let purpose = match in_head.or(in_query).filter(|said| !said.is_empty()) {
-            None => None,
-            Some(said) => Some(PURPOSES.into_iter().find(|p| *p == said).ok_or_else(|| {
-                let detail =
-                    format!("a purpose (header `x-purpose` or parameter `purpose`) is one of {}", list(&PURPOSES));
-                Problem::new(Code::MalformedQuery, detail)
-            })?),
-        };
+        let purpose = purpose(parts)?;
         let is_masked = purpose.is_none() || !who.may(Resource::Customers, Action::Reveal);
         Ok(Sight { names: Some(self.audit.pseudonyms().clone()), is_masked, purpose })
     }
+}
+
+/// What a request says that it is for.
+///
+/// # Errors
+/// [`Problem`] for a purpose that is none.
+fn purpose(parts: &Parts) -> Result<Option<&'static str>, Problem> {
+    let in_head = parts.headers.get("x-purpose").map(|v| v.to_str().unwrap_or_default());
+    let in_query = parts.uri.query().unwrap_or_default().split('&').find_map(|p| p.strip_prefix("purpose="));
+    // a form sends what nobody chose as an empty text
+    let Some(said) = in_head.or(in_query).filter(|said| !said.is_empty()) else { return Ok(None) };
+    let known = PURPOSES.into_iter().find(|p| *p == said).ok_or_else(|| {
+        let detail = format!("a purpose (header `x-purpose` or parameter `purpose`) is one of {}", list(&PURPOSES));
+        Problem::new(Code::MalformedQuery, detail)
+    })?;
+    Ok(Some(known))
 }
 
 /// How who asks sees customers: by their ids, or by pseudonyms.
@@ -133,6 +139,14 @@ pub(crate) struct Sight {
 impl Sight {
     /// By their ids: no log is kept.
     pub(crate) const OPEN: Sight = Sight { names: None, is_masked: false, purpose: None };
+
+    /// The same for a request, whose purpose is for nobody but must be one.
+    ///
+    /// # Errors
+    /// [`Problem`] for a purpose that is none.
+    pub(crate) fn open(parts: &Parts) -> Result<Sight, Problem> {
+        purpose(parts).map(|_| Sight::OPEN)
+    }
 
     /// Whether customers are seen by pseudonyms.
     pub(crate) fn is_masked(&self) -> bool {

@@ -84,6 +84,7 @@ fn questions_that_cannot_be_answered_say_what_can() {
         ("cursor=1-2", "begin again"),
         ("cursor=zz", "begin again"),
         ("page=2", "`cursor`"),
+        ("purpose=null", "x-purpose"),
     ] {
         server.get(&format!("/v1/customers?{query}")).is_problem(400, "malformed-query", &[word]);
     }

@@ -64,7 +64,7 @@ pub struct User {
     pub role: Role,
     /// The day on which she was added.
     pub created: Day,
-    /// Whether she may not log in for now.
+    /// Whether logging in is refused, until somebody enables it again.
     #[serde(default)]
     pub is_disabled: bool,
     /// Counts changes of password, role and state: a session of an earlier number is over.

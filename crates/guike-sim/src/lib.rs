@@ -7,6 +7,7 @@
 //!
 //! * [`Shop::simulate`]: an [`guike_core::EventLog`] with items, refunds, season and growth, and its [`Truth`].
 //! * [`summary`]: only (x, t_x, T) and spend, a million customers in a fraction of a second.
+//! * [`Prior::shop`]: a [`PriorShop`] of purchase days only, drawn with all that differs between shops, to train on.
 //! * [`CustomersTable`]: a labelled table of customers for classifiers, with the true probabilities.
 //!
 //! It does not pretend to be any real shop, and knows no model: the formulas it is checked with stand in its tests.
@@ -14,6 +15,7 @@
 mod buying;
 mod customers_table;
 mod error;
+mod prior;
 mod shop;
 mod spend;
 mod summary;
@@ -21,6 +23,7 @@ mod summary;
 pub use buying::{Buyer, Buying, DropOut};
 pub use customers_table::{CustomersTable, Label};
 pub use error::SimError;
+pub use prior::{Mechanism, Prior, PriorShop};
 pub use shop::{Acquisition, Goods, Refunds, Season, Shop, Simulated, Truth};
 pub use spend::GammaGamma;
 pub use summary::summary;

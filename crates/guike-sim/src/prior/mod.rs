@@ -28,7 +28,9 @@ mod spend;
 mod tests;
 mod timing;
 
-use guike_core::Seed;
+use std::ops::Range;
+
+use guike_core::{Day, Seed};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{SimError, positive};
@@ -101,6 +103,8 @@ pub struct Prior {
     pub weights: [f64; 8],
     /// Shortest and longest log, in days; most last from half a year to three years.
     pub days: (u32, u32),
+    /// First day of the log; drawn from the years since 2000 where it is not given.
+    pub start: Option<Day>,
     /// Nothing but the mechanism: no season, trend, truncation, drift or tails; spend is Gamma-Gamma.
     pub plain: bool,
 }
@@ -110,7 +114,7 @@ impl Default for Prior {
     fn default() -> Prior {
         // shops mix; subscriptions and bursts are rarer than shops where people come and go
         let weights = [0.16, 0.1, 0.1, 0.14, 0.08, 0.14, 0.1, 0.18];
-        Prior { customers: 256, without: Vec::new(), weights, days: (60, 3650), plain: false }
+        Prior { customers: 256, without: Vec::new(), weights, days: (60, 3650), start: None, plain: false }
     }
 }
 
@@ -175,8 +179,25 @@ impl Prior {
     /// # Panics
     /// When the prior is not valid ([`Prior::validate`]).
     pub fn shop(&self, seed: Seed) -> PriorShop {
+        self.part(seed, 0..self.customers)
+    }
+
+    /// Draws some customers of a shop, so that a large one need not be in memory at once. A customer depends on the
+    /// prior, the seed and her number alone.
+    ///
+    /// # Panics
+    /// When the prior is not valid ([`Prior::validate`]).
+    ///
+    /// ```
+    /// use guike_core::Seed;
+    /// use guike_sim::Prior;
+    /// let prior = Prior { customers: 30, ..Prior::default() };
+    /// let (whole, part) = (prior.shop(Seed(1)), prior.part(Seed(1), 20..30));
+    /// assert_eq!(whole.customer(25), part.customer(5));
+    /// ```
+    pub fn part(&self, seed: Seed, customers: Range<u32>) -> PriorShop {
         assert!(self.validate().is_ok(), "a prior is validated before it draws: {:?}", self.validate());
-        shop::draw(self, &mut seed.derive("prior").rng())
+        shop::draw(self, seed, customers)
     }
 
     /// Weights of the mechanisms that are not left out.

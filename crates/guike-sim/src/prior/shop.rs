@@ -1,6 +1,8 @@
 //! One shop: its span, calendar, arrivals, populations and spend, then customer after customer.
 
-use guike_core::Day;
+use std::ops::Range;
+
+use guike_core::{Day, Seed};
 use rand::{Rng, RngExt};
 
 use super::arrival::Arrivals;
@@ -119,16 +121,18 @@ pub(super) struct Setup {
     pub(super) keen: f64,
 }
 
-pub(super) fn draw(prior: &Prior, rng: &mut impl Rng) -> PriorShop {
-    let setup = Setup::draw(prior, rng);
-    setup.run(prior.customers, rng)
+/// Draws these customers of the shop of this seed.
+pub(super) fn draw(prior: &Prior, seed: Seed, customers: Range<u32>) -> PriorShop {
+    let seed = seed.derive("prior");
+    Setup::draw(prior, &mut seed.derive("setup").rng()).run(customers, seed.derive("customers"))
 }
 
 impl Setup {
     pub(super) fn draw(prior: &Prior, rng: &mut impl Rng) -> Setup {
         let mechanism = Mechanism::ALL[pick(&prior.weights_left(), rng)];
         let days = span_days(prior.days, rng);
-        let start = Day::from_ymd(2000, 1, 1).expect("a day").plus(rng.random_range(0..25 * 365));
+        let drawn = Day::from_ymd(2000, 1, 1).expect("a day").plus(rng.random_range(0..25 * 365));
+        let start = prior.start.unwrap_or(drawn);
         let (before, arrivals) = if prior.plain {
             let span = Span { before: 0, days, start };
             (0, Arrivals::plain(span, rng))
@@ -161,8 +165,8 @@ impl Setup {
         Setup { mechanism, span, calendar, arrivals, populations, spending, cohort_drift, keen }
     }
 
-    pub(super) fn run(self, customers: u32, rng: &mut impl Rng) -> PriorShop {
-        let n = customers as usize;
+    pub(super) fn run(self, customers: Range<u32>, seed: Seed) -> PriorShop {
+        let n = customers.len();
         let mut shop = PriorShop {
             mechanism: self.mechanism,
             days: self.span.days,
@@ -179,14 +183,17 @@ impl Setup {
         };
         shop.offsets.push(0);
         let mut times = Vec::new();
-        // most who arrived long before the log left before it too; after so many the log takes newer ones
-        let mut unseen_left = UNSEEN_PER_CUSTOMER * customers;
-        while shop.death_day.len() < n {
+        for i in customers {
+            let mut rng = seed.at(u64::from(i)).rng();
             let clock = &self.calendar.clocks[0];
-            let arrival =
-                if unseen_left > 0 { self.arrivals.sample(clock, rng) } else { self.arrivals.sample_seen(clock, rng) };
-            if !self.customer(arrival, &mut shop, &mut times, rng) {
-                unseen_left = unseen_left.saturating_sub(1);
+            // most who arrived long before the log left before it too; after so many the log takes a newer one
+            let mut seen = (0..UNSEEN_MOST).any(|_| {
+                let arrival = self.arrivals.sample(clock, &mut rng);
+                self.customer(arrival, &mut shop, &mut times, &mut rng)
+            });
+            while !seen {
+                let arrival = self.arrivals.sample_seen(clock, &mut rng);
+                seen = self.customer(arrival, &mut shop, &mut times, &mut rng);
             }
         }
         shop.calendar = self.calendar;
@@ -246,8 +253,8 @@ impl Setup {
     }
 }
 
-/// Customers whom the log does not see, per one that it sees, before newer ones are taken.
-const UNSEEN_PER_CUSTOMER: u32 = 4;
+/// Customers in a row whom the log does not see before one is taken who arrives later.
+const UNSEEN_MOST: u32 = 8;
 
 /// The length of a log: mostly half a year to three years.
 fn span_days((shortest, longest): (u32, u32), rng: &mut impl Rng) -> u32 {

@@ -75,7 +75,7 @@ fn subscribers_renew_as_long_as_the_shifted_beta_geometric_says() {
     let setup = super::shop::Setup::draw(&prior, &mut Seed(5).rng());
     let TimingOf::Contractual(plans) = &setup.populations[0].0.timing else { panic!("a subscription") };
     let ((a, b), period) = plans.churn_and_period();
-    let shop = setup.clone().run(prior.customers, &mut Seed(6).rng());
+    let shop = setup.clone().run(0..prior.customers, Seed(6));
     // Fader & Hardie (2007), eq. 5: S(t) = Π (b + i − 1) / (a + b + i − 1); all arrive in the first tenth of the year
     let n = shop.n_customers() as f64;
     let renewals = (320.0 / period) as usize;

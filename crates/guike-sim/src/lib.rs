@@ -5,13 +5,14 @@
 //! against one realisation of it. Customer `i` depends on the seed and on `i` alone: the first thousand customers of a
 //! shop are the same whether it has a thousand or a million.
 //!
-//! * [`Shop::simulate`]: an [`guike_core::EventLog`] with items, refunds, season and growth, and its [`Truth`].
+//! * [`Shop::simulate`]: an [`guike_core::EventLog`] with items, refunds, views, season and growth, and its [`Truth`].
 //! * [`summary`]: only (x, t_x, T) and spend, a million customers in a fraction of a second.
 //! * [`Prior::shop`]: a [`PriorShop`] of purchase days only, drawn with all that differs between shops, to train on.
 //! * [`CustomersTable`]: a labelled table of customers for classifiers, with the true probabilities.
 //!
 //! It does not pretend to be any real shop, and knows no model: the formulas it is checked with stand in its tests.
 
+mod browsing;
 mod buying;
 mod customers_table;
 mod error;
@@ -20,6 +21,7 @@ mod shop;
 mod spend;
 mod summary;
 
+pub use browsing::Browsing;
 pub use buying::{Buyer, Buying, DropOut};
 pub use customers_table::{CustomersTable, Label};
 pub use error::SimError;

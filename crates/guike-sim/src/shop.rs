@@ -1,6 +1,7 @@
 //! A whole shop: customers arrive, buy, give back and leave; what they did and who they are.
 
 use std::f64::consts::TAU;
+use std::ops::Range;
 
 use guike_core::{Day, EventKind, EventLog, EventLogBuilder, Money, SECONDS_PER_DAY, Seed};
 use rand::Rng;
@@ -8,6 +9,7 @@ use rand::RngExt;
 use rand_distr::{Distribution, Exp1, Poisson};
 use serde::{Deserialize, Serialize};
 
+use crate::browsing::Browsing;
 use crate::buying::Buying;
 use crate::error::{SimError, positive, share};
 use crate::spend::GammaGamma;
@@ -114,6 +116,8 @@ pub struct Shop {
     pub refunds: Refunds,
     /// What can be bought.
     pub goods: Goods,
+    /// What is looked at.
+    pub browsing: Browsing,
 }
 
 impl Default for Acquisition {
@@ -135,7 +139,17 @@ impl Default for Shop {
             season: Season::default(),
             refunds: Refunds::default(),
             goods: Goods::default(),
+            browsing: Browsing::default(),
         }
+    }
+}
+
+impl Goods {
+    /// One item of this category.
+    pub(crate) fn item(&self, category: u32, rng: &mut impl Rng) -> u32 {
+        // the square of a uniform: a tenth of the items makes a third of the sales
+        let popular = rng.random::<f64>().powi(2) * f64::from(self.items_per_category);
+        category * self.items_per_category + popular as u32
     }
 }
 
@@ -174,14 +188,15 @@ pub struct Simulated {
 }
 
 /// One row of the log in the making.
-struct Row {
-    second: i64,
-    kind: EventKind,
-    micros: i64,
-    quantity: f32,
-    item: u32,
-    category: u32,
-    order: u32,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row {
+    pub(crate) second: i64,
+    pub(crate) kind: EventKind,
+    pub(crate) micros: i64,
+    pub(crate) quantity: f32,
+    pub(crate) item: u32,
+    pub(crate) category: u32,
+    pub(crate) order: u32,
 }
 
 impl Shop {
@@ -204,6 +219,7 @@ impl Shop {
         if !((0.0..1.0).contains(&strength) && self.season.peak_day.is_finite()) {
             return Err(SimError { name: "season.strength", value: strength, rule: "at least 0 and below 1" });
         }
+        self.browsing.validate()?;
         if !(1.0..=1000.0).contains(&rows) {
             return Err(SimError { name: "goods.rows_mean", value: rows, rule: "between 1 and 1000" });
         }
@@ -226,6 +242,23 @@ impl Shop {
     /// assert!(Shop { days: 0, ..shop }.simulate(Seed(1)).is_err());
     /// ```
     pub fn simulate(&self, seed: Seed) -> Result<Simulated, SimError> {
+        self.part(seed, 0..self.customers)
+    }
+
+    /// Lets some of its customers buy, so that a large shop need not be in memory at once. Orders count from 0.
+    ///
+    /// # Errors
+    /// The first parameter outside its range.
+    ///
+    /// # Example
+    /// ```
+    /// use guike_core::Seed;
+    /// use guike_sim::Shop;
+    /// let shop = Shop { customers: 50, ..Shop::default() };
+    /// let (whole, part) = (shop.simulate(Seed(1)).unwrap(), shop.part(Seed(1), 40..50).unwrap());
+    /// assert_eq!(whole.log.customer(45).time, part.log.customer(5).time);
+    /// ```
+    pub fn part(&self, seed: Seed, customers: Range<u32>) -> Result<Simulated, SimError> {
         self.validate()?;
         let seed = seed.derive("shop");
         let categories = self.goods.categories;
@@ -239,9 +272,13 @@ impl Shop {
         let mut truth = Truth::default();
         let mut order = 0;
         let mut rows = Vec::new();
-        for i in 0..self.customers {
+        for i in customers {
             rows.clear();
-            self.customer(&mut seed.at(u64::from(i)).rng(), &mut order, &mut rows, &mut truth);
+            let seed = seed.at(u64::from(i));
+            self.customer(&mut seed.rng(), &mut order, &mut rows, &mut truth);
+            if self.browsing.views > 0.0 {
+                self.browse(&mut seed.derive("browse").rng(), &mut rows, &truth);
+            }
             rows.sort_by_key(|r| r.second);
             log.customer_ids.push(format!("{:07}", i + 1));
             for r in &rows {
@@ -311,9 +348,7 @@ impl Shop {
             let micros = (cents * (k + 1) / i64::from(n) - cents * k / i64::from(n)) * cent;
             let loyal = rng.random::<f64>() < self.goods.loyalty;
             let category = if loyal { favourite } else { rng.random_range(0..self.goods.categories) };
-            // the square of a uniform: a tenth of the items makes a third of the sales
-            let popular = rng.random::<f64>().powi(2) * f64::from(self.goods.items_per_category);
-            let item = category * self.goods.items_per_category + popular as u32;
+            let item = self.goods.item(category, rng);
             let quantity = 1.0 + (rng.random::<f64>().powi(3) * 4.0).floor() as f32;
             rows.push(Row { second: second(day), kind: EventKind::Purchase, micros, quantity, item, category, order });
             if rng.random::<f64>() < self.refunds.rate {

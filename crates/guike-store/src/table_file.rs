@@ -5,11 +5,11 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
-use arrow_schema::{DataType, Field, Schema};
+use arrow_schema::{ArrowError, DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
@@ -91,37 +91,9 @@ fn quoted(out: &mut Vec<u8>, text: &str) {
 /// # Errors
 /// [`StoreError::Io`].
 pub fn write_csv(path: &Path, columns: &[OutColumn<'_>]) -> Result<(), StoreError> {
-    let rows = checked_rows(columns);
-    let mut file = BufWriter::with_capacity(1 << 18, File::create(path).map_err(io("create", path))?);
-    let mut line = Vec::with_capacity(256);
-    for (j, c) in columns.iter().enumerate() {
-        if j > 0 {
-            line.push(b',');
-        }
-        quoted(&mut line, c.name);
-    }
-    line.push(b'\n');
-    for i in 0..rows {
-        for (j, c) in columns.iter().enumerate() {
-            if j > 0 {
-                line.push(b',');
-            }
-            match c.data {
-                OutData::Text(v) => quoted(&mut line, &v[i]),
-                OutData::Number(v) if v[i].is_finite() => {
-                    write!(line, "{}", significant(v[i])).map_err(io("write", path))?;
-                }
-                OutData::Number(_) => {}
-                OutData::Integer(v) => write!(line, "{}", v[i]).map_err(io("write", path))?,
-            }
-        }
-        line.push(b'\n');
-        file.write_all(&line).map_err(io("write", path))?;
-        line.clear();
-    }
-    // a table without rows still has its header
-    file.write_all(&line).map_err(io("write", path))?;
-    file.flush().map_err(io("write", path))
+    let mut table = TableFile::csv(path)?;
+    table.append(columns)?;
+    table.finish()
 }
 
 /// Writes the columns as Parquet (zstd).
@@ -129,8 +101,146 @@ pub fn write_csv(path: &Path, columns: &[OutColumn<'_>]) -> Result<(), StoreErro
 /// # Errors
 /// [`StoreError::Io`], [`StoreError::Encode`].
 pub fn write_parquet(path: &Path, columns: &[OutColumn<'_>]) -> Result<(), StoreError> {
-    checked_rows(columns);
-    let encode = |e: &dyn std::fmt::Display| StoreError::Encode { path: path.to_owned(), reason: e.to_string() };
+    let mut table = TableFile::parquet(path)?;
+    table.append(columns)?;
+    table.finish()
+}
+
+/// A table that is written part by part, each with the same columns.
+///
+/// # Example
+/// ```
+/// use guike_store::{OutColumn, OutData, TableFile};
+/// let path = tempfile::tempdir().unwrap().keep().join("t.csv");
+/// let mut table = TableFile::csv(&path).unwrap();
+/// for x in [[1, 2], [3, 4]] {
+///     table.append(&[OutColumn { name: "x", data: OutData::Integer(&x) }]).unwrap();
+/// }
+/// table.finish().unwrap();
+/// assert_eq!(std::fs::read_to_string(&path).unwrap(), "x\n1\n2\n3\n4\n");
+/// assert!(TableFile::csv(&path.join("below a file")).is_err());
+/// # std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+/// ```
+#[derive(Debug)]
+pub struct TableFile {
+    path: PathBuf,
+    form: Form,
+}
+
+#[derive(Debug)]
+enum Form {
+    Csv {
+        file: BufWriter<File>,
+        has_header: bool,
+    },
+    /// The writer begins with the first part, which says what the columns are.
+    Parquet {
+        file: Option<File>,
+        writer: Option<ArrowWriter<File>>,
+    },
+}
+
+impl TableFile {
+    /// UTF-8 CSV with a header line.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn csv(path: &Path) -> Result<TableFile, StoreError> {
+        let file = BufWriter::with_capacity(1 << 18, File::create(path).map_err(io("create", path))?);
+        Ok(TableFile { path: path.to_owned(), form: Form::Csv { file, has_header: false } })
+    }
+
+    /// Parquet (zstd).
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn parquet(path: &Path) -> Result<TableFile, StoreError> {
+        let file = Some(File::create(path).map_err(io("create", path))?);
+        Ok(TableFile { path: path.to_owned(), form: Form::Parquet { file, writer: None } })
+    }
+
+    /// Adds rows.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`], [`StoreError::Encode`].
+    pub fn append(&mut self, columns: &[OutColumn<'_>]) -> Result<(), StoreError> {
+        let rows = checked_rows(columns);
+        match &mut self.form {
+            Form::Csv { file, has_header } => {
+                let names = !std::mem::replace(has_header, true);
+                append_csv(file, columns, rows, names).map_err(io("write", &self.path))
+            }
+            Form::Parquet { file, writer } => {
+                let encode =
+                    |e: &dyn std::fmt::Display| StoreError::Encode { path: self.path.clone(), reason: e.to_string() };
+                let batch = batch_of(columns).map_err(|e| encode(&e))?;
+                if let Some(file) = file.take() {
+                    let begun = ArrowWriter::try_new(file, batch.schema(), Some(properties(columns)));
+                    *writer = Some(begun.map_err(|e| encode(&e))?);
+                }
+                let writer = writer.as_mut().expect("begun with the first part");
+                writer.write(&batch).map_err(|e| encode(&e))
+            }
+        }
+    }
+
+    /// Ends the file.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`], [`StoreError::Encode`].
+    pub fn finish(self) -> Result<(), StoreError> {
+        let path = &self.path;
+        match self.form {
+            Form::Csv { mut file, .. } => file.flush().map_err(io("write", path)),
+            Form::Parquet { writer: Some(writer), .. } => {
+                let encode =
+                    |e: &dyn std::fmt::Display| StoreError::Encode { path: path.clone(), reason: e.to_string() };
+                writer.close().map(drop).map_err(|e| encode(&e))
+            }
+            Form::Parquet { writer: None, .. } => {
+                Err(StoreError::Encode { path: path.clone(), reason: "a Parquet table needs columns".to_owned() })
+            }
+        }
+    }
+}
+
+fn append_csv(
+    file: &mut impl Write,
+    columns: &[OutColumn<'_>],
+    rows: usize,
+    names: bool,
+) -> Result<(), std::io::Error> {
+    let mut line = Vec::with_capacity(256);
+    if names {
+        for (j, c) in columns.iter().enumerate() {
+            if j > 0 {
+                line.push(b',');
+            }
+            quoted(&mut line, c.name);
+        }
+        line.push(b'\n');
+    }
+    for i in 0..rows {
+        for (j, c) in columns.iter().enumerate() {
+            if j > 0 {
+                line.push(b',');
+            }
+            match c.data {
+                OutData::Text(v) => quoted(&mut line, &v[i]),
+                OutData::Number(v) if v[i].is_finite() => write!(line, "{}", significant(v[i]))?,
+                OutData::Number(_) => {}
+                OutData::Integer(v) => write!(line, "{}", v[i])?,
+            }
+        }
+        line.push(b'\n');
+        file.write_all(&line)?;
+        line.clear();
+    }
+    // a table without rows still has its header
+    file.write_all(&line)
+}
+
+fn batch_of(columns: &[OutColumn<'_>]) -> Result<RecordBatch, ArrowError> {
     let mut fields = Vec::new();
     let mut arrays: Vec<ArrayRef> = Vec::new();
     for c in columns {
@@ -144,19 +254,16 @@ pub fn write_parquet(path: &Path, columns: &[OutColumn<'_>]) -> Result<(), Store
         fields.push(Field::new(c.name, kind, matches!(c.data, OutData::Number(_))));
         arrays.push(array);
     }
-    let schema = Arc::new(Schema::new(fields));
-    let batch = RecordBatch::try_new(schema.clone(), arrays).map_err(|e| encode(&e))?;
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
+}
+
+fn properties(columns: &[OutColumn<'_>]) -> WriterProperties {
     // measured numbers hardly repeat: a dictionary of them costs time and saves nothing
     let mut properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default()));
     for c in columns.iter().filter(|c| matches!(c.data, OutData::Number(_))) {
         properties = properties.set_column_dictionary_enabled(ColumnPath::from(c.name), false);
     }
-    let properties = properties.build();
-    let file = File::create(path).map_err(io("create", path))?;
-    let mut writer = ArrowWriter::try_new(file, schema, Some(properties)).map_err(|e| encode(&e))?;
-    writer.write(&batch).map_err(|e| encode(&e))?;
-    writer.close().map_err(|e| encode(&e))?;
-    Ok(())
+    properties.build()
 }
 
 fn checked_rows(columns: &[OutColumn<'_>]) -> usize {

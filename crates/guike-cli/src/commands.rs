@@ -116,7 +116,7 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
         Command::Serve(flags) => serve_commands::serve(*flags, &bar, quiet)?,
         Command::Export(flags) => table_commands::export(&flags, quiet)?,
         Command::Explain(flags) => explain(&flags, &bar, quiet)?,
-        Command::Simulate(what) => table_commands::simulate(&what, quiet)?,
+        Command::Simulate(what) => table_commands::simulate(&what, &bar, quiet)?,
         Command::Models(models) => match &models.what {
             None => list_models(models.output.format),
             Some(what) => workspace_commands::models(what, quiet)?,

@@ -11,6 +11,7 @@ mod progress;
 mod serve_commands;
 mod shell;
 mod show;
+mod simulate_commands;
 mod table_args;
 mod table_commands;
 mod tune_commands;

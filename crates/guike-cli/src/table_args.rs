@@ -271,6 +271,8 @@ pub(crate) enum Simulate {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// The order log of a shop, with who its customers are in a file of its own.
+    Shop(crate::simulate_commands::SimulateShop),
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

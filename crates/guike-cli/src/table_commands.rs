@@ -122,8 +122,11 @@ impl From<args::Scaling> for ScalingChoice {
 }
 
 /// `guike simulate`.
-pub(crate) fn simulate(what: &Simulate, quiet: bool) -> Result<(), Error> {
-    let Simulate::Customers { n, label, seed, out } = what;
+pub(crate) fn simulate(what: &Simulate, bar: &Bar, quiet: bool) -> Result<(), Error> {
+    let (n, label, seed, out) = match what {
+        Simulate::Customers { n, label, seed, out } => (n, label, seed, out),
+        Simulate::Shop(flags) => return crate::simulate_commands::shop(flags, bar, quiet),
+    };
     let label = match label {
         args::Label::Drawn => Label::Drawn,
         args::Label::Amount => Label::Amount,

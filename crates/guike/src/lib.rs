@@ -24,6 +24,7 @@ pub mod results;
 mod run;
 mod saved;
 mod settings;
+pub mod simulate;
 mod steps;
 pub mod table;
 mod tier;

@@ -22,6 +22,7 @@ fn commands_in_the_documents_exist_with_their_flags() {
         "docs/serve.md",
         "docs/deploy.md",
         "docs/workspace.md",
+        "docs/simulate.md",
     ] {
         let text = std::fs::read_to_string(root.join(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
         for line in code_lines(&text) {

@@ -19,6 +19,7 @@ mod results;
 mod schema;
 mod scorer;
 mod serve;
+mod simulate;
 mod sources;
 mod support;
 mod tables;

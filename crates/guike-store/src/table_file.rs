@@ -136,7 +136,7 @@ enum Form {
     /// The writer begins with the first part, which says what the columns are.
     Parquet {
         file: Option<File>,
-        writer: Option<ArrowWriter<File>>,
+        writer: Option<Box<ArrowWriter<File>>>,
     },
 }
 
@@ -176,7 +176,7 @@ impl TableFile {
                 let batch = batch_of(columns).map_err(|e| encode(&e))?;
                 if let Some(file) = file.take() {
                     let begun = ArrowWriter::try_new(file, batch.schema(), Some(properties(columns)));
-                    *writer = Some(begun.map_err(|e| encode(&e))?);
+                    *writer = Some(Box::new(begun.map_err(|e| encode(&e))?));
                 }
                 let writer = writer.as_mut().expect("begun with the first part");
                 writer.write(&batch).map_err(|e| encode(&e))

@@ -51,7 +51,7 @@ impl Burst {
                 wait = wait.min(-left.ln() / self.decay);
             }
             felt += wait;
-            let at = start + person.fading.map_or(felt, |f| f.time(felt));
+            let at = start + person.time(felt);
             if at.is_nan() || at >= stop {
                 return live.death;
             }

@@ -48,10 +48,7 @@ impl Sojourn {
     pub(super) fn live(self, person: &Person, live: Live<'_>, times: &mut Vec<f64>, rng: &mut impl Rng) -> f64 {
         let last = live.death.min(live.end);
         let start = live.clock.pace(live.arrival);
-        let felt = |day: f64| {
-            let t = live.clock.pace(day) - start;
-            person.fading.map_or(t, |f| f.felt(t))
-        };
+        let felt = |day: f64| person.felt(live.clock.pace(day) - start);
         let (mut from, mut cursor) = (live.arrival, 0);
         while from < last {
             let to = (from + self.awake * exp1(rng)).min(last);
@@ -61,7 +58,7 @@ impl Sojourn {
                 if at.is_nan() || at >= stop {
                     break;
                 }
-                let day = live.clock.day(start + person.fading.map_or(at, |f| f.time(at)), &mut cursor);
+                let day = live.clock.day(start + person.time(at), &mut cursor);
                 times.push(day);
                 if person.leaves_now(rng) {
                     return day;

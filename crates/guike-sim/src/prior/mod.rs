@@ -7,7 +7,7 @@
 //!
 //! Beside a shop's [`Mechanism`] a draw decides: the length of the log; how much older than its log the shop is (left
 //! truncation: customers who are old when the log begins, and whose first purchase was not seen); arrivals in a cohort,
-//! steadily, in ramps, curves and campaigns, and cohorts that get better or worse; season, holidays, days of the week,
+//! steadily, in ramps, curves and campaigns, and cohorts that get better or worse; customers whose own pace wanders; season, holidays, days of the week,
 //! trends, shocks and promotions that move some customers more than others; spend with tails, bulk buyers, prices,
 //! habits. [`Prior::plain`] leaves all of that out, so that a shop follows its paper to the letter.
 //!

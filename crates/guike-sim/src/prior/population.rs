@@ -24,6 +24,8 @@ pub(super) struct Population {
     pub(super) leaving_by_rate: f64,
     /// How purchases thin out with the time since the first.
     pub(super) fading: Option<Fading>,
+    /// How a customer's own pace wanders.
+    pub(super) wander: Option<Wander>,
     pub(super) timing: TimingOf,
 }
 
@@ -63,6 +65,59 @@ impl Fading {
     }
 }
 
+/// A customer's own pace that wanders: its logarithm is a stationary Ornstein–Uhlenbeck process in steps, so that what she
+/// did lately says more than what she did long ago.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Wander {
+    /// Standard deviation of the logarithm.
+    pub(super) sd: f64,
+    /// Days after which the pace has forgotten all but 1/e of what it was.
+    pub(super) memory: f64,
+    /// Days that the steps cover; the pace of the last goes on after them.
+    pub(super) days: f64,
+}
+
+/// Steps of a customer's pace: enough for a few months each in a log of some years.
+const STEPS: usize = 24;
+
+/// The pace of one customer over the time since her first purchase.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Path {
+    step: f64,
+    /// Time that she has felt at the beginning of each step, and at the end of the last.
+    felt: [f64; STEPS + 1],
+}
+
+impl Wander {
+    pub(super) fn person(&self, rng: &mut impl Rng) -> Path {
+        let step = self.days / STEPS as f64;
+        let keep = (-step / self.memory).exp();
+        let fresh = self.sd * (1.0 - keep * keep).sqrt();
+        let mut log = self.sd * normal(rng);
+        let mut felt = [0.0; STEPS + 1];
+        for i in 0..STEPS {
+            // half the variance keeps the mean pace
+            felt[i + 1] = felt[i] + step * (log - 0.5 * self.sd * self.sd).exp();
+            log = keep * log + fresh * normal(rng);
+        }
+        Path { step, felt }
+    }
+}
+
+impl Path {
+    /// Time that she has felt after `t`.
+    pub(super) fn felt(&self, t: f64) -> f64 {
+        let i = ((t / self.step) as usize).min(STEPS - 1);
+        self.felt[i] + (t / self.step - i as f64) * (self.felt[i + 1] - self.felt[i])
+    }
+
+    /// Its inverse.
+    pub(super) fn time(&self, felt: f64) -> f64 {
+        let i = self.felt[1..STEPS].partition_point(|&f| f <= felt);
+        self.step * (i as f64 + (felt - self.felt[i]) / (self.felt[i + 1] - self.felt[i]))
+    }
+}
+
 /// Hyper-parameters of a family of timing.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum TimingOf {
@@ -86,6 +141,7 @@ pub(super) struct Person {
     /// Moved more by promotions and holidays: which clock she follows.
     pub(super) keen: bool,
     pub(super) fading: Option<Fading>,
+    pub(super) path: Option<Path>,
     pub(super) timing: Timing,
 }
 
@@ -102,6 +158,11 @@ impl Population {
         let leaving_by_rate = if varied(0.3, rng) { uniform(-0.7, 0.7, rng) } else { 0.0 };
         let fading = varied(0.2, rng)
             .then(|| Fading { exponent: uniform(0.35, 0.95, rng), scale: log_uniform(0.02, 0.5, rng) * days });
+        let wander = varied(0.45, rng).then(|| Wander {
+            sd: log_uniform(0.15, 1.1, rng),
+            memory: log_uniform(30.0, 1000.0, rng),
+            days: f64::from(span.total()),
+        });
         let timing = match mechanism {
             Mechanism::Regular => TimingOf::Renewal(renewal::Regularity::draw(rng)),
             Mechanism::Contractual => TimingOf::Contractual(contractual::Plans::draw(days, plain, rng)),
@@ -110,7 +171,7 @@ impl Population {
             _ => TimingOf::Renewal(renewal::Regularity::Poisson),
         };
         let rate_shape = log_uniform(0.15, 10.0, rng);
-        Population { rate_mean: 1.0 / gap_mean, rate_shape, leaving, one_time, leaving_by_rate, fading, timing }
+        Population { rate_mean: 1.0 / gap_mean, rate_shape, leaving, one_time, leaving_by_rate, fading, wander, timing }
     }
 
     /// Draws a customer; `faster` and `looser` are what her cohort changes in the rates of buying and leaving.
@@ -123,6 +184,7 @@ impl Population {
             once: self.one_time > 0.0 && chance(self.one_time, rng),
             keen: false,
             fading: self.fading,
+            path: self.wander.map(|w| w.person(rng)),
             timing: self.timing.person(rng),
         };
         let looser = looser * relative.clamp(1e-3, 1e3).powf(self.leaving_by_rate);
@@ -205,6 +267,18 @@ impl Person {
             // a burst redistributes purchases: the background is lower by as much
             Timing::Bursty(_) => self.rate,
         }
+    }
+
+    /// Time that she has felt, in which her rate is steady, after `t` of the shop's time since her first purchase.
+    pub(super) fn felt(&self, t: f64) -> f64 {
+        let faded = self.fading.map_or(t, |f| f.felt(t));
+        self.path.map_or(faded, |p| p.felt(faded))
+    }
+
+    /// Its inverse.
+    pub(super) fn time(&self, felt: f64) -> f64 {
+        let faded = self.path.map_or(felt, |p| p.time(felt));
+        self.fading.map_or(faded, |f| f.time(faded))
     }
 
     /// Whether she leaves after the purchase that has just been.

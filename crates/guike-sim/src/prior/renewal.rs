@@ -70,7 +70,7 @@ impl Gaps {
         let (mut felt, mut cursor) = (0.0, 0);
         loop {
             felt += self.wait(rng) / person.rate;
-            let at = start + person.fading.map_or(felt, |f| f.time(felt));
+            let at = start + person.time(felt);
             // a rate that underflowed to 0 waits for ever
             if at.is_nan() || at >= stop {
                 return live.death;

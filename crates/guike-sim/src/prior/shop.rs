@@ -86,7 +86,7 @@ impl PriorShop {
         let start = clock.pace(arrival);
         let felt = |day: i32| {
             let t = clock.pace(f64::from(day)) - start;
-            person.rate * person.fading.map_or(t, |f| f.felt(t))
+            person.rate * person.felt(t)
         };
         let (mut expected, mut alive) = (0.0, 1.0);
         let mut before = felt(cutoff + 1);

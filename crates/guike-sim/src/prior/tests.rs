@@ -38,6 +38,7 @@ fn cdnow() -> Population {
         one_time: 0.0,
         leaving_by_rate: 0.0,
         fading: None,
+        wander: None,
         timing: TimingOf::Renewal(renewal::Regularity::Poisson),
     }
 }
@@ -88,4 +89,20 @@ fn subscribers_renew_as_long_as_the_shifted_beta_geometric_says() {
         assert!((stayed - expected).abs() < 4.0 * error + 1e-9, "renewal {i}: {stayed}, {expected} ± {error}");
     }
     assert!(renewals > 0);
+}
+
+#[test]
+fn a_wandering_pace_can_be_read_both_ways_and_keeps_its_mean() {
+    let wander = super::population::Wander { sd: 0.8, memory: 90.0, days: 720.0 };
+    let mut rng = Seed(5).rng();
+    let mut mean = 0.0;
+    for _ in 0..4000 {
+        let path = wander.person(&mut rng);
+        mean += path.felt(720.0) / 720.0 / 4000.0;
+        for t in [0.0, 3.5, 30.0, 719.0, 1500.0] {
+            assert!((path.time(path.felt(t)) - t).abs() < 1e-6, "{t}");
+        }
+    }
+    // the mean over two years varies by about 0.5 between customers
+    assert!((mean - 1.0).abs() < 0.04, "{mean}");
 }

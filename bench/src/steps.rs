@@ -42,7 +42,7 @@ pub(crate) fn run(setting: &Setting) -> Result<Record, String> {
         note("summary of every customer".to_owned(), cost);
         let (table, cost) = timed(|| guike_features::features(&past, &rfm.customer_idx, horizon));
         note(format!("all {} features of every customer", table.columns().len()), cost);
-        let cases = Cases { cutoff, horizon, rfm: &rfm, features: None };
+        let cases = Cases { cutoff, horizon, rfm: &rfm, features: None, purchases: None };
         let train = TrainingSet { now: cases, anchors: &[] };
         for learner in guike_btyd::learners::pairs() {
             let context = FitContext { seed: Seed(1), progress: &Quiet };

@@ -48,7 +48,7 @@ fn main() {
         grouped.spread(&outlooks)
     });
     let horizon = Horizon::from_days(273).expect("days");
-    let cases = Cases { cutoff: Cutoff::after(Day(10_134)), horizon, rfm: &rfm, features: None };
+    let cases = Cases { cutoff: Cutoff::after(Day(10_134)), horizon, rfm: &rfm, features: None, purchases: None };
     for learner in pairs() {
         let cx = FitContext { seed: Seed(1), progress: &Quiet };
         let train = TrainingSet { now: cases, anchors: &[] };

@@ -37,7 +37,7 @@ fn push(rfm: &mut RfmTable, x: u32, recency: f64, age: f64, spend: f64) {
 
 fn cases(rfm: &RfmTable, days: u32) -> Cases<'_> {
     let horizon = Horizon::from_days(days).expect("days");
-    Cases { cutoff: Cutoff::after(Day(10_000)), horizon, rfm, features: None }
+    Cases { cutoff: Cutoff::after(Day(10_000)), horizon, rfm, features: None, purchases: None }
 }
 
 fn fit(learner: &dyn Learner, rfm: &RfmTable) -> Result<Fitted, FitError> {

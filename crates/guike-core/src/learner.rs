@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::forecast::Forecasts;
 use crate::progress::{Cancelled, Progress};
+use crate::purchases::Purchases;
 use crate::rfm::RfmTable;
 use crate::seed::Seed;
 use crate::table::Table;
@@ -23,7 +24,7 @@ pub enum Inputs {
     Rfm,
     /// The feature table.
     Features,
-    /// Event sequences.
+    /// Whole histories of purchase days.
     Sequences,
 }
 
@@ -50,6 +51,8 @@ pub struct Cases<'a> {
     pub rfm: &'a RfmTable,
     /// One row per case in the same order, where the learner needs features.
     pub features: Option<&'a Table>,
+    /// The same cases in the same order, where the learner needs sequences.
+    pub purchases: Option<&'a Purchases>,
 }
 
 impl Cases<'_> {

@@ -25,5 +25,5 @@ pub use error::FeatureError;
 pub use kernel::{Scratch, compute};
 pub use sequences::{Sequences, sequences};
 pub use set::{Feature, FeatureSet, LogShape, Reads};
-pub use summary::{PurchaseDay, labels, purchase_days, rfm};
+pub use summary::{PurchaseDay, labels, purchase_days, purchases, rfm};
 pub use table::{TableBuilder, feature_table, feature_tables, features};

@@ -2,7 +2,7 @@
 //!
 //! Both count purchase days: all purchases of a customer on one calendar day are one, worth the day's spend.
 
-use guike_core::{Events, Future, Labels, Past, RfmTable};
+use guike_core::{Events, Future, Labels, Past, Purchases, RfmTable};
 
 use crate::chunks::map_chunks;
 use crate::state::units;
@@ -107,6 +107,34 @@ pub fn rfm(past: &Past<'_>, window_days: u32) -> RfmTable {
     }
     if !all.is_empty() {
         all.history_days = (last_day - first_of_all + 1) as u32;
+    }
+    all
+}
+
+/// The whole histories of these customers by the cutoff.
+///
+/// # Shapes
+/// `customer_idx`: n customers of the log → n runs of purchase days, same order
+/// # Units
+/// currency units
+pub fn purchases(past: &Past<'_>, customer_idx: &[u32]) -> Purchases {
+    let parts = map_chunks(customer_idx, |chunk, _| {
+        let mut part = Purchases::default();
+        for &customer in chunk {
+            for d in purchase_days(past.customer(customer as usize)) {
+                part.day.push(d.day);
+                part.spend.push(units(d.micros) as f32);
+            }
+            part.offsets.push(part.day.len() as u64);
+        }
+        part
+    });
+    let mut all = Purchases { offsets: vec![0], ..Purchases::default() };
+    for part in parts {
+        let base = all.day.len() as u64;
+        all.offsets.extend(part.offsets.iter().map(|o| base + o));
+        all.day.extend(part.day);
+        all.spend.extend(part.spend);
     }
     all
 }

@@ -462,7 +462,7 @@ mod tests {
 
     fn cases(rfm: &RfmTable, days: u32) -> Cases<'_> {
         let horizon = Horizon::from_days(days).expect("in range");
-        Cases { cutoff: Cutoff::after(Day(100)), horizon, rfm, features: None }
+        Cases { cutoff: Cutoff::after(Day(100)), horizon, rfm, features: None, purchases: None }
     }
 
     fn fit(learner: &dyn Learner, rfm: &RfmTable, anchors: &[Labelled<'_>]) -> Result<Fitted, FitError> {

@@ -7,7 +7,7 @@ use guike_btyd::learners::{BuyTillYouDie, FittedPair, PairFit, fit_together};
 use guike_btyd::outlook::forecast_together;
 use guike_core::{
     Cases, Cutoff, EventLog, FitContext, FitError, Forecasts, Horizon, Labelled, Labels, Learner, Note, Progress,
-    RfmTable, Seed, Table, TrainingSet,
+    Purchases, RfmTable, Seed, Table, TrainingSet,
 };
 use guike_eval::anchors::{evaluation_anchors, training_anchors};
 use guike_eval::stacking::{StackingAnchor, StackingConfig, stack};
@@ -50,6 +50,8 @@ pub struct Known {
     pub horizon: Horizon,
     /// Summaries of all buyers.
     pub rfm: RfmTable,
+    /// Whole histories of all buyers.
+    purchases: Purchases,
     /// One row per buyer, where features are wanted.
     features: Option<Table>,
     /// Earlier anchors with labels, newest first.
@@ -114,12 +116,19 @@ impl Known {
                 Trained { cutoff: a.cutoff, horizon: a.horizon, rfm, features, labels }
             })
             .collect();
-        Ok(Known { cutoff, horizon, rfm, features, training })
+        let purchases = guike_features::purchases(&past, &rfm.customer_idx);
+        Ok(Known { cutoff, horizon, rfm, purchases, features, training })
     }
 
     /// The customers to forecast.
     pub fn cases(&self) -> Cases<'_> {
-        Cases { cutoff: self.cutoff, horizon: self.horizon, rfm: &self.rfm, features: self.features.as_ref() }
+        Cases {
+            cutoff: self.cutoff,
+            horizon: self.horizon,
+            rfm: &self.rfm,
+            features: self.features.as_ref(),
+            purchases: Some(&self.purchases),
+        }
     }
 
     /// Calls `use_it` with the training set.
@@ -128,7 +137,14 @@ impl Known {
             .training
             .iter()
             .map(|t| Labelled {
-                cases: Cases { cutoff: t.cutoff, horizon: t.horizon, rfm: &t.rfm, features: t.features.as_ref() },
+                cases: Cases {
+                    cutoff: t.cutoff,
+                    horizon: t.horizon,
+                    rfm: &t.rfm,
+                    features: t.features.as_ref(),
+                    // whole histories tell their earlier anchors themselves
+                    purchases: None,
+                },
                 labels: &t.labels,
             })
             .collect();
@@ -196,6 +212,8 @@ pub struct Contenders {
     pub baselines: Vec<Box<dyn Learner>>,
     /// Probability models.
     pub pairs: Vec<BuyTillYouDie>,
+    /// Learners that read whole histories.
+    pub deep: Vec<Box<dyn Learner>>,
     /// How the learners that read features learn; `None` where they are not wanted.
     pub heads: Option<HeadsConfig>,
 }
@@ -205,10 +223,11 @@ impl Contenders {
         self.heads.as_ref().map_or(0, |_| value::members().len())
     }
 
-    /// Name and number of free parameters of baselines and pairs, in the order of their outcomes.
+    /// Name and number of free parameters of baselines, pairs and deep learners, in the order of their outcomes.
     fn simple(&self) -> Vec<(&'static str, u32)> {
         let baselines = self.baselines.iter().map(|l| (l.name(), l.complexity()));
-        baselines.chain(self.pairs.iter().map(|p| (p.name(), p.complexity()))).collect()
+        let deep = self.deep.iter().map(|l| (l.name(), l.complexity()));
+        baselines.chain(self.pairs.iter().map(|p| (p.name(), p.complexity()))).chain(deep).collect()
     }
 }
 
@@ -264,7 +283,7 @@ type Outcome = Result<(Forecasts, Vec<Note>), String>;
 
 /// All contenders at one anchor.
 struct AtAnchor {
-    /// Baselines, then pairs.
+    /// Baselines, then pairs, then deep learners.
     simple: Vec<Outcome>,
     /// The learners that read features, where they are wanted.
     learned: Option<Result<Taught, String>>,
@@ -303,6 +322,10 @@ fn judge_all(
             (Ok((_, notes)), Ok(list)) => Ok((list.next().expect("one forecast per fit"), notes.clone())),
         };
         simple.push(without_flaw(pair.name(), outcome)?);
+        progress.advance(1);
+    }
+    for learner in &contenders.deep {
+        simple.push(run_one(learner.as_ref(), at, seed, progress)?);
         progress.advance(1);
     }
     let learned = match &contenders.heads {
@@ -385,9 +408,9 @@ fn blends(
     for taught in judged {
         by_member.iter_mut().zip(taught.by_member).for_each(|(m, f)| m.push(f));
     }
-    // the first member is the average, which is there already
+    // the average and the foundation model are candidates already
     let mut candidates: Vec<CandidateForecasts> =
-        members.iter().zip(by_member).skip(1).map(|(&name, f)| candidate(name, Ok(f))).collect();
+        members.iter().zip(by_member).skip(2).map(|(&name, f)| candidate(name, Ok(f))).collect();
     candidates.push(candidate(value::BLEND, Ok(blends)));
     for f in candidates.iter().filter_map(|c| c.forecasts.as_ref().ok()).flatten() {
         if let Some(flaw) = f.flaw() {

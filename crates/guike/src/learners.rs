@@ -1,8 +1,11 @@
 //! The one table of everything that can learn: what `guike models` lists, what a run tries, and how a file is read back.
 
+use std::sync::Arc;
+
 use guike_core::{Artifact, ForecastError, Inputs, Learner, Model};
 use guike_learn::baseline::{Baseline, HistoricalRate, RepeatLastWindow, RfmScore, Zero};
 use guike_learn::value::HeadsConfig;
+use guike_nn::foundation::{self, Foundation, FoundationModel};
 use serde::Serialize;
 
 use crate::combination::{self, Average, Combination};
@@ -62,7 +65,16 @@ pub struct LearnerInfo {
 pub fn all() -> Vec<Box<dyn Learner>> {
     let mut list = baselines();
     list.extend(guike_btyd::learners::pairs().into_iter().map(|p| Box::new(p) as Box<dyn Learner>));
+    list.extend(deep());
     list
+}
+
+/// Learners that read whole histories: the foundation model as it comes, and adapted to the shop.
+pub fn deep() -> Vec<Box<dyn Learner>> {
+    let net = foundation::nano();
+    let as_it_comes = Foundation { net: Arc::clone(&net), adapt: None };
+    let adapted = Foundation { net, adapt: Some(foundation::AdaptConfig::default()) };
+    vec![Box::new(as_it_comes), Box::new(adapted)]
 }
 
 /// What every model must beat; shown in every report.
@@ -102,9 +114,11 @@ pub fn named_with(name: &str, heads: HeadsConfig) -> Option<Box<dyn Learner>> {
 
 /// The member of the blend of this name that learns as `config` says.
 pub(crate) fn member(name: &str, config: HeadsConfig) -> Option<Box<dyn Learner>> {
+    if !value::learners().any(|l| l == name) {
+        return None;
+    }
     let members = value::members();
-    // the first is the average, which is no learner on features
-    let k = members.iter().position(|&m| m == name).filter(|&k| k > 0)?;
+    let k = members.iter().position(|&m| m == name)?;
     let weights = (0..members.len()).map(|j| f64::from(u8::from(j == k))).collect();
     Some(Box::new(BlendLearner { name: members[k], weights, config }))
 }
@@ -116,12 +130,12 @@ pub fn blend(weights: Vec<f64>, config: HeadsConfig) -> Box<dyn Learner> {
 
 /// Whether this model is learned from features.
 pub fn reads_features(name: &str) -> bool {
-    name == value::BLEND || value::members()[1..].contains(&name)
+    name == value::BLEND || value::learners().any(|l| l == name)
 }
 
 /// Every name that `--model` accepts besides `auto`.
 pub fn names() -> Vec<&'static str> {
-    let learned = value::members().into_iter().skip(1).chain([value::BLEND]);
+    let learned = value::learners().chain([value::BLEND]);
     all().iter().map(|l| l.name()).chain([combination::NAME]).chain(learned).collect()
 }
 
@@ -150,6 +164,14 @@ fn words(name: &str) -> (&'static str, &'static str) {
         "pareto-nbd" => ("they may leave at any moment", "Schmittlein, Morrison & Colombo (1987)"),
         "bg-cnbd-k" => ("as BG/NBD, with regular rather than random timing", "Platzer & Reutterer (2016)"),
         "mbg-cnbd-k" => ("as MBG/NBD, with regular rather than random timing", "Platzer & Reutterer (2016)"),
+        foundation::ZERO_SHOT => (
+            "a network that has seen tens of thousands of simulated shops reads this one's histories; nothing is fitted",
+            "Müller et al. (2022); docs/models/foundation.md",
+        ),
+        foundation::ADAPTED => (
+            "the same, with its last step fitted to the shop's earlier anchors where that helps on the newest",
+            "docs/models/foundation.md",
+        ),
         combination::NAME => (
             "the plain average of BG/NBD, MBG/NBD and Pareto/NBD with both spend models",
             "Bates & Granger (1969); Clemen (1989)",
@@ -186,6 +208,9 @@ pub fn load(artifact: &Artifact) -> Result<Box<dyn Model>, ForecastError> {
     }
     if baselines().iter().any(|l| l.name() == name) {
         return Ok(Box::new(Baseline::load(artifact)?));
+    }
+    if [foundation::ZERO_SHOT, foundation::ADAPTED].contains(&name) {
+        return Ok(Box::new(FoundationModel::load(artifact, &foundation::nano())?));
     }
     if guike_btyd::learners::pairs().iter().any(|l| l.name() == name) {
         return Ok(Box::new(guike_btyd::learners::load(artifact)?));

@@ -192,12 +192,14 @@ pub(crate) fn read(log: &LogFiles, settings: &Settings, progress: &dyn Progress)
 pub fn contenders(settings: &Settings) -> Result<Contenders, Error> {
     let name = settings.forecast.model.as_str();
     // baselines stay beside a named model: a report without them says little
-    let mut all = Contenders { baselines: learners::baselines(), pairs: pairs(), heads: heads(settings) };
+    let mut all =
+        Contenders { baselines: learners::baselines(), pairs: pairs(), deep: learners::deep(), heads: heads(settings) };
     if name == AUTO || name == combination::NAME || learners::reads_features(name) {
         return Ok(all);
     }
     all.pairs.retain(|p| p.name() == name);
-    if all.pairs.is_empty() && !all.baselines.iter().any(|l| l.name() == name) {
+    all.deep.retain(|l| l.name() == name);
+    if all.pairs.is_empty() && all.deep.is_empty() && !all.baselines.iter().any(|l| l.name() == name) {
         return Err(Error::Internal(format!("there is no learner `{name}`")));
     }
     Ok(all)

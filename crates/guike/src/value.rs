@@ -9,8 +9,9 @@
 //!   H / h: people drop out, and a linear stretch is what ruins the level of learned forecasts.
 //! * **Level.** Who is worth more than whom is learned; how much all are worth together is the prior's, because the last few
 //!   anchors of one shop say little about its next season. Each learner's total is put on the prior's when it is fitted.
-//! * **Weights.** The final forecast is a weighted mean of the prior and the learners with weights found out of time
-//!   ([`guike_eval::stacking`]), shrunk towards [half the prior](starting_weights).
+//! * **Weights.** The final forecast is a weighted mean of the prior, the foundation model, which has learned from other
+//!   shops, and the learners, with weights found out of time ([`guike_eval::stacking`]) and shrunk towards
+//!   [a third each](starting_weights).
 //!
 //! What each learner does is in [`guike_learn::value`].
 
@@ -29,16 +30,23 @@ pub const BLEND: &str = "blend";
 /// Stands for "many parameters": of two candidates that do not differ, the smaller is preferred.
 pub const COMPLEXITY: u32 = 1_000;
 
-/// Names of the members of the blend: the prior, then the learners.
+/// Names of the members of the blend: the prior, the foundation model, then the learners.
 pub fn members() -> Vec<&'static str> {
-    std::iter::once(crate::combination::NAME).chain(SpendHead::ALL.iter().map(|h| h.name())).collect()
+    [crate::combination::NAME, guike_nn::foundation::ZERO_SHOT].into_iter().chain(learners()).collect()
 }
 
-/// The weights to shrink towards: half for the prior, the rest shared equally by the learners.
+/// Names of the members that learn from features.
+pub fn learners() -> impl Iterator<Item = &'static str> {
+    SpendHead::ALL.iter().map(|h| h.name())
+}
+
+/// The weights to shrink towards: a third for the prior, a third for the foundation model, the rest shared equally by the
+/// learners.
 ///
-/// Equal weights of unlike forecasts are hard to beat (Clemen 1989), and the prior and the learners are the two unlike
-/// groups: learners are relatives of each other.
+/// Equal weights of unlike forecasts are hard to beat (Clemen 1989), and these are the three unlike groups: the learners are
+/// relatives of each other.
 pub fn starting_weights() -> Vec<f64> {
-    let learners = SpendHead::ALL.len() as f64;
-    std::iter::once(0.5).chain(SpendHead::ALL.iter().map(|_| 0.5 / learners)).collect()
+    let third = 1.0 / 3.0;
+    let each = third / SpendHead::ALL.len() as f64;
+    [third, third].into_iter().chain(learners().map(|_| each)).collect()
 }

@@ -9,7 +9,8 @@
 //! purchase before the first.
 
 use guike_core::{
-    Cases, Column, ColumnData, Cutoff, EventLog, EventLogBuilder, Events, Horizon, ModelCard, RfmTable, Seed, Table,
+    Cases, Column, ColumnData, Cutoff, EventLog, EventLogBuilder, Events, Horizon, ModelCard, Purchases, RfmTable,
+    Seed, Table,
 };
 use guike_explain::shapley::Hybrid;
 use guike_features::{FeatureSet, LogShape, Theme, feature_table, rfm};
@@ -56,6 +57,7 @@ pub(super) struct People {
     pub(super) cutoff: Cutoff,
     pub(super) horizon: Horizon,
     pub(super) rfm: RfmTable,
+    pub(super) purchases: Purchases,
     /// What the model reads beside the summary.
     pub(super) features: Option<Table>,
     /// [`FACTS`] and attributes.
@@ -64,7 +66,13 @@ pub(super) struct People {
 
 impl People {
     pub(super) fn cases(&self) -> Cases<'_> {
-        Cases { cutoff: self.cutoff, horizon: self.horizon, rfm: &self.rfm, features: self.features.as_ref() }
+        Cases {
+            cutoff: self.cutoff,
+            horizon: self.horizon,
+            rfm: &self.rfm,
+            features: self.features.as_ref(),
+            purchases: Some(&self.purchases),
+        }
     }
 
     /// The themes that the model reads, in the order in which they are told.
@@ -157,7 +165,8 @@ impl<'a> Reader<'a> {
         let everyone: Vec<u32> = (0..who.len() as u32).collect();
         let features = self.set.as_ref().map(|set| feature_table(&past, &everyone, set));
         let facts = feature_table(&past, &everyone, &self.facts);
-        People { cutoff: self.cutoff, horizon: self.horizon, rfm, features, facts }
+        let purchases = guike_features::purchases(&past, &everyone);
+        People { cutoff: self.cutoff, horizon: self.horizon, rfm, purchases, features, facts }
     }
 
     /// A log of these customers' past alone.
@@ -239,7 +248,12 @@ impl<'a> Composer<'a> {
     }
 
     /// The hybrids of customer `case` with the customers in `background`, as the model reads them.
-    pub(super) fn hybrids(&self, case: usize, background: &[usize], hybrids: &[Hybrid]) -> (RfmTable, Option<Table>) {
+    pub(super) fn hybrids(
+        &self,
+        case: usize,
+        background: &[usize],
+        hybrids: &[Hybrid],
+    ) -> (RfmTable, Option<Table>, Purchases) {
         // by theme, the row that gives it to each hybrid
         let source: Vec<Vec<usize>> = (0..self.themes.len())
             .map(|g| hybrids.iter().map(|h| if h.from_case(g) { case } else { background[h.background] }).collect())
@@ -251,7 +265,9 @@ impl<'a> Composer<'a> {
         let from = (of(Theme::Recency), of(Theme::Frequency), of(Theme::Tenure), of(Theme::Spend));
         let summary = summaries(&self.people.rfm, from);
         let features = self.people.features.as_ref().map(|t| pick(t, |name| of(Theme::of(name))));
-        (summary, features)
+        let cutoff = self.people.cutoff.last_day().0;
+        let histories = histories(&self.people.purchases, &summary, cutoff, of(Theme::Frequency), of(Theme::Spend));
+        (summary, features, histories)
     }
 }
 
@@ -294,9 +310,63 @@ fn summaries(
     out
 }
 
+/// Histories that fit these summaries: the rhythm of the customers in `rhythm`, stretched between first and last purchase,
+/// with the spends of those in `spend`, in their order.
+fn histories(all: &Purchases, summary: &RfmTable, cutoff: i32, rhythm: &[usize], spend: &[usize]) -> Purchases {
+    let mut out = Purchases { offsets: vec![0], ..Purchases::default() };
+    for k in 0..summary.len() {
+        let n = summary.repeats[k] as usize + 1;
+        let first = cutoff - summary.age_days[k] as i32;
+        let span = summary.recency_days[k] as i32;
+        let ((days, _), (_, spends)) = (all.case(rhythm[k]), all.case(spend[k]));
+        let whole = f64::from(days[days.len() - 1] - days[0]).max(1.0);
+        let mut before = first - 1;
+        for i in 0..n {
+            // the donor's own day where both have as many
+            let at = |of: usize| if n > 1 { (i * (of - 1) + (n - 1) / 2) / (n - 1) } else { 0 };
+            let share = f64::from(days[at(days.len())] - days[0]) / whole;
+            let day = first + (share * f64::from(span)).round() as i32;
+            // every day once, and room for those that follow
+            let day = day.max(before + 1).min(first + span - (n - 1 - i) as i32);
+            out.day.push(day);
+            out.spend.push(spends[at(spends.len())]);
+            before = day;
+        }
+        out.offsets.push(out.day.len() as u64);
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_history_of_one_customer_is_hers_and_every_hybrid_has_its_days_in_order() {
+        let all = Purchases {
+            offsets: vec![0, 1, 5, 8],
+            day: vec![95, 10, 20, 21, 100, 40, 41, 60],
+            spend: vec![50.0, 1.0, 2.0, 3.0, 4.0, 7.0, 8.0, 9.0],
+        };
+        let summary = |repeats: Vec<u32>, recency: Vec<f64>, age: Vec<f64>| RfmTable {
+            customer_idx: vec![0, 1, 2],
+            repeats,
+            recency_days: recency,
+            age_days: age,
+            ..RfmTable::default()
+        };
+        let same = summary(vec![0, 3, 2], vec![0.0, 90.0, 20.0], vec![5.0, 90.0, 60.0]);
+        assert_eq!(histories(&all, &same, 100, &[0, 1, 2], &[0, 1, 2]), all);
+        // tight: as many days as purchases
+        let tight = summary(vec![3, 3, 2], vec![3.0, 5.0, 2.0], vec![3.0, 7.0, 60.0]);
+        let mixed = histories(&all, &tight, 100, &[1, 1, 2], &[2, 0, 1]);
+        for case in 0..3 {
+            let (days, _) = mixed.case(case);
+            let first = 100 - tight.age_days[case] as i32;
+            assert!(days.windows(2).all(|w| w[0] < w[1]) && days[0] == first, "{days:?}");
+            assert_eq!(days[days.len() - 1] - first, tight.recency_days[case] as i32);
+        }
+    }
 
     fn table() -> RfmTable {
         RfmTable {

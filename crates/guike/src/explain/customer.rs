@@ -174,8 +174,13 @@ pub(super) fn shares(
         let parts: Vec<Result<Vec<f64>, Asking>> = hybrids
             .par_chunks(128)
             .map(|part| {
-                let (rfm, features) = composer.hybrids(case, background, part);
-                let cases = guike_core::Cases { rfm: &rfm, features: features.as_ref(), ..people.cases() };
+                let (rfm, features, purchases) = composer.hybrids(case, background, part);
+                let cases = guike_core::Cases {
+                    rfm: &rfm,
+                    features: features.as_ref(),
+                    purchases: Some(&purchases),
+                    ..people.cases()
+                };
                 let f = model.forecast(&cases)?;
                 Ok(f.expected_spend.iter().zip(&f.p_active).flat_map(|(s, p)| [*s, *p]).collect())
             })

@@ -8,6 +8,7 @@ use guike_core::{
     ModelCard, Quantiles, Target, TrainingSet,
 };
 use guike_learn::value::{Heads, HeadsConfig, SpendHead};
+use guike_nn::foundation::{FoundationModel, nano};
 use rayon::prelude::*;
 use serde_json::json;
 
@@ -26,6 +27,7 @@ const MAX_CARRY: f64 = 50.0;
 #[derive(Debug)]
 pub struct Learned {
     prior: Average,
+    deep: Arc<FoundationModel>,
     schema: Schema,
     heads: Heads,
     /// What puts each spend head's total on the prior's.
@@ -47,12 +49,13 @@ impl Learned {
     ) -> Result<(Learned, Said), FitError> {
         let mut learned = Learned {
             prior: from.prior.clone(),
+            deep: Arc::clone(&from.deep),
             schema: from.schema.clone(),
             heads: Heads::fit(&from.rows, config, cx)?,
             spend_level: vec![1.0; SpendHead::ALL.len()],
             orders_level: 1.0,
         };
-        let said = learned.say_on(&from.ahead, now).map_err(|e| as_fit_error(BLEND, &e))?;
+        let said = learned.say_on(&from.ahead, from.deep_ahead.clone(), now).map_err(|e| as_fit_error(BLEND, &e))?;
         learned.put_on_level(&said);
         Ok((learned, said))
     }
@@ -69,11 +72,11 @@ impl Learned {
     /// # Errors
     /// As the prior, and [`ForecastError::Schema`] for cases without the features.
     pub fn say(&self, cases: &Cases<'_>) -> Result<Said, ForecastError> {
-        self.say_on(&Ahead::of(&self.prior, cases, self.schema.window)?, cases)
+        self.say_on(&Ahead::of(&self.prior, cases, self.schema.window)?, self.deep.forecast(cases)?, cases)
     }
 
-    /// The same where the prior's forecasts are known.
-    fn say_on(&self, ahead: &Ahead, cases: &Cases<'_>) -> Result<Said, ForecastError> {
+    /// The same where the forecasts of the prior and of the foundation model are known.
+    fn say_on(&self, ahead: &Ahead, deep: Forecasts, cases: &Cases<'_>) -> Result<Said, ForecastError> {
         let (at_horizon, at_window) = (&ahead.horizon, ahead.window());
         let x: Matrix = self.schema.rows(cases, at_window)?;
         let carry = |far: f64, near: f64| if near > 0.0 { (far / near).clamp(1.0 / MAX_CARRY, MAX_CARRY) } else { 1.0 };
@@ -100,7 +103,7 @@ impl Learned {
             .zip(at_horizon.p_active.iter().zip(&at_window.p_active))
             .map(|(&p, (&far, &near))| -(-hazard(p) * carry(hazard(far), hazard(near))).exp_m1())
             .collect();
-        Ok(Said { prior: at_horizon.clone(), spend, orders, active })
+        Ok(Said { prior: at_horizon.clone(), deep, spend, orders, active })
     }
 
     /// The forecasts of the prior and of every learner, in the order of [`members`].
@@ -118,32 +121,36 @@ impl Learned {
 
     /// The weighted mean; `weights` in the order of [`members`].
     ///
-    /// The weighted mean of spend; orders by the prior's weight against all learners'; P(active) is the mean of the prior's
-    /// and the classifiers', which rank customers better together than any of them alone.
+    /// The weighted mean of spend; orders by the weights of the prior, the foundation model and all learners; P(active) is the
+    /// mean of theirs and the two classifiers', which rank customers better together than any of them alone.
     pub fn blended(&self, said: &Said, weights: &[f64]) -> Forecasts {
-        let prior = &said.prior;
-        let own = weights[0].clamp(0.0, 1.0);
+        let (prior, deep) = (&said.prior, &said.deep);
+        let [own, deep_weight] = [weights[0], weights[1]].map(|w| w.clamp(0.0, 1.0));
         if own >= 1.0 {
             return prior.clone();
         }
+        if deep_weight >= 1.0 {
+            return deep.clone();
+        }
+        let rest = (1.0 - own - deep_weight).max(0.0);
         let n = prior.len();
         let learned_spend: Vec<f64> = (0..n)
             .map(|i| {
-                let sum: f64 = weights[1..]
+                let sum: f64 = weights[2..]
                     .iter()
                     .zip(&said.spend)
                     .zip(&self.spend_level)
                     .map(|((w, s), level)| w * s[i] * level)
                     .sum();
-                sum / (1.0 - own)
+                if rest > 0.0 { sum / rest } else { 0.0 }
             })
             .collect();
-        let mean = |a: f64, b: f64| own * a + (1.0 - own) * b;
-        let expected_spend: Vec<f64> =
-            prior.expected_spend.iter().zip(&learned_spend).map(|(&p, &l)| mean(p, l)).collect();
-        let expected_orders: Vec<f64> =
-            prior.expected_orders.iter().zip(&said.orders).map(|(&p, &l)| mean(p, l * self.orders_level)).collect();
-        let p_active: Vec<f64> = prior.p_active.iter().zip(&said.active).map(|(&p, &l)| (p + 2.0 * l) / 3.0).collect();
+        let mean = |p: f64, d: f64, l: f64| own * p + deep_weight * d + rest * l;
+        let over = |of: &dyn Fn(usize) -> f64| (0..n).map(of).collect::<Vec<f64>>();
+        let expected_spend = over(&|i| mean(prior.expected_spend[i], deep.expected_spend[i], learned_spend[i]));
+        let expected_orders =
+            over(&|i| mean(prior.expected_orders[i], deep.expected_orders[i], said.orders[i] * self.orders_level));
+        let p_active = over(&|i| (prior.p_active[i] + deep.p_active[i] + 2.0 * said.active[i]) / 4.0);
         let next_order_days = (0..n)
             .map(|i| {
                 let faster = expected_orders[i] / prior.expected_orders[i];
@@ -151,18 +158,26 @@ impl Learned {
                 prior.next_order_days[i] / factor
             })
             .collect();
-        let spend = self.quantiles(prior, &learned_spend, &p_active, own);
+        let spend = self.quantiles(prior, deep, &learned_spend, &p_active, [own, deep_weight, rest]);
         Forecasts { horizon: prior.horizon, expected_orders, expected_spend, p_active, next_order_days, spend }
     }
 
-    /// Quantiles level by level: the prior's, and those of "nothing with 1 − p, else log-normal about the learned mean".
-    fn quantiles(&self, prior: &Forecasts, learned: &[f64], p_active: &[f64], own: f64) -> Quantiles {
+    /// Quantiles level by level: the prior's, the foundation model's, and those of "nothing with 1 − p, else log-normal about
+    /// the learned mean".
+    fn quantiles(
+        &self,
+        prior: &Forecasts,
+        deep: &Forecasts,
+        learned: &[f64],
+        p_active: &[f64],
+        [own, deep_weight, rest]: [f64; 3],
+    ) -> Quantiles {
         let levels = prior.spend.levels.clone();
         let mut values = Vec::with_capacity(prior.spend.values.len());
         for (i, (&mean, &p)) in learned.iter().zip(p_active).enumerate() {
-            for (&level, &theirs) in levels.iter().zip(prior.spend.row(i)) {
+            for ((&level, &of_prior), &of_deep) in levels.iter().zip(prior.spend.row(i)).zip(deep.spend.row(i)) {
                 let ours = self.heads.spend_quantile(mean, p, level);
-                values.push(own * theirs + (1.0 - own) * ours);
+                values.push(own * of_prior + deep_weight * of_deep + rest * ours);
             }
         }
         Quantiles { levels, values }
@@ -173,6 +188,7 @@ impl Learned {
 #[derive(Debug)]
 pub struct Said {
     prior: Forecasts,
+    deep: Forecasts,
     /// By spend head.
     spend: Vec<Vec<f64>>,
     orders: Vec<f64>,
@@ -260,6 +276,7 @@ impl Blend {
             T::deserialize(v).map_err(|e| e.to_string())
         }
         let prior: Artifact = read(part("prior")?).map_err(|e| bad("prior", e))?;
+        let deep: Artifact = read(part("foundation")?).map_err(|e| bad("foundation", e))?;
         let weights: Vec<f64> = read(part("weights")?).map_err(|e| bad("weights", e))?;
         let spend_level: Vec<f64> = read(part("spend_level")?).map_err(|e| bad("spend_level", e))?;
         if weights.len() != members().len() || spend_level.len() != SpendHead::ALL.len() {
@@ -270,6 +287,7 @@ impl Blend {
         }
         let learned = Learned {
             prior: Average::load(&prior)?,
+            deep: Arc::new(FoundationModel::load(&deep, &nano())?),
             schema: read(part("schema")?).map_err(|e| bad("schema", e))?,
             heads: Heads::load(part("heads")?).map_err(|e| bad("heads", e))?,
             spend_level,
@@ -293,6 +311,7 @@ impl Model for Blend {
         let body = json!({
             "weights": self.weights,
             "prior": l.prior.save(),
+            "foundation": l.deep.save(),
             "schema": l.schema,
             "spend_level": l.spend_level,
             "orders_level": l.orders_level,

@@ -2,10 +2,13 @@
 //!
 //! The one idea: nothing here depends on how the heads learn, so whoever tries many settings prepares once.
 
+use std::sync::Arc;
+
 use guike_core::{
     Cases, FitContext, FitError, ForecastError, Forecasts, Horizon, Labelled, Matrix, Model, Note, Table, TrainingSet,
 };
 use guike_learn::value::ValueRows;
+use guike_nn::foundation::{Foundation, FoundationModel, nano};
 use rayon::prelude::*;
 
 use super::BLEND;
@@ -65,6 +68,9 @@ fn window_of(train: &TrainingSet<'_>) -> Horizon {
 pub struct Lessons {
     pub(super) prior: Average,
     pub(super) ahead: Ahead,
+    /// The shop as the foundation model has read it, and what it says of the cases of now.
+    pub(super) deep: Arc<FoundationModel>,
+    pub(super) deep_ahead: Forecasts,
     pub(super) schema: Schema,
     pub(super) rows: ValueRows,
 }
@@ -110,7 +116,9 @@ impl Lessons {
                 format!("are {} with {active}", rows.orders.len()),
             ));
         }
-        Ok(Lessons { prior, ahead, schema, rows })
+        let (deep, _) = Foundation { net: nano(), adapt: None }.read(train, cx)?;
+        let deep_ahead = deep.forecast(&train.now).map_err(|e| as_fit_error(BLEND, &e))?;
+        Ok(Lessons { prior, ahead, deep: Arc::new(deep), deep_ahead, schema, rows })
     }
 }
 

@@ -61,7 +61,7 @@ fn the_name_in_the_table_is_the_learners_own() {
         assert_eq!(named(name).map(|l| l.name()), Some(name));
         assert_eq!(quick(name).name(), name);
     }
-    assert_eq!(names().len(), 22, "a learner that was added is checked here from now on; count it");
+    assert_eq!(names().len(), 24, "a learner that was added is checked here from now on; count it");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use guike::backtest::{Known, View};
 use guike_core::{
     Cases, Column, ColumnData, Cutoff, Day, EventLog, EventLogBuilder, FitContext, FitError, Forecasts, Horizon,
-    Learner, Model, Progress, Quiet, RfmTable, Seed, Table,
+    Learner, Model, Progress, Purchases, Quiet, RfmTable, Seed, Table,
 };
 use guike_sim::{Acquisition, Buying, Refunds};
 
@@ -68,6 +68,7 @@ pub(crate) fn forecast(model: &dyn Model, cases: &Cases<'_>) -> Forecasts {
 pub(crate) struct Part {
     rfm: RfmTable,
     features: Option<Table>,
+    purchases: Option<Purchases>,
 }
 
 impl Part {
@@ -85,11 +86,17 @@ impl Part {
             });
             Table::new(columns.collect()).expect("columns of one length")
         });
-        Part { rfm: cases.rfm.take(rows), features }
+        Part { rfm: cases.rfm.take(rows), features, purchases: cases.purchases.map(|p| p.take(rows)) }
     }
 
     pub(crate) fn cases<'a>(&'a self, like: &Cases<'_>) -> Cases<'a> {
-        Cases { cutoff: like.cutoff, horizon: like.horizon, rfm: &self.rfm, features: self.features.as_ref() }
+        Cases {
+            cutoff: like.cutoff,
+            horizon: like.horizon,
+            rfm: &self.rfm,
+            features: self.features.as_ref(),
+            purchases: self.purchases.as_ref(),
+        }
     }
 }
 

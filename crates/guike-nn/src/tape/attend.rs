@@ -1,0 +1,88 @@
+//! Softmax attention (Vaswani et al. 2017) of every query over one common context, head by head.
+//!
+//! All queries of a shop look at the same labelled customers, so that each head is three plain products.
+
+use super::{Mat, MatMut, Op, Tape, Var, product};
+use crate::math::exp;
+
+impl Tape<'_> {
+    /// Every row of `q` looks at all rows of `k` and takes the weighted mean of the rows of `v`.
+    ///
+    /// # Shapes
+    /// q: n × c, k and v: m × c, `heads` divides c → n × c
+    pub fn attend(&mut self, q: Var, k: Var, v: Var, heads: usize) -> Var {
+        let ((n, c), (m, kc)) = (self.shape(q), self.shape(k));
+        assert!(c == kc && c % heads == 0 && self.shape(v) == (m, c), "shapes of attention");
+        assert!(q != k && k != v && v != q, "the three are different values, so that each has its own gradient");
+        let (at, mut weights) = self.take_extra(heads * n * m);
+        let (out, mut y) = self.begin(Op::Attend { q, k, v, heads, weights: at }, n, c);
+        let width = c / heads;
+        let scale = 1.0 / (width as f32).sqrt();
+        for (h, p) in weights.chunks_exact_mut(n * m).enumerate() {
+            let head = |x: Var, rows| Mat::strided(&self.value(x)[h * width..], rows, width, c);
+            product(head(q, n), head(k, m).t(), MatMut::of(p, n, m), false);
+            p.chunks_exact_mut(m).for_each(|row| softmax(row, scale));
+            product(Mat::of(p, n, m), head(v, m), MatMut::strided(&mut y[h * width..], n, width, c), false);
+        }
+        self.ws.extra[at] = weights;
+        self.end(out, y)
+    }
+
+    /// The weights of an attention: heads × queries × context rows.
+    pub fn attention(&self, v: Var) -> Option<&[f32]> {
+        match self.ws.ops[v.0 as usize] {
+            Op::Attend { weights, .. } => Some(&self.ws.extra[weights]),
+            _ => None,
+        }
+    }
+}
+
+/// The softmax of `scale`·row, in place.
+fn softmax(row: &mut [f32], scale: f32) {
+    // eight running maxima and sums: the compiler keeps them in vector registers
+    let mut top = [f32::NEG_INFINITY; 8];
+    for part in row.chunks(8) {
+        top.iter_mut().zip(part).for_each(|(t, &x)| *t = if x > *t { x } else { *t });
+    }
+    let most = top.into_iter().fold(f32::NEG_INFINITY, f32::max);
+    row.iter_mut().for_each(|x| *x = exp((*x - most) * scale));
+    let mut parts = [0.0_f32; 8];
+    for part in row.chunks(8) {
+        parts.iter_mut().zip(part).for_each(|(s, &x)| *s += x);
+    }
+    let share = 1.0 / parts.iter().sum::<f32>();
+    row.iter_mut().for_each(|x| *x *= share);
+}
+
+/// Adds the gradients of q, k and v.
+pub(super) fn back(
+    [q, k, v]: [&[f32]; 3],
+    weights: &[f32],
+    dy: &[f32],
+    (n, m, c, heads): (usize, usize, usize, usize),
+    [dq, dk, dv]: &mut [Vec<f32>; 3],
+    scratch: &mut Vec<f32>,
+) {
+    let width = c / heads;
+    let scale = 1.0 / (width as f32).sqrt();
+    scratch.clear();
+    scratch.resize(n * m, 0.0);
+    for (h, p) in weights.chunks_exact(n * m).enumerate() {
+        let at = h * width;
+        let head = |x| Mat::strided(x, n, width, c);
+        let context = |x| Mat::strided(x, m, width, c);
+        let dy_head = head(&dy[at..]);
+        product(dy_head, context(&v[at..]).t(), MatMut::of(scratch, n, m), false);
+        product(Mat::of(p, n, m).t(), dy_head, MatMut::strided(&mut dv[at..], m, width, c), true);
+        for (d, p) in scratch.chunks_exact_mut(m).zip(p.chunks_exact(m)) {
+            let mut parts = [0.0_f32; 8];
+            for (d, p) in d.chunks(8).zip(p.chunks(8)) {
+                parts.iter_mut().zip(d.iter().zip(p)).for_each(|(s, (d, p))| *s += d * p);
+            }
+            let mean: f32 = parts.iter().sum();
+            d.iter_mut().zip(p).for_each(|(d, p)| *d = p * (*d - mean) * scale);
+        }
+        product(Mat::of(scratch, n, m), context(&k[at..]), MatMut::strided(&mut dq[at..], n, width, c), true);
+        product(Mat::of(scratch, n, m).t(), head(&q[at..]), MatMut::strided(&mut dk[at..], m, width, c), true);
+    }
+}

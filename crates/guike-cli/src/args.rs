@@ -156,6 +156,11 @@ pub(crate) enum Command {
     /// Search better hyper-parameters; goes on where it was stopped, and says whether they gained anything.
     #[command(subcommand)]
     Tune(crate::table_args::Tune),
+    /// Train the foundation model on simulated shops, and on real logs if you like; goes on where it was stopped.
+    #[command(after_help = "Examples:\n  guike pretrain --out weights\n  \
+        guike pretrain --size small --steps 100000 --out small\n  \
+        guike pretrain --without dormant,bursty --steps 4000 --out ablation")]
+    Pretrain(Box<crate::pretrain_commands::Pretrain>),
     /// Predict new rows with a model of `guike train`.
     #[command(after_help = "Examples:\n  guike predict guike-model/model.json new.csv > predictions.csv\n  \
         guike predict guike-model new.csv --out predictions.csv")]

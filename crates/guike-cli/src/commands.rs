@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::args::{Args, Command, DataFlags, Explain, ForecastFlags, Format, Lang, TierCount, Told};
 use crate::audit_commands;
 use crate::doctor;
+use crate::pretrain_commands;
 use crate::progress::Bar;
 use crate::serve_commands;
 use crate::shell;
@@ -109,6 +110,7 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
         Command::Train(flags) => table_commands::train(&flags, language_of(flags.language.lang), &bar, quiet)?,
         Command::Cluster(flags) => table_commands::cluster(&flags, &bar, quiet)?,
         Command::Tune(what) => tune_commands::tune(&what, &bar, quiet)?,
+        Command::Pretrain(flags) => pretrain_commands::pretrain(&flags, &bar, quiet)?,
         Command::Predict(flags) => table_commands::predict(&flags, &bar, quiet)?,
         Command::Keys(what) => serve_commands::keys(&what, quiet)?,
         Command::Audit(what) => audit_commands::audit(&what, quiet)?,

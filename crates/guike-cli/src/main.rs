@@ -7,6 +7,7 @@ mod args;
 mod audit_commands;
 mod commands;
 mod doctor;
+mod pretrain_commands;
 mod progress;
 mod serve_commands;
 mod shell;

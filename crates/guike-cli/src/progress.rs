@@ -31,6 +31,11 @@ impl Bar {
         Bar { bar }
     }
 
+    /// Writes a line above the bar.
+    pub(crate) fn say(&self, line: &str) {
+        self.bar.suspend(|| crate::show::message(line));
+    }
+
     /// Removes the bar from the screen.
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();

@@ -26,7 +26,7 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal at `path` for this `work`, or begins it, and gives the pieces that are there already.
+    /// Opens the journal at `path` for this `work`, or begins it in a folder that it makes, and gives the pieces that are there already.
     ///
     /// # Errors
     /// [`StoreError::Busy`] while another process has it open, [`StoreError::OtherWork`] when it was begun for other work,
@@ -47,6 +47,9 @@ impl Journal {
     /// journal.remove().unwrap();
     /// ```
     pub fn open<T: DeserializeOwned>(path: &Path, work: &Value) -> Result<(Journal, Vec<T>), StoreError> {
+        if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(io("create", folder))?;
+        }
         let mut options = OpenOptions::new();
         let mut file =
             options.read(true).write(true).create(true).truncate(false).open(path).map_err(io("open", path))?;

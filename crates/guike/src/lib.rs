@@ -19,6 +19,7 @@ pub mod forecast;
 pub mod keys;
 pub mod learners;
 mod output;
+pub mod pretrain;
 pub mod report;
 pub mod results;
 mod run;

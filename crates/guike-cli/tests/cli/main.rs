@@ -15,6 +15,7 @@ mod killed;
 mod lightgbm;
 mod onnx;
 mod order_scorer;
+mod pretrain;
 mod results;
 mod schema;
 mod scorer;

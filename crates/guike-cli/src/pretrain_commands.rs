@@ -18,9 +18,9 @@ use crate::show;
 pub(crate) enum Size {
     /// 0.3 million parameters: the one that ships.
     Nano,
-    /// 5 million.
+    /// 4.5 million parameters.
     Small,
-    /// 50 million.
+    /// 46 million parameters.
     Base,
 }
 

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use guike_core::{Cutoff, Day, Horizon, Purchases, Seed};
+use guike_core::{
+    Artifact, Cases, Cutoff, Day, FitContext, Horizon, Learner, Model, Purchases, Quiet, RfmTable, Seed, TrainingSet,
+};
 use guike_nn::Weights;
 use guike_nn::foundation::{
-    EpisodeConfig, KnownShop, Lesson, Net, NetConfig, Schedule, TrainConfig, Trainer, examine, nano,
+    AdaptConfig, EpisodeConfig, Foundation, FoundationModel, KnownShop, Lesson, Net, NetConfig, Schedule, TrainConfig,
+    Trainer, examine, nano,
 };
 use rand::RngExt;
 
@@ -131,4 +134,22 @@ fn the_shipped_network_expects_more_of_those_who_buy_more_and_are_not_late() {
     assert!(alive[0] > 0.8 && alive[5] < 0.3, "{} {}", alive[0], alive[5]);
     // they bought every 5 to 80 days for 400, and a forecast over 90 should say so
     assert!((mean(0) - 18.0).abs() < 5.0 && (mean(2) - 4.5).abs() < 1.5, "{} {}", mean(0), mean(2));
+}
+
+#[test]
+fn an_adapted_model_of_a_history_too_short_to_adapt_is_read_back_and_says_so() {
+    let shop = lesson(3).shop;
+    let known: Vec<usize> = (0..shop.len()).filter(|&i| shop.case(i).0[0] <= 30).collect();
+    let early = shop.take(&known);
+    let rfm = RfmTable { customer_idx: (0..early.len() as u32).collect(), ..RfmTable::default() };
+    let (cutoff, horizon) = (Cutoff::after(Day(30)), Horizon::from_days(90).expect("days"));
+    let now = Cases { cutoff, horizon, rfm: &rfm, features: None, purchases: Some(&early) };
+    let learner = Foundation { net: nano(), adapt: Some(AdaptConfig::default()) };
+    let cx = FitContext { seed: Seed(1), progress: &Quiet };
+    let fitted = learner.fit(&TrainingSet { now, anchors: &[] }, &cx).expect("a shop");
+    assert!(fitted.notes[0].0.contains("too short"), "{:?}", fitted.notes);
+    let text = serde_json::to_string(&fitted.model.save()).expect("JSON");
+    let artifact: Artifact = serde_json::from_str(&text).expect("its own text");
+    let back = FoundationModel::load(&artifact, &nano()).expect("its own artifact");
+    assert_eq!(back.forecast(&now), fitted.model.forecast(&now));
 }

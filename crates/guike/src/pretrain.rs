@@ -46,9 +46,9 @@ const CUSTOMERS: (f64, f64) = (50.0, 700.0);
 pub enum NetSize {
     /// 0.3 million parameters: the one that ships.
     Nano,
-    /// 5 million.
+    /// 4.5 million.
     Small,
-    /// 50 million.
+    /// 46 million.
     Base,
 }
 

@@ -2,7 +2,8 @@
 //!
 //! The one idea: everything before the last step stays, so what it makes of each labelled customer is computed once and
 //! fitting is a small regression with the loss that the network was trained with. How many steps help is found on the
-//! newest anchor, which the first round does not learn from; when none helps, nothing is changed. What is learned is who
+//! newest anchor; the first round learns only from windows that end before its own begins. When none helps, nothing is
+//! changed. What is learned is who
 //! buys more than whom: how much all buy together, how rates fade and the season stay what the network said, because the last
 //! windows of one shop say little about a longer horizon and its next season, and whoever uses the model corrects the level
 //! with the evidence of a backtest.
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use guike_core::{Cutoff, FitContext, FitError, Horizon, Purchases, Seed};
 use serde::{Deserialize, Serialize};
 
-use super::context::{drawn, happened, looks};
+use super::context::{Look, drawn, happened, looks};
 use super::forecast::KnownShop;
 use super::net::Net;
 use super::outlook::{Base, Basis, OUTPUTS, Outlook, SEASON, Truth, keep_fades, loss, shift_level};
@@ -43,25 +44,25 @@ impl Default for AdaptConfig {
 /// The last step as it was fitted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Adapted {
-    /// Steps taken; 0 when nothing was changed.
+    /// Steps taken.
     steps: u32,
     /// Loss on the newest anchor before and after.
     losses: [f64; 2],
-    /// What is added to the parameters of the last step; empty when nothing was changed.
+    /// What is added to the parameters of the last step.
     change: Vec<f32>,
 }
 
 impl Adapted {
     pub(super) fn in_words(&self) -> String {
-        let [before, after] = self.losses;
-        match self.steps {
-            0 => "the foundation model was left as it is: fitting its last step to earlier anchors did not help on the newest".to_owned(),
-            n => format!("the foundation model's last step was fitted in {n} steps: loss on the newest anchor, the level apart, {before:.4} before, {after:.4} after"),
-        }
+        let ([before, after], steps) = (self.losses, self.steps);
+        format!(
+            "the foundation model's last step was fitted in {steps} steps: loss on the newest anchor, the level apart, \
+             {before:.4} before, {after:.4} after"
+        )
     }
 
     pub(super) fn fits(&self, net: &Net) -> bool {
-        self.change.is_empty() || self.change.len() == net.last_step().iter().map(ExactSizeIterator::len).sum::<usize>()
+        self.change.len() == net.last_step().iter().map(ExactSizeIterator::len).sum::<usize>()
     }
 
     /// The network with its last step changed.
@@ -75,6 +76,22 @@ impl Adapted {
     }
 }
 
+/// What came of it.
+#[derive(Debug)]
+pub(super) enum Adaptation {
+    /// The last step was fitted.
+    Fitted(Adapted),
+    /// Nothing was changed, and why.
+    Left(&'static str),
+}
+
+/// Why nothing was changed.
+const TOO_SHORT: &str = "the foundation model was left as it is: the history is too short for two anchors, one to learn from \
+                         and one to judge by";
+/// See [`TOO_SHORT`].
+const NO_GAIN: &str =
+    "the foundation model was left as it is: fitting its last step to earlier anchors did not help on the newest";
+
 /// One anchor as the network sees it just before the last step, and what then happened.
 struct Anchor {
     /// n × width.
@@ -84,6 +101,7 @@ struct Anchor {
     bases: Vec<Base>,
     truths: Vec<Truth>,
     window: f64,
+    look: Look,
 }
 
 /// The parameters of the last step by themselves.
@@ -196,7 +214,7 @@ impl LastStep {
 /// Fits the last step to the shop's anchors before `cutoff`.
 ///
 /// # Errors
-/// [`FitError::Cancelled`]. Too short a history is none: nothing is changed then.
+/// [`FitError::Cancelled`].
 pub(super) fn adapt(
     net: &Arc<Net>,
     shop: &Purchases,
@@ -204,11 +222,10 @@ pub(super) fn adapt(
     horizon: Horizon,
     config: &AdaptConfig,
     cx: &FitContext<'_>,
-) -> Result<Adapted, FitError> {
-    let unchanged = |loss: f64| Adapted { steps: 0, losses: [loss; 2], change: Vec::new() };
+) -> Result<Adaptation, FitError> {
     let end = cutoff.last_day().0;
     let first = (0..shop.len()).filter_map(|i| shop.case(i).0.first()).min();
-    let Some(&first) = first.filter(|&&d| d <= end) else { return Ok(unchanged(f64::NAN)) };
+    let Some(&first) = first.filter(|&&d| d <= end) else { return Ok(Adaptation::Left(TOO_SHORT)) };
     let mut anchors = Vec::new();
     for look in looks(end - first + 1, horizon.days() as i32) {
         cx.progress.check()?;
@@ -234,15 +251,17 @@ pub(super) fn adapt(
             })
             .collect();
         let scene = known.scene().to_vec();
-        anchors.push(Anchor { considered, scene, bases, truths, window: f64::from(look.window) });
+        anchors.push(Anchor { considered, scene, bases, truths, window: f64::from(look.window), look });
     }
-    let Some((newest, older)) = anchors.split_first().filter(|(_, older)| !older.is_empty()) else {
-        return Ok(unchanged(f64::NAN));
-    };
+    let Some((newest, others)) = anchors.split_first() else { return Ok(Adaptation::Left(TOO_SHORT)) };
+    // what happened in the window that judges may not have been learned from
+    let older: Vec<&Anchor> = others.iter().filter(|a| a.look.back - a.look.window >= newest.look.back).collect();
+    if older.is_empty() {
+        return Ok(Adaptation::Left(TOO_SHORT));
+    }
     let start = LastStep::of(net);
     let before = start.loss_at_level(newest);
     let mut best = (0, before);
-    let older: Vec<&Anchor> = older.iter().collect();
     LastStep::of(net).fit(&older, config.steps, config, |step, now| {
         let loss = now.loss_at_level(newest);
         if loss < best.1 {
@@ -250,7 +269,7 @@ pub(super) fn adapt(
         }
     });
     if best.1 > before * (1.0 - config.gain) {
-        return Ok(unchanged(before));
+        return Ok(Adaptation::Left(NO_GAIN));
     }
     cx.progress.check()?;
     let all: Vec<&Anchor> = anchors.iter().collect();
@@ -260,5 +279,5 @@ pub(super) fn adapt(
         |of: &LastStep| anchors.iter().map(|a| of.totals(a)).fold([0.0; 2], |sum, t| [sum[0] + t[0], sum[1] + t[1]]);
     let last = last.levelled(totals(&last), totals(&start));
     let change = last.params.values.iter().zip(&start.params.values).map(|(a, b)| a - b).collect();
-    Ok(Adapted { steps: best.0, losses: [before, best.1], change })
+    Ok(Adaptation::Fitted(Adapted { steps: best.0, losses: [before, best.1], change }))
 }

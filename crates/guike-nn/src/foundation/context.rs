@@ -27,7 +27,8 @@ pub(super) struct Look {
     pub(super) window: i32,
 }
 
-/// Where to look back from a cutoff with so much history before it, for a horizon: newest first, at most five.
+/// Where to look back from a cutoff with so much history before it, for a horizon: at most five, the first the newest whose
+/// window is as long as the horizon or the history allows.
 ///
 /// Windows as long as the horizon where the history is long enough, shorter ones where not, one long window from an early
 /// anchor, and the same season a year before.

@@ -94,11 +94,6 @@ impl KnownShop {
         &self.read
     }
 
-    /// The network.
-    pub fn net(&self) -> &Arc<Net> {
-        &self.net
-    }
-
     /// The rate curves of these customers.
     fn ask(&self, cases: &Purchases, from: usize, to: usize, ws: &mut Workspace) -> Vec<Outlook> {
         let (mut tape, considered, bases) = self.considered(cases, from, to, ws);
@@ -131,7 +126,7 @@ impl KnownShop {
         let scene = given(&self.scene);
         let examples: Vec<(Var, Var)> = self.examples.iter().map(|[k, v]| (given(k), given(v))).collect();
         let encoded = net.encode(&mut tape, &rows, scene, &[((to - from) as u32, 0)]);
-        let (considered, _) = net.consider(&mut tape, encoded, &examples);
+        let considered = net.consider(&mut tape, encoded, &examples);
         (tape, considered, bases)
     }
 

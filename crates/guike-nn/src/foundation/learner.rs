@@ -10,7 +10,7 @@ use guike_core::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::adapt::{AdaptConfig, Adapted, adapt};
+use super::adapt::{AdaptConfig, Adaptation, Adapted, adapt};
 use super::forecast::{KnownShop, Read};
 use super::net::Net;
 
@@ -70,10 +70,14 @@ impl Foundation {
         let shop = now.purchases.filter(|p| !p.is_empty()).ok_or_else(nobody)?;
         let (mut net, mut notes, mut adapted) = (Arc::clone(&self.net), Vec::new(), None);
         if let Some(config) = &self.adapt {
-            let found = adapt(&net, shop, now.cutoff, now.horizon, config, cx)?;
-            notes.push(Note(found.in_words()));
-            net = Arc::new(found.applied_to(&net));
-            adapted = Some(found);
+            match adapt(&net, shop, now.cutoff, now.horizon, config, cx)? {
+                Adaptation::Left(why) => notes.push(Note(why.to_owned())),
+                Adaptation::Fitted(found) => {
+                    notes.push(Note(found.in_words()));
+                    net = Arc::new(found.applied_to(&net));
+                    adapted = Some(found);
+                }
+            }
         }
         // the horizon in view is the one of the fit; any other can be asked for later
         let known = KnownShop::read(&net, shop, now.cutoff, now.horizon, cx.seed).ok_or_else(nobody)?;
@@ -132,11 +136,6 @@ impl FoundationModel {
             None => Arc::clone(net),
         };
         Ok(FoundationModel { card: artifact.card.clone(), known: KnownShop::of(net, read), weights, adapted })
-    }
-
-    /// The shop as the network knows it.
-    pub fn known(&self) -> &KnownShop {
-        &self.known
     }
 }
 

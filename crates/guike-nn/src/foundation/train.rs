@@ -122,16 +122,6 @@ impl Trainer {
         Trainer { net, step, config, seed, moments, averaged, slots: Vec::new() }
     }
 
-    /// Ends after so many steps; the way down of the learning rate begins accordingly, also in the middle of training.
-    pub fn end_after(&mut self, steps: u64) {
-        self.config.steps = steps;
-    }
-
-    /// How it trains.
-    pub fn config(&self) -> &TrainConfig {
-        &self.config
-    }
-
     /// The network with the running average of its parameters: what forecasts best.
     pub fn averaged(&self) -> Net {
         let mut net = self.net.clone();
@@ -202,7 +192,7 @@ pub(super) fn learn(net: &Net, episode: &Episode, ws: &mut Workspace, gradient: 
     let others = (rows.len() > n).then(|| tape.rows(all, n, rows.len() - n));
     let tokens = net.tokens(&mut tape, others, &episode.context);
     let examples = net.looks_at(&mut tape, tokens);
-    let (considered, _) = net.consider(&mut tape, encoded, &examples);
+    let considered = net.consider(&mut tape, encoded, &examples);
     let out = net.say(&mut tape, considered);
     let own = tape.rows(scene_tokens, 0, 1);
     let season = net.season(&mut tape, own);

@@ -27,14 +27,6 @@ impl Tape<'_> {
         self.ws.extra[at] = weights;
         self.end(out, y)
     }
-
-    /// The weights of an attention: heads × queries × context rows.
-    pub fn attention(&self, v: Var) -> Option<&[f32]> {
-        match self.ws.ops[v.0 as usize] {
-            Op::Attend { weights, .. } => Some(&self.ws.extra[weights]),
-            _ => None,
-        }
-    }
 }
 
 /// The softmax of `scale`·row, in place.

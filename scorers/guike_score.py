@@ -134,6 +134,23 @@ def neighbours(x, model):
     return shares
 
 
+def networks(x, model):
+    """The mean of what the networks of an ensemble say of a row and of its pieces."""
+    coded, task, said = [], model["task"], []
+    for v, edges, (low, high) in zip(x, model["edges"], model["limits"]):
+        v = min(max(v, low), high) if v == v else 0.5 * (low + high)
+        coded += [v] + [min(max((v - a) / (b - a), 0.0), 1.0) for a, b in zip(edges, edges[1:])]
+    for member in model["members"]:
+        h = coded
+        for i, layer in enumerate(member["layers"]):
+            h = h if i == 0 else [v / (1.0 + math.exp(min(-1.702 * v, 700.0))) for v in h]
+            w, n = layer["weights"], len(layer["biases"])
+            h = [b + sum(v * u for v, u in zip(h, w[j::n])) for j, b in enumerate(layer["biases"])]
+        said.append(h if task == "regression" else softmax(h))
+    mean = [sum(column) / len(said) for column in zip(*said)]
+    return [model["centre"] + model["scale"] * mean[0]] if task == "regression" else mean
+
+
 def predict(x, model):
     """The learner's prediction of one prepared row: one number, or one probability per class."""
     if "scorer" in model:
@@ -144,6 +161,8 @@ def predict(x, model):
         return LINKS[model["link"]](weighted_sums(x, model))
     if model["kind"] == "k-nearest-neighbours":
         return neighbours(x, model)
+    if model["kind"] == "neural-network":
+        return networks(x, model)
     raise ValueError(f"the learner `{model['kind']}` is newer than this scorer")
 
 

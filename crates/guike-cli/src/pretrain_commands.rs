@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::{Args as ClapArgs, ValueEnum};
 use guike::Error;
-use guike::pretrain::{Line, Mechanism, NetSize, Pretraining, Prior, TrainConfig};
+use guike::pretrain::{Hidden, Line, Mechanism, NetSize, Pretraining, Prior, TrainConfig};
 use guike_core::Seed;
 
 use crate::args::{DataFlags, Threads};
@@ -22,6 +22,26 @@ pub(crate) enum Size {
     Small,
     /// 46 million parameters.
     Base,
+}
+
+/// How hidden matrices follow their gradients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Optimizer {
+    /// Loshchilov & Hutter (2019), as all other parameters.
+    Adamw,
+    /// Jordan et al. (2024): along the nearest orthogonal matrix.
+    Muon,
+}
+
+/// A part of what the network is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// Hand-made aggregates of each customer.
+    Aggregates,
+    /// Each customer's events.
+    Events,
+    /// Other customers at earlier anchors with what they then did.
+    Context,
 }
 
 /// `guike pretrain`.
@@ -42,6 +62,12 @@ pub(crate) struct Pretrain {
     /// Highest learning rate.
     #[arg(long, default_value_t = 2e-3, value_name = "RATE")]
     rate: f32,
+    /// What moves the hidden matrices.
+    #[arg(long, value_enum, default_value = "adamw")]
+    optimizer: Optimizer,
+    /// Parts of what the network is told to hide from it, separated by commas, to measure what they are worth.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
+    hide: Vec<Part>,
     /// Mechanisms of simulated shops to leave out, separated by commas.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     without: Vec<String>,
@@ -63,6 +89,19 @@ pub(crate) struct Pretrain {
     threads: Threads,
 }
 
+/// As its authors set it.
+const MUON_MOMENTUM: f32 = 0.95;
+
+impl Part {
+    fn hidden(self) -> Hidden {
+        match self {
+            Part::Aggregates => Hidden::Aggregates,
+            Part::Events => Hidden::Events,
+            Part::Context => Hidden::Context,
+        }
+    }
+}
+
 pub(crate) fn pretrain(flags: &Pretrain, bar: &Bar, quiet: bool) -> Result<(), Error> {
     let without = flags.without.iter().map(|name| mechanism(name)).collect::<Result<Vec<_>, Error>>()?;
     if !(0.0..=1.0).contains(&flags.real) {
@@ -74,6 +113,7 @@ pub(crate) fn pretrain(flags: &Pretrain, bar: &Bar, quiet: bool) -> Result<(), E
     }
     let mut train = TrainConfig { steps: flags.steps, shops: flags.shops, ..TrainConfig::default() };
     train.schedule.peak = flags.rate;
+    train.optimizer.muon = (flags.optimizer == Optimizer::Muon).then_some(MUON_MOMENTUM);
     let size = match flags.size {
         Size::Nano => NetSize::Nano,
         Size::Small => NetSize::Small,
@@ -83,6 +123,7 @@ pub(crate) fn pretrain(flags: &Pretrain, bar: &Bar, quiet: bool) -> Result<(), E
     let prior = Prior { without, ..Prior::default() };
     let what = Pretraining {
         size,
+        hidden: flags.hide.iter().map(|part| part.hidden()).collect(),
         train,
         prior,
         logs,

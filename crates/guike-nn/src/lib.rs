@@ -11,11 +11,16 @@
 //!
 //! This crate reads no file and no clock: weights come as bytes, shops as [`guike_core::Purchases`].
 
+pub mod deep;
+mod descend;
 pub mod foundation;
+mod layers;
 mod math;
+pub mod mlp;
 mod optimizer;
 mod params;
 mod tape;
+mod told;
 mod weights;
 
 pub use params::{ParamId, Params, Start, Tensor};

@@ -9,8 +9,10 @@
 //! runs more tapes and adds their gradients in a fixed order, so that the sum does not depend on the number of threads.
 
 mod attend;
+mod gru;
 mod matrix;
 mod norm;
+mod runs;
 mod scan;
 
 use crate::math::{gelu, gelu_slope};
@@ -45,6 +47,18 @@ enum Op {
     Rows { x: Var, from: usize },
     /// Softmax attention of every row of `q` over all rows of `k` and `v`.
     Attend { q: Var, k: Var, v: Var, heads: usize, weights: usize },
+    /// The same of every row over itself and the rows before it of its run.
+    AttendBack { q: Var, k: Var, v: Var, heads: usize, weights: usize, offsets: Vec<u32> },
+    /// Runs of rows to one row each.
+    Pool { x: Var, offsets: Vec<u32>, how: runs::Pooling },
+    /// Rows beside their neighbours.
+    Neighbours { x: Var, offsets: Vec<u32>, before: usize, width: usize },
+    /// The same numbers in another shape.
+    Reshape { x: Var },
+    /// Elementwise product with constants, kept in `by`.
+    Times { x: Var, by: usize },
+    /// A gated recurrent unit over each run of rows, see [`gru`].
+    Gru { gates: Var, hidden: Var, offsets: Vec<u32>, kept: usize },
     /// A gated linear recurrence over each run of rows, see [`scan`].
     Scan { gate: Var, value: Var, decay: Var, runs: scan::Runs },
 }
@@ -221,6 +235,19 @@ impl<'a> Tape<'a> {
         self.end(v, y)
     }
 
+    /// x times constants of the same shape, filled by `fill`: a mask, usually.
+    pub fn times(&mut self, x: Var, fill: impl FnOnce(&mut [f32])) -> Var {
+        let (n, c) = self.shape(x);
+        let (by, mut factors) = self.take_extra(n * c);
+        fill(&mut factors);
+        let (v, mut y) = self.begin(Op::Times { x, by }, n, c);
+        for ((y, &x), f) in y.iter_mut().zip(self.value(x)).zip(&factors) {
+            *y = x * f;
+        }
+        self.ws.extra[by] = factors;
+        self.end(v, y)
+    }
+
     /// Goes back from gradients at some values to gradients of all parameters, which are added to `gradient`.
     ///
     /// `from` names values and the derivative of the loss by each; `gradient` is as long as the parameters.
@@ -347,10 +374,50 @@ fn step_back(params: &Params, ws: &mut Workspace, at: usize, dy: &[f32], gradien
             let ((n, c), (m, _)) = (shape(nodes, q), shape(nodes, k));
             let mut grads = [q, k, v].map(|v| std::mem::take(&mut nodes[v.0 as usize].grad));
             let values = [q, k, v].map(|v| value_of(params, ops, nodes, v));
-            attend::back(values, &extra[weights], dy, (n, m, c, heads), &mut grads, scratch);
+            let mut parts = grads.each_mut().map(Vec::as_mut_slice);
+            attend::back(values, &extra[weights], dy, (n, m, c, heads), &mut parts, scratch);
             for (v, g) in [q, k, v].into_iter().zip(grads) {
                 nodes[v.0 as usize].grad = g;
             }
+        }
+        Op::AttendBack { q, k, v, heads, weights, offsets } => {
+            let (q, k, v, c) = (*q, *k, *v, shape(nodes, *q).1);
+            let mut grads = [q, k, v].map(|v| std::mem::take(&mut nodes[v.0 as usize].grad));
+            let values = [q, k, v].map(|v| value_of(params, ops, nodes, v));
+            attend::look_back(values, &extra[*weights], dy, (c, *heads), offsets, &mut grads, scratch);
+            for (v, g) in [q, k, v].into_iter().zip(grads) {
+                nodes[v.0 as usize].grad = g;
+            }
+        }
+        Op::Pool { x, offsets, how } => {
+            let c = shape(nodes, *x).1;
+            let dx = gather(params, ops, nodes, gradient, *x);
+            if !dx.is_empty() {
+                runs::pool_back(offsets, *how, dy, c, dx);
+            }
+        }
+        Op::Neighbours { x, offsets, before, width } => {
+            let c = shape(nodes, *x).1;
+            let dx = gather(params, ops, nodes, gradient, *x);
+            if !dx.is_empty() {
+                runs::neighbours_back(offsets, *before, *width, dy, c, dx);
+            }
+        }
+        &Op::Reshape { x } => add(nodes, gradient, x, dy),
+        &Op::Times { x, by } => {
+            let dx = gather(params, ops, nodes, gradient, x);
+            for ((d, g), f) in dx.iter_mut().zip(dy).zip(&extra[by]) {
+                *d += g * f;
+            }
+        }
+        Op::Gru { gates, hidden, offsets, kept } => {
+            let s = shape(nodes, *hidden).0;
+            let mut dx = std::mem::take(&mut nodes[gates.0 as usize].grad);
+            let u = value_of(params, ops, nodes, *hidden);
+            let Op::Param(id) = ops[hidden.0 as usize] else { unreachable!("weights are parameters") };
+            let du = &mut gradient[params.tensor(id).range()];
+            gru::back(u, offsets, &extra[*kept], dy, s, &mut dx, du);
+            nodes[gates.0 as usize].grad = dx;
         }
         Op::Scan { gate, value, decay, runs } => {
             let c = shape(nodes, *gate).1;

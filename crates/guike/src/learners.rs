@@ -5,6 +5,7 @@ use std::sync::Arc;
 use guike_core::{Artifact, ForecastError, Inputs, Learner, Model};
 use guike_learn::baseline::{Baseline, HistoricalRate, RepeatLastWindow, RfmScore, Zero};
 use guike_learn::value::HeadsConfig;
+use guike_nn::deep::{self, Deep, DeepConfig, DeepModel};
 use guike_nn::foundation::{self, Foundation, FoundationModel};
 use serde::Serialize;
 
@@ -65,12 +66,19 @@ pub struct LearnerInfo {
 pub fn all() -> Vec<Box<dyn Learner>> {
     let mut list = baselines();
     list.extend(guike_btyd::learners::pairs().into_iter().map(|p| Box::new(p) as Box<dyn Learner>));
-    list.extend(deep());
+    list.extend(foundation());
+    list.extend(deep(DeepConfig::default()));
     list
 }
 
-/// Learners that read whole histories: the foundation model as it comes, and adapted to the shop.
-pub fn deep() -> Vec<Box<dyn Learner>> {
+/// Networks that are trained on the shop.
+pub fn deep(config: DeepConfig) -> Vec<Box<dyn Learner>> {
+    let learners = deep::NAMES.into_iter().filter_map(deep::named);
+    learners.map(|learner| Box::new(Deep { config, ..learner }) as Box<dyn Learner>).collect()
+}
+
+/// The foundation model as it comes, and adapted to the shop.
+pub fn foundation() -> Vec<Box<dyn Learner>> {
     let net = foundation::nano();
     let as_it_comes = Foundation { net: Arc::clone(&net), adapt: None };
     let adapted = Foundation { net, adapt: Some(foundation::AdaptConfig::default()) };
@@ -87,29 +95,41 @@ pub fn baselines() -> Vec<Box<dyn Learner>> {
     ]
 }
 
-/// The learner of this name, the average included.
-pub fn named(name: &str) -> Option<Box<dyn Learner>> {
-    named_with(name, HeadsConfig::default())
+/// How much learners that take their time may take.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Effort {
+    /// Of those that read features.
+    pub heads: HeadsConfig,
+    /// Of networks that are trained on the shop.
+    pub deep: DeepConfig,
 }
 
-/// The learner of this name; one that reads features learns as `heads` says.
+/// The learner of this name, the average included.
+pub fn named(name: &str) -> Option<Box<dyn Learner>> {
+    named_with(name, Effort::default())
+}
+
+/// The learner of this name, which learns as `effort` says.
 ///
 /// # Example
 /// ```
-/// use guike::learners::{names, named_with};
+/// use guike::learners::{Effort, names, named_with};
 /// use guike_learn::value::HeadsConfig;
-/// let quick = HeadsConfig { max_rounds: 20, forest_trees: 10, ..HeadsConfig::default() };
+/// let heads = HeadsConfig { max_rounds: 20, forest_trees: 10, ..HeadsConfig::default() };
+/// let quick = Effort { heads, ..Effort::default() };
 /// assert!(names().into_iter().all(|name| named_with(name, quick).is_some()));
 /// assert!(named_with("crystal-ball", quick).is_none());
 /// ```
-pub fn named_with(name: &str, heads: HeadsConfig) -> Option<Box<dyn Learner>> {
+pub fn named_with(name: &str, Effort { heads, deep }: Effort) -> Option<Box<dyn Learner>> {
     if name == combination::NAME {
         return Some(Box::new(Combination::default()));
     }
     if name == value::BLEND {
         return Some(blend(value::starting_weights(), heads));
     }
-    member(name, heads).or_else(|| all().into_iter().find(|l| l.name() == name))
+    let others = || all().into_iter().find(|l| l.name() == name);
+    let trained = || self::deep(deep).into_iter().find(|l| l.name() == name);
+    member(name, heads).or_else(trained).or_else(others)
 }
 
 /// The member of the blend of this name that learns as `config` says.
@@ -172,6 +192,19 @@ fn words(name: &str) -> (&'static str, &'static str) {
             "the same, with its last step fitted to the shop's earlier anchors where that helps on the newest",
             "docs/models/foundation.md",
         ),
+        "mlp-ziln" => (
+            "a multi-layer perceptron on aggregates, trained on earlier anchors: whether she buys, and how much, log-normal",
+            "Wang, Liu & Miao (2019)",
+        ),
+        "mlp-quantile" => ("the same, and how much by seven quantiles and a mean", "Koenker & Bassett (1978)"),
+        "convolutional" => (
+            "the same as mlp-ziln, with a convolution over the last 52 weeks",
+            "LeCun et al. (1989); Bai, Kolter & Koltun (2018)",
+        ),
+        "recurrent" => ("the same as mlp-ziln, with a gated recurrent unit over purchase days", "Cho et al. (2014)"),
+        "transformer" => {
+            ("the same as mlp-ziln, with causal self-attention over purchase days", "Vaswani et al. (2017)")
+        }
         combination::NAME => (
             "the plain average of BG/NBD, MBG/NBD and Pareto/NBD with both spend models",
             "Bates & Granger (1969); Clemen (1989)",
@@ -211,6 +244,9 @@ pub fn load(artifact: &Artifact) -> Result<Box<dyn Model>, ForecastError> {
     }
     if [foundation::ZERO_SHOT, foundation::ADAPTED].contains(&name) {
         return Ok(Box::new(FoundationModel::load(artifact, &foundation::nano())?));
+    }
+    if deep::NAMES.contains(&name) {
+        return Ok(Box::new(DeepModel::load(artifact)?));
     }
     if guike_btyd::learners::pairs().iter().any(|l| l.name() == name) {
         return Ok(Box::new(guike_btyd::learners::load(artifact)?));

@@ -62,11 +62,25 @@ impl NetSize {
     }
 }
 
+/// A part of what the network is told that can be hidden from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hidden {
+    /// Hand-made aggregates of each customer.
+    Aggregates,
+    /// Each customer's events.
+    Events,
+    /// Other customers at earlier anchors with what they then did.
+    Context,
+}
+
 /// What to train on and for how long.
 #[derive(Debug, Clone)]
 pub struct Pretraining {
     /// Size of the network.
     pub size: NetSize,
+    /// What is hidden from it, to measure what that is worth; nothing, usually.
+    pub hidden: Vec<Hidden>,
     /// Steps, shops per step, learning rate.
     pub train: TrainConfig,
     /// Where simulated shops come from; the number of customers is drawn per shop.
@@ -79,6 +93,18 @@ pub struct Pretraining {
     pub checkpoint_every: u64,
     /// The only source of randomness.
     pub seed: Seed,
+}
+
+impl Pretraining {
+    fn config(&self) -> NetConfig {
+        let shown = |part| !self.hidden.contains(&part);
+        NetConfig {
+            aggregates: shown(Hidden::Aggregates),
+            events: shown(Hidden::Events),
+            context: shown(Hidden::Context),
+            ..self.size.config()
+        }
+    }
 }
 
 /// A line of measurements.
@@ -156,7 +182,7 @@ pub fn pretrain(
     let held = |index: u64| lesson(what, &real, what.seed.derive("held"), index);
     let checkpoint = out.join(file_names::CHECKPOINT);
     let work = json!({
-        "size": what.size, "train": what.train, "prior": what.prior, "real": what.real, "seed": what.seed,
+        "size": what.size, "hidden": what.hidden, "train": what.train, "prior": what.prior, "real": what.real, "seed": what.seed,
         "logs": what.logs.iter().map(fingerprint_of_log).collect::<Result<Vec<_>, _>>()?,
     });
     let (mut journal, _) = Journal::open::<Line>(&out.join(file_names::METRICS), &work)?;
@@ -168,7 +194,7 @@ pub fn pretrain(
             };
             Weights::from_bytes(&read_bytes(&checkpoint)?).and_then(|w| Trainer::resume(&w)).map_err(corrupt)?
         }
-        false => Trainer::begin(what.size.config(), what.train.clone(), what.seed, &stream),
+        false => Trainer::begin(what.config(), what.train.clone(), what.seed, &stream),
     };
     let before = trainer.step;
     progress.stage("training", what.train.steps);

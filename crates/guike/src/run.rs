@@ -7,6 +7,7 @@ use guike_core::{Cases, Cutoff, EventLog, Forecasts, Horizon, Learner, Progress,
 use guike_data::{Imported, LogFiles, QualityReport, import, read_customers};
 use guike_eval::{Scores, Selection};
 use guike_learn::value::HeadsConfig;
+use guike_nn::deep::{self, DeepConfig};
 use guike_store::Staged;
 use serde::Serialize;
 
@@ -16,7 +17,7 @@ use crate::error::Error;
 use crate::forecast::{Final, calibrate, choose, fit_final};
 use crate::learners;
 use crate::output;
-use crate::settings::{AUTO, LevelRule, Settings};
+use crate::settings::{AUTO, Budget, LevelRule, Settings};
 use crate::tier::{PreviousTiers, Tiers, tier};
 use crate::value;
 
@@ -192,8 +193,13 @@ pub(crate) fn read(log: &LogFiles, settings: &Settings, progress: &dyn Progress)
 pub fn contenders(settings: &Settings) -> Result<Contenders, Error> {
     let name = settings.forecast.model.as_str();
     // baselines stay beside a named model: a report without them says little
+    let mut networks = learners::foundation();
+    // training networks at every anchor takes minutes, and on most shops they add nothing: they are for whoever has time
+    if settings.forecast.budget == Budget::Thorough || deep::NAMES.contains(&name) {
+        networks.extend(learners::deep(DeepConfig::default()));
+    }
     let mut all =
-        Contenders { baselines: learners::baselines(), pairs: pairs(), deep: learners::deep(), heads: heads(settings) };
+        Contenders { baselines: learners::baselines(), pairs: pairs(), deep: networks, heads: heads(settings) };
     if name == AUTO || name == combination::NAME || learners::reads_features(name) {
         return Ok(all);
     }

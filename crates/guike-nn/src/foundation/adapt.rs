@@ -13,13 +13,14 @@ use std::sync::Arc;
 use guike_core::{Cutoff, FitContext, FitError, Horizon, Purchases, Seed};
 use serde::{Deserialize, Serialize};
 
-use super::context::{Look, drawn, happened, looks};
+use super::context::{Look, looks};
 use super::forecast::KnownShop;
 use super::net::Net;
-use super::outlook::{Base, Basis, OUTPUTS, Outlook, SEASON, Truth, keep_fades, loss, shift_level};
+use super::outlook::{Basis, OUTPUTS, Outlook, SEASON, Truth, keep_fades, loss, shift_level};
 use crate::optimizer::AdamW;
 use crate::params::{Params, Start};
 use crate::tape::{Mat, MatMut, product};
+use crate::told::{Base, drawn, happened};
 
 /// How the last step is fitted.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -3,8 +3,8 @@
 use guike_core::Seed;
 
 use super::net::{Net, NetConfig};
-use super::rows::ROW_FEATURES;
 use super::train::{TrainConfig, Trainer};
+use crate::told::{Pieces, ROW_FEATURES};
 use crate::weights::{Weights, WeightsError};
 
 const EDGES: &str = "edges";
@@ -31,7 +31,7 @@ impl Net {
         let mut weights = Weights::default();
         weights.about.insert(KIND.to_owned(), FORMAT.to_owned());
         weights.about.insert(CONFIG.to_owned(), tell(&self.config));
-        weights.arrays.push((EDGES.to_owned(), vec![self.edges.len()], self.edges.clone()));
+        weights.arrays.push((EDGES.to_owned(), vec![self.pieces.0.len()], self.pieces.0.clone()));
         for t in &self.params.tensors {
             weights.arrays.push((t.name.clone(), vec![t.rows, t.cols], self.params.values[t.range()].to_vec()));
         }
@@ -50,7 +50,7 @@ impl Net {
         let config: NetConfig = told(weights, CONFIG)?;
         config.validate().map_err(WeightsError::Layout)?;
         let edges = weights.array(EDGES, Net::edges_len())?.to_vec();
-        let mut net = Net::new(config, edges, Seed(0));
+        let mut net = Net::new(config, Pieces(edges), Seed(0));
         for i in 0..net.params.tensors.len() {
             let tensor = net.params.tensors[i].clone();
             let values = weights.array(&tensor.name, tensor.rows * tensor.cols)?;
@@ -61,7 +61,7 @@ impl Net {
 
     /// Numbers that a row's pieces have as edges.
     fn edges_len() -> usize {
-        ROW_FEATURES.len() * (Net::PIECES + 1)
+        ROW_FEATURES.len() * (Pieces::EACH + 1)
     }
 }
 

@@ -5,14 +5,10 @@
 use guike_core::{Purchases, Seed};
 use serde::{Deserialize, Serialize};
 
-use super::outlook::Base;
-use super::rows::{EVENT_FEATURES, ROW_FEATURES, describe, describe_events, months};
-use super::scene::Scene;
+use crate::told::{Base, Rows, Scene, drawn, happened};
 
 /// How many numbers describe what a labelled customer did.
 pub(super) const LABEL_FEATURES: usize = 8;
-/// Latest purchase days that the recurrence reads; before them the aggregates speak.
-pub(super) const MAX_EVENTS: usize = 64;
 /// Fewest customers at an anchor that is worth looking at.
 const MIN_KNOWN: usize = 10;
 /// Fewest days of a label window.
@@ -59,52 +55,6 @@ pub(super) fn looks(history: i32, horizon: i32) -> Vec<Look> {
     looks
 }
 
-/// Rows of customers as the network reads them.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Rows {
-    /// n × [`ROW_FEATURES`].
-    pub(super) features: Vec<f32>,
-    /// n + 1 positions into the events.
-    pub(super) offsets: Vec<u32>,
-    /// Events × [`EVENT_FEATURES`].
-    pub(super) events: Vec<f32>,
-    /// Time since the event before, per event.
-    pub(super) since: Vec<f32>,
-    /// Time since the last event, per row.
-    pub(super) idle: Vec<f32>,
-}
-
-impl Rows {
-    pub(super) fn new() -> Rows {
-        Rows { offsets: vec![0], ..Rows::default() }
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.idle.len()
-    }
-
-    /// Adds a customer with at least one purchase day, all of them up to the scene's anchor.
-    pub(super) fn push(&mut self, day: &[i32], spend: &[f32], scene: &Scene) {
-        let at = self.features.len();
-        self.features.resize(at + ROW_FEATURES.len(), 0.0);
-        describe(day, spend, scene, &mut self.features[at..]);
-        let from = day.len().saturating_sub(MAX_EVENTS);
-        describe_events(day, spend, from, scene, &mut self.events, &mut self.since);
-        self.offsets.push((self.events.len() / EVENT_FEATURES) as u32);
-        self.idle.push(months(f64::from(scene.anchor - day[day.len() - 1])));
-    }
-
-    /// Adds all rows of others.
-    pub(super) fn append(&mut self, other: &Rows) {
-        let base = self.offsets[self.offsets.len() - 1];
-        self.features.extend_from_slice(&other.features);
-        self.offsets.extend(other.offsets[1..].iter().map(|o| o + base));
-        self.events.extend_from_slice(&other.events);
-        self.since.extend_from_slice(&other.since);
-        self.idle.extend_from_slice(&other.idle);
-    }
-}
-
 /// The labelled rows of a shop, by anchor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Context {
@@ -115,12 +65,6 @@ pub(super) struct Context {
     pub(super) rows: Rows,
     /// n × [`LABEL_FEATURES`].
     pub(super) labels: Vec<f32>,
-}
-
-/// How many purchase days and how much spend within `window` days after `anchor`.
-pub(super) fn happened(day: &[i32], spend: &[f32], anchor: i32, window: i32) -> (u32, f64) {
-    let (from, to) = (day.partition_point(|&d| d <= anchor), day.partition_point(|&d| d <= anchor + window));
-    ((to - from) as u32, spend[from..to].iter().map(|&s| f64::from(s)).sum())
 }
 
 impl Context {
@@ -174,29 +118,6 @@ impl Context {
     }
 }
 
-/// `most` of these customers, by what they did up to `anchor` and not by their place in the log, so that another order of
-/// the same customers gives the same draw; in the order of the draw.
-pub(super) fn drawn(shop: &Purchases, known: Vec<u32>, anchor: i32, most: usize, seed: Seed) -> Vec<u32> {
-    let seed = seed.derive("drawn");
-    let mut keyed: Vec<(u64, u32, u32)> = known
-        .into_iter()
-        .map(|case| {
-            let (day, spend) = shop.case(case as usize);
-            let n = day.partition_point(|&d| d <= anchor);
-            // the last days tell most histories apart; among equal ones spend decides
-            let last = &day[n.saturating_sub(8)..n];
-            let key = last.iter().fold(seed.at(n as u64).at(day[0] as u64), |s, &d| s.at(d as u64));
-            (key.0, spend[n - 1].to_bits(), case)
-        })
-        .collect();
-    if keyed.len() > most {
-        keyed.select_nth_unstable(most);
-        keyed.truncate(most);
-    }
-    keyed.sort_unstable();
-    keyed.into_iter().map(|k| k.2).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,21 +148,5 @@ mod tests {
         let of = |late| Context::draw(&shop(late), 150, &looks(150, 60), 100, Seed(1));
         assert_eq!(of(151), of(199));
         assert!(of(151).rows.len() > 60);
-    }
-
-    #[test]
-    fn a_draw_is_the_same_in_any_order_of_the_customers() {
-        let mut shop = Purchases { offsets: vec![0], ..Purchases::default() };
-        for i in 0..500 {
-            shop.day.extend([i % 50, 60 + i / 7, 150 + i % 30]);
-            shop.spend.extend([1.0, 2.0, i as f32]);
-            shop.offsets.push(shop.day.len() as u64);
-        }
-        let mixed: Vec<usize> = (0..500).map(|i| i * 7 % 500).collect();
-        let one = drawn(&shop, (0..500).collect(), 140, 60, Seed(3));
-        let other = drawn(&shop.take(&mixed), (0..500).collect(), 140, 60, Seed(3));
-        assert_eq!(one, other.iter().map(|&i| mixed[i as usize] as u32).collect::<Vec<_>>());
-        assert_eq!(one.len(), 60);
-        assert_ne!(one, drawn(&shop, (0..500).collect(), 140, 60, Seed(4)));
     }
 }

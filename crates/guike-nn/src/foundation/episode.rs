@@ -4,9 +4,9 @@ use guike_core::{Purchases, Seed};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use super::context::{Context, Rows, drawn, happened, looks};
-use super::outlook::{Base, Truth};
-use super::scene::Scene;
+use super::context::{Context, looks};
+use super::outlook::Truth;
+use crate::told::{Base, Rows, Scene, drawn, happened};
 
 /// A whole shop to learn from, its future included.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -10,11 +10,11 @@ use guike_core::{Cutoff, Forecasts, Horizon, INTERVAL_LEVELS, Purchases, Quantil
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::context::{Context, Rows, looks};
+use super::context::{Context, looks};
 use super::net::Net;
-use super::outlook::{Base, Basis, OUTPUTS, Outlook};
-use super::scene::Scene;
+use super::outlook::{Basis, OUTPUTS, Outlook};
 use crate::tape::{Tape, Var, Workspace};
+use crate::told::{Base, Rows, Scene};
 
 /// Labelled rows a shop is read with; more cost time for every customer and were never met in training.
 const EXAMPLES: usize = 320;
@@ -213,7 +213,7 @@ impl KnownShop {
     }
 }
 
-fn nothing(horizon: Horizon) -> Forecasts {
+pub(crate) fn nothing(horizon: Horizon) -> Forecasts {
     Forecasts {
         horizon,
         expected_orders: Vec::new(),

@@ -3,16 +3,15 @@
 use guike_core::Seed;
 use serde::{Deserialize, Serialize};
 
-use super::context::{Context, LABEL_FEATURES, Rows};
+use super::context::{Context, LABEL_FEATURES};
 use super::outlook::{OUTPUTS, SEASON};
-use super::rows::{EVENT_FEATURES, ROW_FEATURES};
-use super::scene::{SCENE_FEATURES, Scene};
+use crate::layers::{Adder, Block, as_it_is};
 use crate::params::{ParamId, Params, Start};
 use crate::tape::{Tape, Var};
+use crate::told::{EVENT_FEATURES, Pieces, ROW_FEATURES, Rows, SCENE_FEATURES, Scene};
 
-/// Piecewise-linear pieces per number of a row.
-const PIECES: usize = 8;
-const PIECED: usize = PIECES * ROW_FEATURES.len();
+/// Numbers of a row once they are cut into pieces.
+const PIECED: usize = Pieces::EACH * ROW_FEATURES.len();
 
 /// Sizes of the network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,12 +31,29 @@ pub struct NetConfig {
     pub aggregates: bool,
     /// Whether the events are told.
     pub events: bool,
+    /// Whether there are examples to look at.
+    #[serde(default = "yes")]
+    pub context: bool,
+}
+
+/// Networks of before could not do without.
+fn yes() -> bool {
+    true
 }
 
 impl NetConfig {
     /// The size that ships with the command: 317,120 parameters.
     pub fn nano() -> NetConfig {
-        NetConfig { width: 96, encoder_blocks: 2, looks: 2, heads: 4, state: 32, aggregates: true, events: true }
+        NetConfig {
+            width: 96,
+            encoder_blocks: 2,
+            looks: 2,
+            heads: 4,
+            state: 32,
+            aggregates: true,
+            events: true,
+            context: true,
+        }
     }
 
     /// About 4.5 million parameters.
@@ -71,14 +87,6 @@ impl NetConfig {
             _ => Err(format!("`width` is {} and `heads` is {}; heads must divide the width", self.width, self.heads)),
         }
     }
-}
-
-/// Norm, up, GELU, down.
-#[derive(Debug, Clone, Copy)]
-struct Block {
-    norm: [ParamId; 2],
-    up: [ParamId; 2],
-    down: [ParamId; 2],
 }
 
 /// One look at the examples.
@@ -118,52 +126,18 @@ pub struct Net {
     pub config: NetConfig,
     /// What is learned.
     pub params: Params,
-    /// Rows × (pieces + 1), ascending within a row; read off shops before training.
-    pub(super) edges: Vec<f32>,
+    /// The pieces that numbers of rows are cut into; read off shops before training.
+    pub(super) pieces: Pieces,
     layout: Layout,
 }
 
 /// Keys and values of the examples, for each look.
 pub(super) type Examples = Vec<(Var, Var)>;
 
-struct Adder<'a> {
-    params: &'a mut Params,
-    seed: Seed,
-}
-
-impl Adder<'_> {
-    fn matrix(&mut self, name: &str, rows: usize, cols: usize, gain: f32) -> ParamId {
-        self.params.add(name, rows, cols, Start::Normal(gain), self.seed)
-    }
-
-    fn linear(&mut self, name: &str, rows: usize, cols: usize, gain: f32) -> [ParamId; 2] {
-        let bias = format!("{name}.bias");
-        [self.matrix(name, rows, cols, gain), self.params.add(&bias, 1, cols, Start::Constant(0.0), self.seed)]
-    }
-
-    fn norm(&mut self, name: &str, cols: usize) -> [ParamId; 2] {
-        let (gain, bias) = (format!("{name}.gain"), format!("{name}.bias"));
-        let mut one = |n: &str, v| self.params.add(n, 1, cols, Start::Constant(v), self.seed);
-        [one(&gain, 1.0), one(&bias, 0.0)]
-    }
-
-    fn block(&mut self, name: &str, width: usize) -> Block {
-        Block {
-            norm: self.norm(&format!("{name}.norm"), width),
-            up: self.linear(&format!("{name}.up"), width, 2 * width, 1.4),
-            // residual branches begin small, so that a deep net begins as a shallow one
-            down: self.linear(&format!("{name}.down"), 2 * width, width, 0.3),
-        }
-    }
-}
-
 impl Net {
-    /// Piecewise-linear pieces per number of a row.
-    pub(super) const PIECES: usize = PIECES;
-
     /// A network that has learned nothing.
-    pub fn new(config: NetConfig, edges: Vec<f32>, seed: Seed) -> Net {
-        assert_eq!(edges.len(), ROW_FEATURES.len() * (PIECES + 1), "edges of all pieces");
+    pub(crate) fn new(config: NetConfig, pieces: Pieces, seed: Seed) -> Net {
+        assert_eq!(pieces.numbers(), ROW_FEATURES.len(), "pieces of all numbers");
         let mut params = Params::default();
         let mut add = Adder { params: &mut params, seed: seed.derive("net") };
         let (d, s) = (config.width, config.state);
@@ -216,55 +190,14 @@ impl Net {
             head,
             season,
         };
-        Net { config, params, edges, layout }
+        Net { config, params, pieces, layout }
     }
 
     /// Sixteen hexadecimal digits that tell weights apart.
     pub fn fingerprint(&self) -> String {
         let mut hasher = xxhash_rust::xxh3::Xxh3::new();
-        self.edges.iter().chain(&self.params.values).for_each(|x| hasher.update(&x.to_le_bytes()));
+        self.pieces.0.iter().chain(&self.params.values).for_each(|x| hasher.update(&x.to_le_bytes()));
         format!("{:016x}", hasher.digest())
-    }
-
-    /// Edges at equally frequent numbers of these rows.
-    pub(super) fn edges_of(rows: &Rows) -> Vec<f32> {
-        let width = ROW_FEATURES.len();
-        let mut edges = Vec::with_capacity(width * (PIECES + 1));
-        for feature in 0..width {
-            let mut column: Vec<f32> = rows.features.iter().skip(feature).step_by(width).copied().collect();
-            column.sort_unstable_by(f32::total_cmp);
-            // many customers share a number (no repeat, say): pieces lie between different numbers
-            column.dedup();
-            let last = column.len() - 1;
-            let mut own: Vec<f32> = (0..=PIECES).map(|i| column[i * last / PIECES]).collect();
-            for i in 1..own.len() {
-                own[i] = own[i].max(own[i - 1] + 1e-3);
-            }
-            edges.extend(own);
-        }
-        edges
-    }
-
-    /// Piecewise-linear coding (Gorishniy, Rubachev & Babenko 2022, eq. 1): how far a number has gone through each piece.
-    fn pieces(&self, rows: &Rows, out: &mut [f32]) {
-        let width = ROW_FEATURES.len();
-        for (row, out) in rows.features.chunks_exact(width).zip(out.chunks_exact_mut(PIECED)) {
-            for ((&x, edges), out) in
-                row.iter().zip(self.edges.chunks_exact(PIECES + 1)).zip(out.chunks_exact_mut(PIECES))
-            {
-                for (piece, out) in out.iter_mut().enumerate() {
-                    *out = ((x - edges[piece]) / (edges[piece + 1] - edges[piece])).clamp(0.0, 1.0);
-                }
-            }
-        }
-    }
-
-    fn block(&self, tape: &mut Tape<'_>, x: Var, b: &Block) -> Var {
-        let h = tape.norm(x, b.norm[0], b.norm[1]);
-        let h = tape.linear(h, b.up[0], Some(b.up[1]));
-        let h = tape.gelu(h);
-        let h = tape.linear(h, b.down[0], Some(b.down[1]));
-        tape.add(x, h)
     }
 
     /// Shops as of anchors: n scenes → n × width.
@@ -292,7 +225,7 @@ impl Net {
         let n = rows.len();
         let x = tape.input(n, PIECED, |v| {
             if self.config.aggregates {
-                self.pieces(rows, v);
+                self.pieces.code(&rows.features, v);
             }
         });
         let mut h = tape.linear(x, l.row[0], Some(l.row[1]));
@@ -306,7 +239,7 @@ impl Net {
         }
         h = tape.add_groups(h, scenes, runs);
         for block in &l.encoder {
-            h = self.block(tape, h, block);
+            h = block.over(tape, h, &mut as_it_is);
         }
         h
     }
@@ -318,11 +251,11 @@ impl Net {
         // a value of its own, so that its gradient is gathered like any other
         let nobody = tape.rows(nobody, 0, 1);
         let mut tokens = nobody;
-        if let Some(encoded) = encoded {
+        if let Some(encoded) = encoded.filter(|_| self.config.context) {
             let labels = tape.input(context.rows.len(), LABEL_FEATURES, |v| v.copy_from_slice(&context.labels));
             let labels = tape.linear(labels, l.label[0], Some(l.label[1]));
             let h = tape.add(encoded, labels);
-            let h = self.block(tape, h, &l.example);
+            let h = l.example.over(tape, h, &mut as_it_is);
             tokens = tape.stack(nobody, h);
         }
         tape.norm(tokens, l.example_norm[0], l.example_norm[1])
@@ -347,7 +280,7 @@ impl Net {
             let found = tape.attend(query, key, value, self.config.heads);
             let found = tape.linear(found, look.out, None);
             h = tape.add(h, found);
-            h = self.block(tape, h, &look.block);
+            h = look.block.over(tape, h, &mut as_it_is);
         }
         tape.norm(h, l.last_norm[0], l.last_norm[1])
     }

@@ -9,6 +9,8 @@
 //! with the season g of the whole shop in four-week steps. Orders by h are then zero-inflated negative binomial with means
 //! μ_m(h) and shapes k_m: P(N = 0) = w_0 + Σ w_m (1 + μ_m/k_m)^(−k_m), which falls in h as a survival curve should.
 
+use crate::told::Base;
+
 /// Days after which a fading rate has fallen to 1/e; the last never does.
 const FADES: [f64; 5] = [14.0, 60.0, 240.0, 960.0, 1e9];
 /// Paces at which a customer may buy.
@@ -24,28 +26,6 @@ const SPEND: usize = SHAPE + PACES;
 const SPREAD: usize = SPEND + 1;
 /// How many numbers the network says about a customer.
 pub(super) const OUTPUTS: usize = SPREAD + 1;
-
-/// What the network's outputs are relative to: a customer's naive rate and mean spend.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Base {
-    /// Logarithm of purchase days per day so far, shrunk.
-    pub(super) log_rate: f64,
-    /// Logarithm of her mean spend relative to the shop's median, shrunk.
-    pub(super) log_spend: f64,
-}
-
-impl Base {
-    /// Of a customer with these purchase days up to the anchor.
-    pub(super) fn of(day: &[i32], spend: &[f32], anchor: i32, log_median: f64) -> Base {
-        let n = day.len() as f64;
-        let age = f64::from(anchor - day[0]);
-        let total: f64 = spend.iter().map(|&s| f64::from(s)).sum();
-        Base {
-            log_rate: ((n - 0.7) / (age + 60.0)).ln(),
-            log_spend: ((total / log_median.exp() + 1.0) / (n + 1.0)).ln(),
-        }
-    }
-}
 
 /// Integrals of the fading rates over a horizon, with the season in them.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,12 +4,12 @@ use guike_core::Seed;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::context::Rows;
 use super::episode::{Episode, EpisodeConfig, Lesson};
 use super::net::{Net, NetConfig};
 use super::outlook::{Basis, Losses, OUTPUTS, SEASON, loss};
 use crate::optimizer::{AdamW, Schedule, shorten};
 use crate::tape::{Tape, Workspace};
+use crate::told::{Pieces, ROW_FEATURES, Rows};
 
 /// How to train.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -104,7 +104,7 @@ impl Trainer {
         let parts: Vec<Option<Episode>> =
             (0..96).into_par_iter().map(|i| episode_of(stream, first + i, &config.episode, seed)).collect();
         parts.iter().flatten().for_each(|e| rows.append(&e.rows));
-        let net = Net::new(net, Net::edges_of(&rows), seed);
+        let net = Net::new(net, Pieces::of(&rows.features, ROW_FEATURES.len()), seed);
         let zeros = vec![0.0; net.params.len()];
         let averaged = net.params.values.clone();
         Trainer::at(net, config, seed, 0, [zeros.clone(), zeros], averaged)

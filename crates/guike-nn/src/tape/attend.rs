@@ -1,6 +1,5 @@
-//! Softmax attention (Vaswani et al. 2017) of every query over one common context, head by head.
-//!
-//! All queries of a shop look at the same labelled customers, so that each head is three plain products.
+//! Softmax attention (Vaswani et al. 2017), head by head: of every query over one common context, where each head is three
+//! plain products, or of every event over those before it of the same customer.
 
 use super::{Mat, MatMut, Op, Tape, Var, product};
 use crate::math::exp;
@@ -16,16 +15,85 @@ impl Tape<'_> {
         assert!(q != k && k != v && v != q, "the three are different values, so that each has its own gradient");
         let (at, mut weights) = self.take_extra(heads * n * m);
         let (out, mut y) = self.begin(Op::Attend { q, k, v, heads, weights: at }, n, c);
-        let width = c / heads;
-        let scale = 1.0 / (width as f32).sqrt();
-        for (h, p) in weights.chunks_exact_mut(n * m).enumerate() {
-            let head = |x: Var, rows| Mat::strided(&self.value(x)[h * width..], rows, width, c);
-            product(head(q, n), head(k, m).t(), MatMut::of(p, n, m), false);
-            p.chunks_exact_mut(m).for_each(|row| softmax(row, scale));
-            product(Mat::of(p, n, m), head(v, m), MatMut::strided(&mut y[h * width..], n, width, c), false);
+        let values = [q, k, v].map(|x| self.value(x));
+        forward(values, &mut weights, &mut y, (n, m, c, heads), false);
+        self.ws.extra[at] = weights;
+        self.end(out, y)
+    }
+
+    /// Every row looks at itself and at the rows before it of the same run.
+    ///
+    /// # Shapes
+    /// q, k and v: rows × c, `heads` divides c, offsets: n + 1 → rows × c
+    pub fn attend_back(&mut self, q: Var, k: Var, v: Var, heads: usize, offsets: &[u32]) -> Var {
+        let (rows, c) = self.shape(q);
+        assert!(self.shape(k) == (rows, c) && self.shape(v) == (rows, c) && c % heads == 0, "shapes of attention");
+        assert!(q != k && k != v && v != q, "the three are different values, so that each has its own gradient");
+        let kept: usize = offsets.windows(2).map(|run| heads * ((run[1] - run[0]) as usize).pow(2)).sum();
+        let (at, mut weights) = self.take_extra(kept);
+        let op = Op::AttendBack { q, k, v, heads, weights: at, offsets: offsets.to_vec() };
+        let (out, mut y) = self.begin(op, rows, c);
+        let values = [q, k, v].map(|x| self.value(x));
+        let mut rest = &mut weights[..];
+        for run in offsets.windows(2) {
+            let (from, n) = (run[0] as usize, (run[1] - run[0]) as usize);
+            let own = values.map(|x| &x[from * c..][..n * c]);
+            let (weights, others) = rest.split_at_mut(heads * n * n);
+            rest = others;
+            forward(own, weights, &mut y[from * c..][..n * c], (n, n, c, heads), true);
         }
         self.ws.extra[at] = weights;
         self.end(out, y)
+    }
+}
+
+/// Weights and weighted means; `causal` lets row i look at rows 0 to i only.
+fn forward(
+    [q, k, v]: [&[f32]; 3],
+    weights: &mut [f32],
+    y: &mut [f32],
+    (n, m, c, heads): (usize, usize, usize, usize),
+    causal: bool,
+) {
+    if n == 0 {
+        return;
+    }
+    let width = c / heads;
+    let scale = 1.0 / (width as f32).sqrt();
+    for (h, p) in weights.chunks_exact_mut(n * m).enumerate() {
+        let head = |x, rows| Mat::strided(x, rows, width, c);
+        let at = h * width;
+        product(head(&q[at..], n), head(&k[at..], m).t(), MatMut::of(p, n, m), false);
+        for (i, row) in p.chunks_exact_mut(m).enumerate() {
+            let (seen, unseen) = row.split_at_mut(if causal { i + 1 } else { m });
+            softmax(seen, scale);
+            unseen.fill(0.0);
+        }
+        product(Mat::of(p, n, m), head(&v[at..], m), MatMut::strided(&mut y[at..], n, width, c), false);
+    }
+}
+
+/// Adds the gradients of q, k and v where every row looked back in its run.
+pub(super) fn look_back(
+    values: [&[f32]; 3],
+    weights: &[f32],
+    dy: &[f32],
+    (c, heads): (usize, usize),
+    offsets: &[u32],
+    [dq, dk, dv]: &mut [Vec<f32>; 3],
+    scratch: &mut Vec<f32>,
+) {
+    let mut rest = weights;
+    for run in offsets.windows(2) {
+        let (from, n) = (run[0] as usize, (run[1] - run[0]) as usize);
+        let own = from * c..(from + n) * c;
+        let (weights, others) = rest.split_at(heads * n * n);
+        rest = others;
+        if n > 0 {
+            let mut grads = [&mut dq[own.clone()], &mut dk[own.clone()], &mut dv[own.clone()]];
+            let values = values.map(|x| &x[own.clone()]);
+            back(values, weights, &dy[own.clone()], (n, n, c, heads), &mut grads, scratch);
+        }
     }
 }
 
@@ -52,7 +120,7 @@ pub(super) fn back(
     weights: &[f32],
     dy: &[f32],
     (n, m, c, heads): (usize, usize, usize, usize),
-    [dq, dk, dv]: &mut [Vec<f32>; 3],
+    [dq, dk, dv]: &mut [&mut [f32]; 3],
     scratch: &mut Vec<f32>,
 ) {
     let width = c / heads;

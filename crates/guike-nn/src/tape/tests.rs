@@ -111,6 +111,73 @@ fn a_scan_over_events() {
 }
 
 #[test]
+fn attention_of_events_over_those_before_them() {
+    let (params, id) = with(&[("q", 3, 4), ("k", 3, 4), ("v", 3, 4)]);
+    check(params, |t| {
+        let x = t.input(6, 3, |v| v.copy_from_slice(&noise(18, "x")));
+        let [q, k, v] = [0, 1, 2].map(|i| t.linear(x, id[i], None));
+        t.attend_back(q, k, v, 2, &[0, 1, 1, 6])
+    });
+}
+
+#[test]
+fn an_event_does_not_see_those_after_it_nor_those_of_others() {
+    let (params, id) = with(&[("q", 3, 4), ("k", 3, 4), ("v", 3, 4)]);
+    let of = |late: f32| {
+        let mut ws = Workspace::default();
+        let mut t = Tape::new(&params, &mut ws);
+        let mut numbers = noise(18, "x");
+        numbers[12] += late;
+        let x = t.input(6, 3, |v| v.copy_from_slice(&numbers));
+        let [q, k, v] = [0, 1, 2].map(|i| t.linear(x, id[i], None));
+        let y = t.attend_back(q, k, v, 2, &[0, 2, 5, 6]);
+        t.value(y).to_vec()
+    };
+    // row 4 is the last of the second customer
+    let (one, other) = (of(0.0), of(1.0));
+    assert_eq!(one[..16], other[..16]);
+    assert_ne!(one[16..20], other[16..20]);
+    assert_eq!(one[20..], other[20..]);
+}
+
+#[test]
+fn a_recurrent_unit_over_events() {
+    let (params, id) = with(&[("w", 2, 9), ("b", 1, 9), ("u", 3, 9)]);
+    check(params, |t| {
+        let events = t.input(6, 2, |v| v.copy_from_slice(&noise(12, "events")));
+        let gates = t.linear(events, id[0], Some(id[1]));
+        let states = t.gru(gates, id[2], &[0, 1, 1, 6]);
+        t.last_of_runs(states, &[0, 1, 1, 6])
+    });
+}
+
+#[test]
+fn a_convolution_with_pooling_and_a_mask() {
+    let (params, id) = with(&[("w0", 2, 3), ("w", 9, 4), ("w2", 8, 2)]);
+    check(params, |t| {
+        let x = t.input(8, 2, |v| v.copy_from_slice(&noise(16, "weeks")));
+        let x = t.linear(x, id[0], None);
+        let x = t.times(x, |by| by.iter_mut().enumerate().for_each(|(i, b)| *b = (i % 3) as f32));
+        let h = t.neighbours(x, &[0, 4, 8], 1, 1);
+        let h = t.linear(h, id[1], None);
+        let h = t.gelu(h);
+        let h = t.mean_of_runs(h, &[0, 2, 4, 6, 8]);
+        let h = t.reshape(h, 2, 8);
+        t.linear(h, id[2], None)
+    });
+}
+
+#[test]
+fn neighbours_are_those_of_the_same_run() {
+    let params = Params::default();
+    let mut ws = Workspace::default();
+    let mut t = Tape::new(&params, &mut ws);
+    let x = t.input(4, 1, |v| v.copy_from_slice(&[1.0, 2.0, 3.0, 4.0]));
+    let y = t.neighbours(x, &[0, 3, 4], 1, 1);
+    assert_eq!(t.value(y), [0.0, 1.0, 2.0, 1.0, 2.0, 3.0, 2.0, 3.0, 0.0, 0.0, 4.0, 0.0]);
+}
+
+#[test]
 fn a_second_step_in_the_same_workspace_gives_the_same_bits() {
     let (params, id) = with(&[("q", 3, 4), ("k", 3, 4)]);
     let mut ws = Workspace::default();

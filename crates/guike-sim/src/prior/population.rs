@@ -15,8 +15,8 @@ use super::{Mechanism, bursty, contractual, dormant, renewal};
 pub(super) struct Population {
     /// Purchases per day at pace 1, on average over customers.
     pub(super) rate_mean: f64,
-    /// Gamma shape of rates over customers.
-    pub(super) rate_shape: f64,
+    /// How rates differ between customers.
+    pub(super) rates: Rates,
     pub(super) leaving: Leaving,
     /// Share of customers who never come back.
     pub(super) one_time: f64,
@@ -27,6 +27,31 @@ pub(super) struct Population {
     /// How a customer's own pace wanders.
     pub(super) wander: Option<Wander>,
     pub(super) timing: TimingOf,
+}
+
+/// How rates differ between customers; both have mean 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Rates {
+    /// Gamma with this shape: what the negative binomial family assumes.
+    Gamma { shape: f64 },
+    /// Log-normal with this standard deviation of the logarithm: a heavier tail, and few who hardly ever buy.
+    LogNormal { sd: f64 },
+}
+
+impl Rates {
+    fn draw(plain: bool, rng: &mut impl Rng) -> Rates {
+        match !plain && chance(0.3, rng) {
+            true => Rates::LogNormal { sd: log_uniform(0.3, 1.8, rng) },
+            false => Rates::Gamma { shape: log_uniform(0.15, 10.0, rng) },
+        }
+    }
+
+    fn person(self, rng: &mut impl Rng) -> f64 {
+        match self {
+            Rates::Gamma { shape } => gamma(shape, rng) / shape,
+            Rates::LogNormal { sd } => spread(sd, rng) * (-0.5 * sd * sd).exp(),
+        }
+    }
 }
 
 /// How customers leave; heterogeneity over customers.
@@ -158,7 +183,7 @@ impl Population {
         let leaving_by_rate = if varied(0.3, rng) { uniform(-0.7, 0.7, rng) } else { 0.0 };
         let fading = varied(0.2, rng)
             .then(|| Fading { exponent: uniform(0.35, 0.95, rng), scale: log_uniform(0.02, 0.5, rng) * days });
-        let wander = varied(0.45, rng).then(|| Wander {
+        let wander = varied(0.6, rng).then(|| Wander {
             sd: log_uniform(0.15, 1.1, rng),
             memory: log_uniform(30.0, 1000.0, rng),
             days: f64::from(span.total()),
@@ -170,13 +195,13 @@ impl Population {
             Mechanism::Bursty => TimingOf::Bursty(bursty::Bursts::draw(rng)),
             _ => TimingOf::Renewal(renewal::Regularity::Poisson),
         };
-        let rate_shape = log_uniform(0.15, 10.0, rng);
-        Population { rate_mean: 1.0 / gap_mean, rate_shape, leaving, one_time, leaving_by_rate, fading, wander, timing }
+        let rates = Rates::draw(plain, rng);
+        Population { rate_mean: 1.0 / gap_mean, rates, leaving, one_time, leaving_by_rate, fading, wander, timing }
     }
 
     /// Draws a customer; `faster` and `looser` are what her cohort changes in the rates of buying and leaving.
     pub(super) fn person(&self, faster: f64, looser: f64, rng: &mut impl Rng) -> Person {
-        let relative = gamma(self.rate_shape, rng) / self.rate_shape;
+        let relative = self.rates.person(rng);
         let mut person = Person {
             rate: (relative * self.rate_mean * faster).min(MOST_PER_DAY),
             death_rate: 0.0,

@@ -3,7 +3,7 @@
 use guike_core::{Day, Seed};
 
 use super::calendar::{Calendar, Span};
-use super::population::{Leaving, Population, TimingOf};
+use super::population::{Leaving, Population, Rates, TimingOf};
 use super::timing::Live;
 use super::{Mechanism, Prior, bursty, renewal};
 
@@ -33,7 +33,7 @@ fn repeats(population: &Population, days: u32, seed: u64) -> (f64, f64) {
 fn cdnow() -> Population {
     Population {
         rate_mean: 0.553 / (10.578 * 7.0),
-        rate_shape: 0.553,
+        rates: Rates::Gamma { shape: 0.553 },
         leaving: Leaving::AnyTime { shape: 0.606, mean: 0.606 / (11.669 * 7.0) },
         one_time: 0.0,
         leaving_by_rate: 0.0,
@@ -57,7 +57,7 @@ fn pareto_nbd_customers_buy_as_often_as_the_formula_says() {
 #[test]
 fn without_leaving_everybody_buys_at_the_mean_rate() {
     // a regular buyer begins with a whole gap, a burst begins with its first purchase: both end up at the rate
-    let rest = Population { leaving: Leaving::Never, rate_mean: 0.05, rate_shape: 5.0, ..cdnow() };
+    let rest = Population { leaving: Leaving::Never, rate_mean: 0.05, rates: Rates::Gamma { shape: 5.0 }, ..cdnow() };
     let (mean, error) = repeats(&rest, 1000, 2);
     assert!((mean - 50.0).abs() < 4.0 * error, "{mean} ± {error}");
     let regular = renewal::Regularity::Gamma { mean: 5.0, shape: 3.0 };

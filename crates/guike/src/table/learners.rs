@@ -7,6 +7,7 @@ use guike_learn::linear::{Family, GeneralisedLinear, LinearModel, LinearRegressi
 use guike_learn::neighbours::{KNearestNeighbours, NeighboursModel};
 use guike_learn::svm::{Gamma, KernelSvm, LinearSvm, SvmModel};
 use guike_learn::{TabularLearner, TabularModel, Task, Wants};
+use guike_nn::mlp::{NeuralNetwork, NeuralNetworkModel};
 use serde_json::Value;
 
 use super::settings::TableSettings;
@@ -287,6 +288,28 @@ pub static ALL: &[Entry] = &[
         },
         load: load_boosted,
     },
+    Entry {
+        name: "neural-network",
+        idea: "a few networks of two hidden layers, averaged",
+        idea_zh: "几个双隐层神经网络取平均",
+        source: "Rumelhart, Hinton & Williams (1986); Gorishniy, Rubachev & Babenko (2022)",
+        complexity: 10,
+        tried_from: Some(Budget::Thorough),
+        most_rows: 100_000,
+        space: &[NETWORK_RATE, WIDTH, DECAY, DROPOUT],
+        make: |s, _| {
+            let (of, as_is) = (s.given("neural-network"), NeuralNetwork::default());
+            Box::new(NeuralNetwork {
+                members: larger(s, as_is.members, 2 * as_is.members),
+                rate: of.number("learning_rate", as_is.rate),
+                width: of.count("width", as_is.width),
+                decay: of.number("decay", as_is.decay),
+                dropout: of.number("dropout", as_is.dropout),
+                ..as_is
+            })
+        },
+        load: |v| Ok(Box::new(NeuralNetworkModel::load(v)?)),
+    },
 ];
 
 const fn knob(name: &'static str, range: Range, meaning: &'static str) -> Knob {
@@ -316,6 +339,10 @@ const SYMMETRIC_LEAVES: Knob = knob(
 const BOOSTED_LEAF_ROWS: Knob = knob("min_leaf_rows", Range::Whole(1, 200), "fewest rows of a leaf");
 const L2: Knob = knob("l2", Range::Log(0.1, 100.0), "shrinkage of leaf values");
 const COLUMNS: Knob = knob("column_fraction", Range::Linear(0.2, 1.0), "share of the columns each tree sees");
+const NETWORK_RATE: Knob = knob("learning_rate", Range::Log(3e-4, 3e-2), "highest part of each step that is taken");
+const WIDTH: Knob = knob("width", Range::Whole(8, 256), "numbers of each hidden layer");
+const DECAY: Knob = knob("decay", Range::Log(1e-3, 10.0), "shrinkage of weights");
+const DROPOUT: Knob = knob("dropout", Range::Linear(0.0, 0.6), "share of numbers dropped while learning");
 const ROWS: Knob = knob("row_fraction", Range::Linear(0.4, 1.0), "share of the rows each tree sees");
 
 fn load_linear(v: &Value) -> Result<Box<dyn TabularModel>, String> {

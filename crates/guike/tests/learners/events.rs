@@ -1,22 +1,30 @@
 //! Facts that hold for every learner on event logs: the baselines, the probability models, the average, the learners that
 //! read features, and the blend.
 //!
-//! Learners that read features grow few trees here, so that all facts are checked in seconds; one test lets them learn as
+//! Learners that read features grow few trees here, and networks are small and take few steps, so that all facts are checked in seconds; one test lets them learn as
 //! they do for users.
 
-use guike::learners::{load, named, named_with, names, reads_features};
+use guike::learners::{Effort, load, named, named_with, names, reads_features};
 use guike_core::{
     Artifact, Cases, EventLog, FitError, ForecastError, Forecasts, INTERVAL_LEVELS, Learner, Model, Quiet,
 };
 use guike_eval::metrics::spearman;
 use guike_learn::value::HeadsConfig;
+use guike_nn::deep::{self, DeepConfig};
 
 use crate::shop::{Part, after_day, cutoff, days, fit, forecast, known, known_at, log, purchases, rebuilt, try_fit};
 use crate::support::{Stop, same_bits, with_threads};
 
 fn quick(name: &str) -> Box<dyn Learner> {
-    let few = HeadsConfig { max_rounds: 12, forest_trees: 6, ..HeadsConfig::default() };
-    named_with(name, few).expect("every name has a learner")
+    let heads = HeadsConfig { max_rounds: 12, forest_trees: 6, ..HeadsConfig::default() };
+    let deep = DeepConfig { members: 2, epochs: 4, width: 16, ..DeepConfig::default() };
+    named_with(name, Effort { heads, deep }).expect("every name has a learner")
+}
+
+/// Whether it learns by many small steps, each from where the last one ended: what differs in the last digits of the first
+/// differs more in the end.
+fn learns_in_steps(name: &str) -> bool {
+    reads_features(name) || deep::NAMES.contains(&name)
 }
 
 /// Calls `check` for every learner.
@@ -61,7 +69,7 @@ fn the_name_in_the_table_is_the_learners_own() {
         assert_eq!(named(name).map(|l| l.name()), Some(name));
         assert_eq!(quick(name).name(), name);
     }
-    assert_eq!(names().len(), 24, "a learner that was added is checked here from now on; count it");
+    assert_eq!(names().len(), 29, "a learner that was added is checked here from now on; count it");
 }
 
 #[test]
@@ -162,7 +170,7 @@ fn the_order_of_the_customers_does_not_matter_to_a_fit() {
             ("p_active", &a.p_active, &b.p_active),
         ] {
             let b: Vec<f64> = rows.iter().map(|&r| b[r]).collect();
-            if reads_features(name) {
+            if learns_in_steps(name) {
                 let alike = spearman(a, &b).expect("they differ");
                 assert!(alike > 0.9, "{name}: {column} {alike}");
                 let totals: [f64; 2] = [a.iter().sum(), b.iter().sum()];
@@ -227,7 +235,7 @@ fn in_another_currency_the_numbers_are_the_same() {
         let b = forecast(fit(learner, &cents).as_ref(), &cents.cases());
         let factors = [1.0, 100.0, 1.0, 1.0, 100.0, 100.0, 100.0, 100.0, 100.0];
         for (((column, a), (_, b)), factor) in columns(&a).into_iter().zip(columns(&b)).zip(factors) {
-            if reads_features(name) {
+            if learns_in_steps(name) {
                 let finite = || a.iter().zip(&b).filter(|(a, b)| a.is_finite() && b.is_finite());
                 let off: f64 = finite().map(|(a, b)| (factor * a - b).abs()).sum();
                 let all: f64 = finite().map(|(_, b)| b).sum();

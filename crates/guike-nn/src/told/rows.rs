@@ -3,12 +3,15 @@
 //! Times go in as logarithms of days and money as logarithms relative to the shop's median purchase day, so that a grocer
 //! and a furniture shop, yuan and pounds, look alike where they are alike.
 
+use guike_core::{Purchases, Seed};
+use serde::{Deserialize, Serialize};
+
 use super::scene::Scene;
 
 /// Windows back from the anchor whose purchase days are counted.
 const WINDOWS: [i32; 8] = [7, 14, 28, 56, 91, 182, 364, 728];
 /// Days of a year, for the calendar: 1970 began with one, and the rest drifts by less than a day in a century.
-pub(super) const YEAR_DAYS: f64 = 365.242_5;
+pub(crate) const YEAR_DAYS: f64 = 365.242_5;
 
 /// Names of the numbers, in their order.
 pub const ROW_FEATURES: [&str; 41] = [
@@ -61,13 +64,13 @@ fn log(x: f64) -> f32 {
 }
 
 /// Sine and cosine of the place in the year.
-pub(super) fn calendar(day: i32, harmonic: f64) -> (f32, f32) {
+pub(crate) fn calendar(day: i32, harmonic: f64) -> (f32, f32) {
     let (sin, cos) = (std::f64::consts::TAU * harmonic * f64::from(day) / YEAR_DAYS).sin_cos();
     (sin as f32, cos as f32)
 }
 
 /// Mean and standard deviation from sums.
-pub(super) fn spread(sum: f64, squares: f64, n: f64) -> (f64, f64) {
+pub(crate) fn spread(sum: f64, squares: f64, n: f64) -> (f64, f64) {
     let mean = sum / n;
     (mean, (squares / n - mean * mean).max(0.0).sqrt())
 }
@@ -76,7 +79,7 @@ pub(super) fn spread(sum: f64, squares: f64, n: f64) -> (f64, f64) {
 ///
 /// # Shapes
 /// `day` and `spend`: her purchase days up to the anchor, at least one; `out`: [`ROW_FEATURES`]
-pub(super) fn describe(day: &[i32], spend: &[f32], scene: &Scene, out: &mut [f32]) {
+pub(crate) fn describe(day: &[i32], spend: &[f32], scene: &Scene, out: &mut [f32]) {
     let n = day.len();
     let (first, last) = (day[0], day[n - 1]);
     let anchor = scene.anchor;
@@ -161,13 +164,13 @@ pub(super) fn describe(day: &[i32], spend: &[f32], scene: &Scene, out: &mut [f32
 }
 
 /// How many numbers each event is described by.
-pub(super) const EVENT_FEATURES: usize = 6;
+pub(crate) const EVENT_FEATURES: usize = 6;
 
 /// Describes the events of a customer, oldest first; `from` is the first that counts.
 ///
 /// # Shapes
 /// pushes [`EVENT_FEATURES`] numbers per event to `out` and the time since the event before, in log days, to `since`
-pub(super) fn describe_events(
+pub(crate) fn describe_events(
     day: &[i32],
     spend: &[f32],
     from: usize,
@@ -192,6 +195,142 @@ pub(super) fn describe_events(
 }
 
 /// Days in the unit of the recurrence's forgetting.
-pub(super) fn months(days: f64) -> f32 {
+pub(crate) fn months(days: f64) -> f32 {
     (days / 30.0) as f32
+}
+
+/// Latest purchase days that the recurrence reads; before them the aggregates speak.
+pub(crate) const MAX_EVENTS: usize = 64;
+
+/// Rows of customers as the network reads them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Rows {
+    /// n × [`ROW_FEATURES`].
+    pub(crate) features: Vec<f32>,
+    /// n + 1 positions into the events.
+    pub(crate) offsets: Vec<u32>,
+    /// Events × [`EVENT_FEATURES`].
+    pub(crate) events: Vec<f32>,
+    /// Time since the event before, per event.
+    pub(crate) since: Vec<f32>,
+    /// Time since the last event, per row.
+    pub(crate) idle: Vec<f32>,
+}
+
+impl Rows {
+    pub(crate) fn new() -> Rows {
+        Rows { offsets: vec![0], ..Rows::default() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.idle.len()
+    }
+
+    /// Adds a customer with at least one purchase day, all of them up to the scene's anchor.
+    pub(crate) fn push(&mut self, day: &[i32], spend: &[f32], scene: &Scene) {
+        let at = self.features.len();
+        self.features.resize(at + ROW_FEATURES.len(), 0.0);
+        describe(day, spend, scene, &mut self.features[at..]);
+        let from = day.len().saturating_sub(MAX_EVENTS);
+        describe_events(day, spend, from, scene, &mut self.events, &mut self.since);
+        self.offsets.push((self.events.len() / EVENT_FEATURES) as u32);
+        self.idle.push(months(f64::from(scene.anchor - day[day.len() - 1])));
+    }
+
+    /// The rows at these places, in that order.
+    pub(crate) fn take(&self, places: &[u32]) -> Rows {
+        let mut taken = Rows::new();
+        for &place in places {
+            let i = place as usize;
+            taken.features.extend_from_slice(&self.features[i * ROW_FEATURES.len()..][..ROW_FEATURES.len()]);
+            let events = self.offsets[i] as usize..self.offsets[i + 1] as usize;
+            taken.events.extend_from_slice(&self.events[events.start * EVENT_FEATURES..events.end * EVENT_FEATURES]);
+            taken.since.extend_from_slice(&self.since[events]);
+            taken.offsets.push(taken.since.len() as u32);
+            taken.idle.push(self.idle[i]);
+        }
+        taken
+    }
+
+    /// Adds all rows of others.
+    pub(crate) fn append(&mut self, other: &Rows) {
+        let base = self.offsets[self.offsets.len() - 1];
+        self.features.extend_from_slice(&other.features);
+        self.offsets.extend(other.offsets[1..].iter().map(|o| o + base));
+        self.events.extend_from_slice(&other.events);
+        self.since.extend_from_slice(&other.since);
+        self.idle.extend_from_slice(&other.idle);
+    }
+}
+
+/// How many purchase days and how much spend within `window` days after `anchor`.
+pub(crate) fn happened(day: &[i32], spend: &[f32], anchor: i32, window: i32) -> (u32, f64) {
+    let (from, to) = (day.partition_point(|&d| d <= anchor), day.partition_point(|&d| d <= anchor + window));
+    ((to - from) as u32, spend[from..to].iter().map(|&s| f64::from(s)).sum())
+}
+
+/// `most` of these customers, by what they did up to `anchor` and not by their place in the log, so that another order of
+/// the same customers gives the same draw; in the order of the draw.
+pub(crate) fn drawn(shop: &Purchases, known: Vec<u32>, anchor: i32, most: usize, seed: Seed) -> Vec<u32> {
+    let seed = seed.derive("drawn");
+    let mut keyed: Vec<(u64, u32, u32)> = known
+        .into_iter()
+        .map(|case| {
+            let (day, spend) = shop.case(case as usize);
+            let n = day.partition_point(|&d| d <= anchor);
+            // the last days tell most histories apart; among equal ones spend decides
+            let last = &day[n.saturating_sub(8)..n];
+            let key = last.iter().fold(seed.at(n as u64).at(day[0] as u64), |s, &d| s.at(d as u64));
+            (key.0, spend[n - 1].to_bits(), case)
+        })
+        .collect();
+    if keyed.len() > most {
+        keyed.select_nth_unstable(most);
+        keyed.truncate(most);
+    }
+    keyed.sort_unstable();
+    keyed.into_iter().map(|k| k.2).collect()
+}
+
+/// What the network's outputs are relative to: a customer's naive rate and mean spend.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Base {
+    /// Logarithm of purchase days per day so far, shrunk.
+    pub(crate) log_rate: f64,
+    /// Logarithm of her mean spend relative to the shop's median, shrunk.
+    pub(crate) log_spend: f64,
+}
+
+impl Base {
+    /// Of a customer with these purchase days up to the anchor.
+    pub(crate) fn of(day: &[i32], spend: &[f32], anchor: i32, log_median: f64) -> Base {
+        let n = day.len() as f64;
+        let age = f64::from(anchor - day[0]);
+        let total: f64 = spend.iter().map(|&s| f64::from(s)).sum();
+        Base {
+            log_rate: ((n - 0.7) / (age + 60.0)).ln(),
+            log_spend: ((total / log_median.exp() + 1.0) / (n + 1.0)).ln(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_draw_is_the_same_in_any_order_of_the_customers() {
+        let mut shop = Purchases { offsets: vec![0], ..Purchases::default() };
+        for i in 0..500 {
+            shop.day.extend([i % 50, 60 + i / 7, 150 + i % 30]);
+            shop.spend.extend([1.0, 2.0, i as f32]);
+            shop.offsets.push(shop.day.len() as u64);
+        }
+        let mixed: Vec<usize> = (0..500).map(|i| i * 7 % 500).collect();
+        let one = drawn(&shop, (0..500).collect(), 140, 60, Seed(3));
+        let other = drawn(&shop.take(&mixed), (0..500).collect(), 140, 60, Seed(3));
+        assert_eq!(one, other.iter().map(|&i| mixed[i as usize] as u32).collect::<Vec<_>>());
+        assert_eq!(one.len(), 60);
+        assert_ne!(one, drawn(&shop, (0..500).collect(), 140, 60, Seed(4)));
+    }
 }

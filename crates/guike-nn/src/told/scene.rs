@@ -24,7 +24,7 @@ const TIE: f32 = 1e-3;
 
 /// The distribution of a number over customers, at 33 points.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Grid(Vec<f32>);
+pub(crate) struct Grid(Vec<f32>);
 
 impl Grid {
     const POINTS: usize = 33;
@@ -36,7 +36,7 @@ impl Grid {
     }
 
     /// Share of customers below, from 0 to 1; the middle of ties.
-    pub(super) fn rank(&self, value: f32) -> f32 {
+    pub(crate) fn rank(&self, value: f32) -> f32 {
         // rounding in another currency must not move anybody past those who spend the same
         let (low, high) = (value - TIE, value + TIE);
         let (below, upto) = (self.0.partition_point(|&g| g < low), self.0.partition_point(|&g| g <= high));
@@ -46,21 +46,21 @@ impl Grid {
 
 /// A shop as of an anchor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Scene {
+pub(crate) struct Scene {
     /// The last day that is known, in days since 1970-01-01.
-    pub(super) anchor: i32,
+    pub(crate) anchor: i32,
     /// The day of the first purchase.
-    pub(super) start: i32,
+    pub(crate) start: i32,
     /// Logarithm of the median spend of a purchase day.
-    pub(super) log_spend: f64,
+    pub(crate) log_spend: f64,
     /// Median of the logarithms of mean gaps, and their spread.
-    pub(super) log_gap: f64,
-    pub(super) log_gap_sd: f64,
-    pub(super) repeats: Grid,
-    pub(super) recency: Grid,
-    pub(super) spend: Grid,
+    pub(crate) log_gap: f64,
+    pub(crate) log_gap_sd: f64,
+    pub(crate) repeats: Grid,
+    pub(crate) recency: Grid,
+    pub(crate) spend: Grid,
     /// [`SCENE_FEATURES`] numbers.
-    pub(super) features: Vec<f32>,
+    pub(crate) features: Vec<f32>,
 }
 
 /// Sums over the population within one span.
@@ -74,7 +74,7 @@ struct Span {
 
 impl Scene {
     /// Reads the shop as of `anchor`: purchase days after it are passed over. `None` when nobody had bought by then.
-    pub(super) fn read(shop: &Purchases, anchor: i32) -> Option<Scene> {
+    pub(crate) fn read(shop: &Purchases, anchor: i32) -> Option<Scene> {
         let start = shop.offsets.windows(2).filter(|w| w[1] > w[0]).map(|w| shop.day[w[0] as usize]).min()?;
         if start > anchor {
             return None;
@@ -198,7 +198,7 @@ impl Scene {
     }
 
     /// The same shop seen from another day: the calendar moves, what was counted stays.
-    pub(super) fn move_to(&mut self, anchor: i32) {
+    pub(crate) fn move_to(&mut self, anchor: i32) {
         self.anchor = anchor;
         self.start = self.start.min(anchor);
         for (i, x) in self.features[CALENDAR..CALENDAR + 6].chunks_exact_mut(2).enumerate() {
@@ -207,18 +207,18 @@ impl Scene {
     }
 
     /// Whether it has the sizes of a scene.
-    pub(super) fn fits(&self) -> bool {
+    pub(crate) fn fits(&self) -> bool {
         self.features.len() == SCENE_FEATURES
             && [&self.repeats, &self.recency, &self.spend].iter().all(|g| g.0.len() == Grid::POINTS)
     }
 
     /// Logarithm of a spend relative to the shop's median purchase day.
-    pub(super) fn relative(&self, spend: f32) -> f64 {
+    pub(crate) fn relative(&self, spend: f32) -> f64 {
         relative(spend, self.log_spend)
     }
 
     /// Days from the first purchase to the anchor.
-    pub(super) fn history_days(&self) -> f64 {
+    pub(crate) fn history_days(&self) -> f64 {
         f64::from(self.anchor - self.start + 1)
     }
 }

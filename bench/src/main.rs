@@ -8,6 +8,7 @@
 mod accuracy;
 mod btyd;
 mod features;
+mod foundation;
 mod learners;
 mod page;
 mod peers;
@@ -28,12 +29,13 @@ const USAGE: &str = "usage: cargo run --release -p bench -- COMMAND [--rounds N]
   features   features of 20 million orders of 1,000,000 customers against DuckDB, Polars and pandas
   learners   logistic regression, support vector machines, k-means, mixture and Ward's tree against scikit-learn and scipy
   steps      import, features, fits, forecast and the whole `guike run` on full CDNOW
+  foundation training steps of the foundation model against PyTorch (which must be there: `pip install torch`)
   trees      boosting against LightGBM, a random forest against scikit-learn's, on simulated tables
   accuracy   `guike run` on five public logs against the predictions of the peers kept in DIR/clv/preds
   tables     `guike train` on public tables against LightGBM, XGBoost, CatBoost and scikit-learn, on the same folds
   page       docs/benchmarks.md from the newest run of each kind (the others do that at their end too)
 
-  --rounds   how many turns each contender gets; default 7 (3 for features, 5 for learners, 5 or 3 for trees, 1 for
+  --rounds   how many turns each contender gets; default 7 (3 for features, 5 for learners and foundation, 5 or 3 for trees, 1 for
              accuracy)
   --shared   folder with public data sets, `data` and `clv`; default ../shared
 ";
@@ -106,6 +108,10 @@ fn run(args: &[String]) -> Result<ExitCode, String> {
             learners::fit_once(kind, Path::new(points), columns)?;
             return Ok(ExitCode::SUCCESS);
         }
+        ("pretrain-steps", []) => {
+            foundation::train_once()?;
+            return Ok(ExitCode::SUCCESS);
+        }
         ("grow", [learner, train, test]) => {
             trees::fit_once(learner, Path::new(train), Path::new(test))?;
             return Ok(ExitCode::SUCCESS);
@@ -116,6 +122,7 @@ fn run(args: &[String]) -> Result<ExitCode, String> {
     let record = match command {
         "btyd" => Some(btyd::run(&setting)?),
         "features" => Some(features::run(&setting)?),
+        "foundation" => Some(foundation::run(&setting)?),
         "learners" => Some(learners::run(&setting)?),
         "trees" => Some(trees::run(&setting)?),
         "steps" => Some(steps::run(&setting)?),

@@ -66,6 +66,7 @@ fn title(name: &str) -> String {
     match name {
         "btyd" => "BG/NBD against lifetimes".to_owned(),
         "features" => "Features of a large log".to_owned(),
+        "foundation" => "Training the foundation model against PyTorch".to_owned(),
         "accuracy" => "Accuracy on public logs".to_owned(),
         "learners" => "Learners against scikit-learn and scipy".to_owned(),
         "trees" => "Trees against LightGBM and scikit-learn".to_owned(),

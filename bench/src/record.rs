@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// One run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Record {
-    /// What was run: `steps`, `btyd`, `features`, `learners`, `trees`, `accuracy`, `tables`. The newest record of a name makes
+    /// What was run: `steps`, `btyd`, `features`, `learners`, `foundation`, `trees`, `accuracy`, `tables`. The newest record of a name makes
     /// its table.
     pub(crate) name: String,
     /// Coordinated universal time.

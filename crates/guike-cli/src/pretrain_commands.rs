@@ -54,7 +54,7 @@ pub(crate) struct Pretrain {
     #[arg(long, value_enum, default_value = "nano")]
     size: Size,
     /// Steps of training.
-    #[arg(long, default_value_t = 7_000, value_name = "N")]
+    #[arg(long, default_value_t = 24_000, value_name = "N")]
     steps: u64,
     /// Shops per step.
     #[arg(long, default_value_t = 8, value_name = "N")]
@@ -63,7 +63,7 @@ pub(crate) struct Pretrain {
     #[arg(long, default_value_t = 2e-3, value_name = "RATE")]
     rate: f32,
     /// What moves the hidden matrices.
-    #[arg(long, value_enum, default_value = "adamw")]
+    #[arg(long, value_enum, default_value = "muon")]
     optimizer: Optimizer,
     /// Parts of what the network is told to hide from it, separated by commas, to measure what they are worth.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]

@@ -271,6 +271,31 @@ pub(crate) enum Simulate {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Rows like those of a table of yours, of customers who do not exist.
+    #[command(after_help = "Example:\n  guike simulate like customers.csv --target churn --out nobody.csv")]
+    Like {
+        /// The table: CSV (also gzip or zstd), Parquet, JSON Lines or XLSX, one row per case.
+        table: PathBuf,
+        /// The CSV file to write.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// Rows to draw; default as many as the table has.
+        #[arg(long, value_name = "N")]
+        n: Option<usize>,
+        /// The column that is to be predicted from the rows: how well that goes is compared with the real ones.
+        #[arg(long, value_name = "COLUMN")]
+        target: Option<String>,
+        /// Steps of learning.
+        #[arg(long, default_value_t = 4_000, value_name = "N")]
+        steps: u64,
+        /// Root of all randomness.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        #[command(flatten)]
+        read: Read,
+        #[command(flatten)]
+        threads: Threads,
+    },
     /// The order log of a shop, with who its customers are in a file of its own.
     Shop(crate::simulate_commands::SimulateShop),
 }

@@ -1,6 +1,9 @@
 //! The commands on tables: flags to settings, one call of the façade, and what to print.
 
+use std::path::Path;
+
 use guike::table::cluster::{ClusterMethod, ClusterSettings, ClusterSummary, Covariance};
+use guike::table::synthetic::{Imitated, Imitation, TabularGan};
 use guike::table::{ExportFormat, Label, Predictions, ScalingChoice, TableSettings, TaskChoice, TrainSummary};
 use guike::{Error, Language};
 use guike_core::Seed;
@@ -125,6 +128,23 @@ impl From<args::Scaling> for ScalingChoice {
 pub(crate) fn simulate(what: &Simulate, bar: &Bar, quiet: bool) -> Result<(), Error> {
     let (n, label, seed, out) = match what {
         Simulate::Customers { n, label, seed, out } => (n, label, seed, out),
+        Simulate::Like { table, out, n, target, steps, seed, read, threads } => {
+            let target = target.clone().unwrap_or_default();
+            let what = Imitation {
+                settings: TableSettings { target, read: options(read)?, ..TableSettings::default() },
+                rows: *n,
+                gan: TabularGan { steps: *steps, ..TabularGan::default() },
+                seed: Seed(*seed),
+            };
+            let imitated = guike::in_pool(threads.threads, || guike::table::synthetic::imitate(table, &what, bar));
+            bar.finish();
+            let imitated = imitated?;
+            guike::table::write_table_csv(&imitated.table, out)?;
+            if !quiet {
+                tell_imitated(&imitated, out);
+            }
+            return Ok(());
+        }
         Simulate::Shop(flags) => return crate::simulate_commands::shop(flags, bar, quiet),
     };
     let label = match label {
@@ -145,6 +165,29 @@ pub(crate) fn simulate(what: &Simulate, bar: &Bar, quiet: bool) -> Result<(), Er
         }
     }
     Ok(())
+}
+
+/// What rows of nobody are worth.
+fn tell_imitated(imitated: &Imitated, out: &Path) {
+    let Imitated { table, learned, apart, left_out, distances, usefulness } = imitated;
+    show::message(&format!("wrote {} rows of nobody to {}", table.n_rows(), out.display()));
+    show::message(&format!("learned from {learned} rows; {apart} were kept apart to judge by"));
+    for (name, why) in left_out {
+        show::message(&format!("column `{name}` is not imitated: {why}"));
+    }
+    show::message(&format!(
+        "the nearest row that was learned from lies {:.3} away, typically, and {:.3} from a real row kept apart; {:.1} % come \
+         nearer than the nearest 5 % of those do",
+        distances.synthetic,
+        distances.held_out,
+        100.0 * distances.too_near
+    ));
+    if let Some(u) = usefulness {
+        show::message(&format!(
+            "predicting `{}` of the rows kept apart: {} {:.3} by a model of the real rows, {:.3} by one of the imitations",
+            u.target, u.name, u.real, u.synthetic
+        ));
+    }
 }
 
 /// The settings file, where there is one, then flags over it.

@@ -14,6 +14,7 @@
 pub mod deep;
 mod descend;
 pub mod foundation;
+pub mod gan;
 mod layers;
 mod math;
 pub mod mlp;

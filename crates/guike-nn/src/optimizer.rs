@@ -1,6 +1,8 @@
 //! AdamW (Loshchilov & Hutter 2019) and, for hidden matrices, Muon (Jordan et al. 2024), with a clipped gradient, and the
 //! learning rate over the steps.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::params::{Params, Tensor};
@@ -75,16 +77,29 @@ pub(crate) fn shorten(gradient: &mut [f32], longest: f32) -> f32 {
 }
 
 impl AdamW {
-    /// Moves the parameters; gives the length of the gradient before it was clipped.
-    ///
-    /// A gradient that is not finite moves nothing.
+    /// Moves all parameters, see [`AdamW::step_some`].
     pub(crate) fn step(
         &self,
         params: &mut Params,
         gradient: &mut [f32],
-        [mean, square]: &mut [Vec<f32>; 2],
+        moments: &mut [Vec<f32>; 2],
         step: u64,
         rate: f32,
+    ) -> f32 {
+        let all = 0..params.tensors.len();
+        self.step_some(params, all, gradient, moments, (step, rate))
+    }
+
+    /// Moves the parameters of these tensors at a step with a rate; gives the length of the gradient before it was clipped.
+    ///
+    /// A gradient that is not finite moves nothing.
+    pub(crate) fn step_some(
+        &self,
+        params: &mut Params,
+        tensors: Range<usize>,
+        gradient: &mut [f32],
+        [mean, square]: &mut [Vec<f32>; 2],
+        (step, rate): (u64, f32),
     ) -> f32 {
         let length = shorten(gradient, self.clip);
         if !length.is_finite() {
@@ -93,7 +108,7 @@ impl AdamW {
         let t = (step + 1).min(1_000_000) as i32;
         let (fix1, fix2) = (1.0 / (1.0 - self.beta1.powi(t)), 1.0 / (1.0 - self.beta2.powi(t)));
         let scratch = &mut Orthogonal::default();
-        for tensor in &params.tensors {
+        for tensor in &params.tensors[tensors] {
             let range = tensor.range();
             let shrink = if tensor.rows > 1 { 1.0 - rate * self.decay } else { 1.0 };
             let values = params.values[range.clone()].iter_mut();

@@ -9,6 +9,7 @@
 //! runs more tapes and adds their gradients in a fixed order, so that the sum does not depend on the number of threads.
 
 mod attend;
+mod blocks;
 mod gru;
 mod matrix;
 mod norm;
@@ -18,6 +19,7 @@ mod scan;
 use crate::math::{gelu, gelu_slope};
 use crate::params::{ParamId, Params};
 
+pub(crate) use blocks::Block;
 pub(crate) use matrix::{Mat, MatMut, product};
 
 /// A value on the tape.
@@ -33,8 +35,14 @@ enum Op {
     Param(ParamId),
     /// x·w + b.
     Linear { x: Var, w: Var, b: Option<Var> },
+    /// x·wᵀ.
+    LinearBack { x: Var, w: Var },
     /// Elementwise.
     Gelu { x: Var },
+    /// Blocks of columns, each through a function of its own.
+    Blocks { x: Var, blocks: Vec<blocks::Block> },
+    /// `left` beside `right`.
+    Beside { left: Var, right: Var },
     /// Each row to mean 0 and variance 1, then gain and bias.
     Norm { x: Var, gain: Var, bias: Var },
     /// a + b of the same shape.
@@ -180,6 +188,35 @@ impl<'a> Tape<'a> {
         self.end(v, y)
     }
 
+    /// x·wᵀ: back through a linear map.
+    ///
+    /// # Shapes
+    /// x: n × o, w: i × o → n × i
+    pub fn linear_back(&mut self, x: Var, w: ParamId) -> Var {
+        let w = self.param(w);
+        let ((n, o), (i, wo)) = (self.shape(x), self.shape(w));
+        assert_eq!(o, wo, "outputs of a linear map");
+        let (v, mut y) = self.begin(Op::LinearBack { x, w }, n, i);
+        product(Mat::of(self.value(x), n, o), Mat::of(self.value(w), i, o).t(), MatMut::of(&mut y, n, i), true);
+        self.end(v, y)
+    }
+
+    /// One beside the other.
+    ///
+    /// # Shapes
+    /// left: n × a, right: n × b → n × (a + b)
+    pub fn beside(&mut self, left: Var, right: Var) -> Var {
+        let ((n, a), (m, b)) = (self.shape(left), self.shape(right));
+        assert_eq!(n, m, "rows of what stands side by side");
+        let (v, mut y) = self.begin(Op::Beside { left, right }, n, a + b);
+        let rows = self.value(left).chunks_exact(a).zip(self.value(right).chunks_exact(b));
+        for (y, (l, r)) in y.chunks_exact_mut(a + b).zip(rows) {
+            y[..a].copy_from_slice(l);
+            y[a..].copy_from_slice(r);
+        }
+        self.end(v, y)
+    }
+
     /// The Gaussian error linear unit of every number.
     pub fn gelu(&mut self, x: Var) -> Var {
         let (n, c) = self.shape(x);
@@ -318,6 +355,36 @@ fn step_back(params: &Params, ws: &mut Workspace, at: usize, dy: &[f32], gradien
                 let Op::Param(id) = ops[w.0 as usize] else { unreachable!("weights are parameters") };
                 let weights = &params.values[params.tensor(id).range()];
                 product(dy_mat, Mat::of(weights, i, o).t(), MatMut::of(dx, n, i), true);
+            }
+        }
+        &Op::LinearBack { x, w } => {
+            let ((n, o), (i, _)) = (shape(nodes, x), shape(nodes, w));
+            let dy_mat = Mat::of(dy, n, i);
+            let dw = gather(params, ops, &mut [], gradient, w);
+            product(dy_mat.t(), Mat::of(value_of(params, ops, nodes, x), n, o), MatMut::of(dw, i, o), true);
+            let dx = gather(params, ops, nodes, gradient, x);
+            if !dx.is_empty() {
+                let Op::Param(id) = ops[w.0 as usize] else { unreachable!("weights are parameters") };
+                let weights = &params.values[params.tensor(id).range()];
+                product(dy_mat, Mat::of(weights, i, o), MatMut::of(dx, n, o), true);
+            }
+        }
+        Op::Blocks { x, blocks } => {
+            let c = shape(nodes, *x).1;
+            let y = std::mem::take(&mut nodes[at].value);
+            let dx = gather(params, ops, nodes, gradient, *x);
+            if !dx.is_empty() {
+                blocks::back(&y, dy, c, blocks, dx);
+            }
+            nodes[at].value = y;
+        }
+        &Op::Beside { left, right } => {
+            let (a, b) = (shape(nodes, left).1, shape(nodes, right).1);
+            for (v, from, width) in [(left, 0, a), (right, a, b)] {
+                let to = gather(params, ops, nodes, gradient, v);
+                for (to, dy) in to.chunks_exact_mut(width).zip(dy.chunks_exact(a + b)) {
+                    to.iter_mut().zip(&dy[from..]).for_each(|(t, d)| *t += d);
+                }
             }
         }
         &Op::Gelu { x } => {

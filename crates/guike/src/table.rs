@@ -31,6 +31,7 @@ mod rows;
 pub mod score;
 mod settings;
 mod split;
+pub mod synthetic;
 mod target;
 mod train;
 mod tune;

@@ -103,3 +103,44 @@ fn a_shop_that_cannot_be_says_why_and_leaves_nothing() {
         assert!(desk.names().is_empty(), "{args:?}");
     }
 }
+
+#[test]
+fn rows_like_those_of_a_table_are_of_nobody_and_say_what_they_are_worth() {
+    let desk = Desk::new();
+    let ended = desk.guike(&["simulate", "customers", "--n", "400", "--out", "real.csv"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let like = |out: &str| {
+        let args = ["simulate", "like", "real.csv", "--target", "value", "--steps", "60", "--n", "150", "--out", out];
+        let ended = desk.guike(&args);
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        ended.stderr
+    };
+    let said = like("nobody.csv");
+    for words in ["150 rows of nobody", "kept apart", "customer_id", "come nearer", "predicting `value`", "AUC"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    like("again.csv");
+    assert_eq!(desk.text("nobody.csv"), desk.text("again.csv"), "the same seed gives the same rows");
+    let (real, nobody) = (desk.text("real.csv"), desk.text("nobody.csv"));
+    let ((header, _), (columns, rows)) = (cells(&real), cells(&nobody));
+    assert_eq!(rows.len(), 150);
+    assert!(columns.iter().all(|c| header.contains(c) && *c != "customer_id"), "{columns:?}");
+    // and they are a table to learn from
+    let trained = desk.guike(&["train", "nobody.csv", "--target", "value", "--model", "boosting", "--out", "model"]);
+    assert_eq!(trained.code, 0, "{}", trained.stderr);
+}
+
+#[test]
+fn a_table_that_cannot_be_imitated_says_why_and_leaves_nothing() {
+    let desk = Desk::new();
+    desk.put("few.csv", "a,b\n1,2\n3,4\n");
+    let ended = desk.guike(&["simulate", "like", "few.csv", "--out", "nobody.csv"]);
+    assert_eq!(ended.code, 3, "{}", ended.stderr);
+    assert!(ended.stderr.contains("rows"), "{}", ended.stderr);
+    desk.put("ids.csv", format!("id\n{}", (0..300).map(|i| format!("{}\n", 7 * i + 3)).collect::<String>()));
+    let ended = desk.guike(&["simulate", "like", "ids.csv", "--out", "nobody.csv", "--steps", "5"]);
+    assert!(ended.code != 0 && ended.stderr.contains("identifiers"), "{}", ended.stderr);
+    let ended = desk.guike(&["simulate", "like", "few.csv", "--target", "c", "--out", "nobody.csv"]);
+    assert!(ended.code == 2 && ended.stderr.contains("`c`"), "{}", ended.stderr);
+    assert_eq!(desk.names(), ["few.csv", "ids.csv"]);
+}

@@ -181,7 +181,7 @@ mod tests {
         let scene = Scene::read(&shop, 199).expect("there are customers");
         let lessons = Lessons::draw(&shop, &scene, 60, Reading::Aggregates, 1000, Seed(1));
         assert_eq!(lessons.window, 60);
-        assert!(lessons.aside.len() > 10 && lessons.learned.len() > 3 * lessons.aside.len());
+        assert!(lessons.aside.len() > 10 && lessons.learned.len() > 2 * lessons.aside.len());
         assert_eq!(lessons.aside.len() + lessons.learned.len(), lessons.bases.len());
     }
 

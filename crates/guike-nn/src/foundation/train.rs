@@ -88,7 +88,7 @@ pub struct StepReport {
 }
 
 /// The episode of an index of the stream; shops that are too small are passed over.
-fn episode_of(stream: Stream<'_>, index: u64, config: &EpisodeConfig, seed: Seed) -> Option<Episode> {
+pub(super) fn episode_of(stream: Stream<'_>, index: u64, config: &EpisodeConfig, seed: Seed) -> Option<Episode> {
     (0..TRIES).find_map(|again| {
         let at = index * TRIES + again;
         Episode::draw(&stream(at), config, seed.derive("draw").at(at))
@@ -108,6 +108,11 @@ impl Trainer {
         let zeros = vec![0.0; net.params.len()];
         let averaged = net.params.values.clone();
         Trainer::at(net, config, seed, 0, [zeros.clone(), zeros], averaged)
+    }
+
+    /// The shop of an index that a stream is asked for: where one is too small, the next indices are tried for it.
+    pub fn shop_of(index: u64) -> u64 {
+        index / TRIES
     }
 
     /// In the middle of training.

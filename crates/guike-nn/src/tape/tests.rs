@@ -168,6 +168,19 @@ fn a_convolution_with_pooling_and_a_mask() {
 }
 
 #[test]
+fn blocks_side_by_side_and_back_through_a_map() {
+    let (params, id) = with(&[("w", 3, 5), ("u", 4, 5), ("v", 4, 2)]);
+    check(params, |t| {
+        let x = t.input(6, 3, |v| v.copy_from_slice(&noise(18, "x")));
+        let h = t.linear(x, id[0], None);
+        let h = t.blocks(h, &[Block::Tanh(1), Block::Softmax(3), Block::Tanh(1)]);
+        let h = t.linear_back(h, id[1]);
+        let other = t.linear(h, id[2], None);
+        t.beside(h, other)
+    });
+}
+
+#[test]
 fn neighbours_are_those_of_the_same_run() {
     let params = Params::default();
     let mut ws = Workspace::default();

@@ -359,7 +359,7 @@ pub(crate) struct DataFlags {
     /// Lines above the table that hold a title.
     #[arg(long, value_name = "N")]
     pub(crate) title_lines: Option<u32>,
-    /// Sheet of a workbook; default the first that holds a log, and all with the same columns.
+    /// Sheet of a workbook, or table of a database; default the first that holds a log, and all sheets with the same columns.
     #[arg(long, value_name = "NAME")]
     pub(crate) sheet: Option<String>,
     /// Text encoding: utf-8, gbk, latin-1 …

@@ -108,7 +108,7 @@ pub(crate) struct Read {
     /// Delimiter: one character, `tab` or `space`.
     #[arg(long, value_name = "CHARACTER")]
     pub(crate) delimiter: Option<String>,
-    /// Worksheet of a workbook.
+    /// Worksheet of a workbook, or table of a database.
     #[arg(long)]
     pub(crate) sheet: Option<String>,
     /// How dates are written, where the file leaves it open: ymd, dmy, mdy …

@@ -13,8 +13,10 @@ use tempfile::TempPath;
 use crate::error::DataError;
 
 /// Endings of the files of a folder that are read, before `.gz`, `.zst` or `.zstd`.
-const TABLES: [&str; 14] =
-    ["csv", "tsv", "tab", "txt", "json", "jsonl", "ndjson", "parquet", "pq", "xlsx", "xlsm", "xlsb", "xls", "ods"];
+const TABLES: [&str; 16] = [
+    "csv", "tsv", "tab", "txt", "json", "jsonl", "ndjson", "parquet", "pq", "xlsx", "xlsm", "xlsb", "xls", "ods",
+    "sqlite", "sqlite3",
+];
 
 /// One file: what people call it, and where its bytes lie.
 #[derive(Debug, Clone)]

@@ -45,6 +45,8 @@ pub(crate) enum Format {
     Parquet,
     /// A workbook: xlsx, xlsb, xls or ods.
     Workbook,
+    /// An SQLite database.
+    Sqlite,
 }
 
 /// A file and what it is.
@@ -65,7 +67,6 @@ const STRANGERS: &[(&[u8], &str)] = &[
     (b"\x89PNG", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
     (b"GIF8", "a GIF picture"),
-    (b"SQLite format 3\0", "an SQLite database"),
     (b"\x7fELF", "a program"),
     (b"MZ", "a Windows program"),
     (b"BZh", "a bzip2 archive; unpack it first"),
@@ -115,7 +116,9 @@ impl Input {
         let mut input = Input { path, file, compression, format: Format::Delimited, bytes: meta.len() };
         let head = read_head(input.stream()?.0, HEAD).map_err(|e| input.stream_error(e))?;
         input.format = input.format_of(&head)?;
-        if input.compression != Compression::None && matches!(input.format, Format::Parquet | Format::Workbook) {
+        if input.compression != Compression::None
+            && matches!(input.format, Format::Parquet | Format::Workbook | Format::Sqlite)
+        {
             let found =
                 format!("a {} file inside {}; unpack it first", input.format_name(), compression.name().unwrap_or(""));
             return Err(DataError::NotALog { path: input.path, found });
@@ -144,6 +147,7 @@ impl Input {
             Format::Json => "JSON",
             Format::Parquet => "Parquet",
             Format::Workbook => "workbook",
+            Format::Sqlite => "SQLite",
         }
     }
 
@@ -158,6 +162,9 @@ impl Input {
         }
         if head.starts_with(b"PK\x03\x04") || head.starts_with(&[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]) {
             return Ok(Format::Workbook);
+        }
+        if head.starts_with(b"SQLite format 3\0") {
+            return Ok(Format::Sqlite);
         }
         if let Some((_, what)) = STRANGERS.iter().find(|(magic, _)| head.starts_with(magic)) {
             return Err(stranger(what));

@@ -45,6 +45,7 @@ mod seen;
 mod sorted;
 mod source;
 mod spill;
+mod sqlite;
 pub mod table;
 pub mod typed_parquet;
 mod words;

@@ -82,7 +82,8 @@ pub struct ReadOptions {
     pub header: Option<bool>,
     /// Lines above the header (or above the first row) that hold a title and no table; found when absent.
     pub title_lines: Option<u32>,
-    /// The worksheet to read; when absent, the first that holds a log and all that share its header.
+    /// The worksheet, or the table of a database, to read; when absent, the first that holds a log, and all worksheets that
+    /// share its header.
     pub sheet: Option<String>,
     /// How dates are written.
     pub date_format: Option<DateFormat>,

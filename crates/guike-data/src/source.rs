@@ -22,7 +22,8 @@ use crate::mapping;
 use crate::options::ReadOptions;
 use crate::parquet_source::ParquetSource;
 use crate::quality::SourceInfo;
-use crate::workbook::{Sheet, Workbook};
+use crate::sqlite::SqliteSource;
+use crate::workbook::Workbook;
 
 /// Bytes of text per piece.
 const PIECE: usize = 1 << 20;
@@ -31,7 +32,7 @@ pub(crate) const RECORD_LIMIT: usize = 1 << 20;
 /// Bytes of text from which columns and formats are guessed.
 const SAMPLE: usize = 1 << 20;
 /// Pieces a reading thread may be ahead.
-const AHEAD: usize = 4;
+pub(crate) const AHEAD: usize = 4;
 
 /// A run of the source, not yet or already in columns.
 #[derive(Debug)]
@@ -51,6 +52,7 @@ pub(crate) enum Source {
     Text(TextSource),
     Parquet(ParquetSource),
     Workbook(Workbook),
+    Sqlite(SqliteSource),
 }
 
 /// How pieces become blocks.
@@ -111,22 +113,28 @@ impl Stream {
 }
 
 impl Source {
-    /// Opens `input` and finds its columns; of a workbook the first sheet that has rows.
+    /// Opens `input` and finds its columns; of a workbook or a database the first sheet or table that has rows.
     pub(crate) fn open(input: Input, options: &ReadOptions) -> Result<Source, DataError> {
-        Source::open_any(input, options, &|_| true)
+        Source::open_any(input, options, &|_, _, _| true)
     }
 
-    /// Opens `input` and finds its columns; of a workbook the first sheet that holds an order log.
+    /// Opens `input` and finds its columns; of a workbook or a database the first sheet or table that holds an order log.
     pub(crate) fn open_log(input: Input, options: &ReadOptions) -> Result<Source, DataError> {
-        let is_log = |s: &Sheet| mapping::find(&s.columns, s.header, &s.sample(), options).is_ok();
+        let is_log =
+            |columns: &[String], header: bool, sample: &Block| mapping::find(columns, header, sample, options).is_ok();
         Source::open_any(input, options, &is_log)
     }
 
-    fn open_any(input: Input, options: &ReadOptions, fits: &dyn Fn(&Sheet) -> bool) -> Result<Source, DataError> {
+    fn open_any(
+        input: Input,
+        options: &ReadOptions,
+        fits: &dyn Fn(&[String], bool, &Block) -> bool,
+    ) -> Result<Source, DataError> {
         Ok(match input.format {
             Format::Delimited | Format::Json => Source::Text(TextSource::open(input, options)?),
             Format::Parquet => Source::Parquet(ParquetSource::open(input)?),
             Format::Workbook => Source::Workbook(Workbook::open(input, options, fits)?),
+            Format::Sqlite => Source::Sqlite(SqliteSource::open(input, options, fits)?),
         })
     }
 
@@ -136,6 +144,7 @@ impl Source {
             Source::Text(s) => s.input.bytes,
             Source::Parquet(s) => s.input.bytes,
             Source::Workbook(s) => s.input.bytes,
+            Source::Sqlite(s) => s.input.bytes,
         }
     }
 
@@ -143,6 +152,7 @@ impl Source {
     pub(crate) fn sheets(&self) -> Option<(&str, &[String])> {
         match self {
             Source::Workbook(s) if !s.left_out.is_empty() => Some((s.sheets.first()?, &s.left_out)),
+            Source::Sqlite(s) => s.others(),
             _ => None,
         }
     }
@@ -153,6 +163,7 @@ impl Source {
             Source::Text(s) => &s.columns,
             Source::Parquet(s) => &s.columns,
             Source::Workbook(s) => &s.columns,
+            Source::Sqlite(s) => &s.columns,
         }
     }
 
@@ -160,7 +171,7 @@ impl Source {
     pub(crate) fn has_names(&self) -> bool {
         match self {
             Source::Text(s) => s.header,
-            Source::Parquet(_) => true,
+            Source::Parquet(_) | Source::Sqlite(_) => true,
             Source::Workbook(s) => s.header,
         }
     }
@@ -171,6 +182,7 @@ impl Source {
             Source::Text(s) => Ok(s.sample_block()),
             Source::Parquet(s) => s.sample(),
             Source::Workbook(s) => Ok(s.sample()),
+            Source::Sqlite(s) => Ok(s.sample()),
         }
     }
 
@@ -180,6 +192,7 @@ impl Source {
             Source::Text(_) => None,
             Source::Parquet(s) => Some(s.n_rows),
             Source::Workbook(s) => Some(s.n_rows() as u64),
+            Source::Sqlite(s) => Some(s.n_rows),
         }
     }
 
@@ -197,6 +210,7 @@ impl Source {
             Source::Text(s) => s.stream(wanted, hash),
             Source::Parquet(s) => s.stream(wanted, hash),
             Source::Workbook(s) => Ok(s.stream(wanted, hash)),
+            Source::Sqlite(s) => s.stream(wanted, hash),
         }
     }
 
@@ -213,6 +227,7 @@ impl Source {
                 ..SourceInfo::default()
             },
             Source::Workbook(s) => s.info(),
+            Source::Sqlite(s) => s.info(),
         }
     }
 
@@ -222,6 +237,7 @@ impl Source {
             Source::Text(s) => s.outcome.lock().expect("no thread panics with it").notes(),
             Source::Parquet(s) => s.notes(),
             Source::Workbook(s) => s.notes(),
+            Source::Sqlite(s) => s.notes(),
         }
     }
 }

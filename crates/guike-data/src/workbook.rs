@@ -27,10 +27,10 @@ const BLOCK_ROWS: usize = 16_384;
 
 /// One worksheet.
 #[derive(Debug)]
-pub(crate) struct Sheet {
+struct Sheet {
     name: String,
-    pub(crate) columns: Vec<String>,
-    pub(crate) header: bool,
+    columns: Vec<String>,
+    header: bool,
     title_lines: u32,
     /// All columns.
     blocks: Vec<Block>,
@@ -38,7 +38,7 @@ pub(crate) struct Sheet {
 
 impl Sheet {
     /// The first rows.
-    pub(crate) fn sample(&self) -> Block {
+    fn sample(&self) -> Block {
         self.blocks.first().cloned().unwrap_or_else(|| empty_block(self.columns.len()))
     }
 
@@ -78,7 +78,7 @@ impl Workbook {
     pub(crate) fn open(
         input: Input,
         options: &ReadOptions,
-        fits: &dyn Fn(&Sheet) -> bool,
+        fits: &dyn Fn(&[String], bool, &Block) -> bool,
     ) -> Result<Workbook, DataError> {
         let (mut book, format) = open_any(&input)?;
         let mut names = book.sheet_names();
@@ -99,7 +99,10 @@ impl Workbook {
             sheets.extend(rows.finish(name));
         }
         let has_rows = |s: &Sheet| !s.blocks.is_empty();
-        let chosen = sheets.iter().position(|s| has_rows(s) && fits(s)).or_else(|| sheets.iter().position(has_rows));
+        let chosen = sheets
+            .iter()
+            .position(|s| has_rows(s) && fits(&s.columns, s.header, &s.sample()))
+            .or_else(|| sheets.iter().position(has_rows));
         if sheets.is_empty() {
             return Err(DataError::Empty { path: input.path });
         }

@@ -380,3 +380,78 @@ fn workbooks_of_several_sheets() {
     options.read.sheet = Some("2010".into());
     assert_eq!(read("orders.bin", &book, &options).log.n_events(), 1);
 }
+
+/// A database with a table that is no log before the one that is, and a view of it.
+fn database(folder: &std::path::Path) -> std::path::PathBuf {
+    let path = folder.join("shop.db");
+    let db = rusqlite::Connection::open(&path).expect("room for a database");
+    let statements = "CREATE TABLE \"a \"\"note\"\"\" (id INTEGER PRIMARY KEY, said TEXT);
+         INSERT INTO \"a \"\"note\"\"\" VALUES (1, 'call back'), (2, NULL);
+         CREATE TABLE no_rows (customer_id TEXT, date TEXT, amount REAL);
+         CREATE TABLE orders (会员ID TEXT, 下单时间 TEXT, 实付金额 REAL, 数量 INTEGER, 商品编号 TEXT, 备注 BLOB);
+         INSERT INTO orders VALUES ('张三', '2024-05-01 10:00:00', 1234.5, 2, 'G1', NULL),
+             ('李四', '2024-05-13 09:30:00', 8.25, 1, 'G2', x'00ff'), (' 张三', '2024-06-02 12:00:00', 20, 1, 'G1', NULL);
+         CREATE VIEW recent AS SELECT * FROM orders WHERE 下单时间 >= '2024-05-10';";
+    db.execute_batch(statements).expect("plain SQL");
+    path
+}
+
+#[test]
+fn a_database_holds_the_same_log_in_one_of_its_tables() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = database(folder.path());
+    let read = import(&path, &ImportOptions::default(), &Quiet).expect("the log is there");
+    assert_eq!(events(&read), expected());
+    let source = &read.quality.sources[0];
+    assert_eq!((source.format.as_str(), source.sheets.as_slice()), ("sqlite", &["orders".to_owned()][..]));
+    assert_eq!(source.sheets_left_out, ["a \"note\"", "no_rows", "recent"]);
+    let named = |table: &str| {
+        let mut options = ImportOptions::default();
+        options.read.sheet = Some(table.to_owned());
+        import(&path, &options, &Quiet)
+    };
+    assert_eq!(events(&named("recent").expect("a view")), expected()[1..]);
+    let unknown = named("order").expect_err("there is none").to_string();
+    assert!(unknown.contains("--sheet") && unknown.contains("orders") && unknown.contains("recent"), "{unknown}");
+}
+
+#[test]
+fn a_large_table_of_a_database_is_the_log_that_a_file_of_it_is() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("large.db");
+    let mut db = rusqlite::Connection::open(&path).expect("room for a database");
+    let all = db.transaction().expect("nobody else writes");
+    all.execute_batch("CREATE TABLE orders (customer_id INTEGER, date TEXT, amount REAL)").expect("plain SQL");
+    let mut text = String::from("customer_id,date,amount\n");
+    for i in 0..40_000_u32 {
+        let (customer, day, amount) =
+            (i % 977, format!("2024-{:02}-{:02}", i / 28 % 12 + 1, i % 28 + 1), f64::from(i % 9999) / 100.0 + 1.0);
+        all.execute("INSERT INTO orders VALUES (?1, ?2, ?3)", (customer, &day, amount)).expect("a row");
+        text += &format!("{customer},{day},{amount}\n");
+    }
+    all.commit().expect("room");
+    let read = import(&path, &ImportOptions::default(), &Quiet).expect("the log is there");
+    assert_eq!(events(&read), events(&plain(&text)));
+    assert_eq!(read.quality.rows_read, 40_000);
+}
+
+#[test]
+fn a_database_that_cannot_be_read_says_so() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let bytes = std::fs::read(database(folder.path())).expect("it was written");
+    let refused = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).expect("room");
+        import(&path, &ImportOptions::default(), &Quiet).expect_err(name).to_string()
+    };
+    let cut = refused("cut.db", &bytes[..5000]);
+    assert!(cut.contains("cut.db") && cut.contains("SQLite database"), "{cut}");
+    let packed = refused("packed.db.gz", &gzip(&bytes));
+    assert!(packed.contains("unpack it first"), "{packed}");
+    let path = folder.path().join("empty.db");
+    rusqlite::Connection::open(&path)
+        .and_then(|db| db.execute_batch("CREATE TABLE t (a); DROP TABLE t"))
+        .expect("room");
+    let empty = import(&path, &ImportOptions::default(), &Quiet).expect_err("no table").to_string();
+    assert!(empty.contains("empty.db"), "{empty}");
+}

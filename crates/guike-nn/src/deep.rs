@@ -28,6 +28,13 @@ pub use value::ValueHead;
 pub const NAMES: [&str; 5] = ["mlp-ziln", "mlp-quantile", "convolutional", "recurrent", "transformer"];
 
 /// The learner of this name with default settings.
+///
+/// ```
+/// use guike_nn::deep::{NAMES, Reading, named};
+/// assert!(NAMES.into_iter().all(|name| named(name).is_some_and(|learner| learner.name == name)));
+/// assert_eq!(named("transformer").unwrap().reading, Reading::Attention);
+/// assert!(named("crystal-ball").is_none());
+/// ```
 pub fn named(name: &str) -> Option<Deep> {
     let name = NAMES.into_iter().find(|n| *n == name)?;
     let (reading, head) = match name {

@@ -71,15 +71,17 @@ impl Learner for Deep {
         }
         let pieces = Pieces::of(&lessons.told.rows.features, ROW_FEATURES.len());
         let fit = fit(&lessons, &pieces, (self.reading, self.head), &self.config, cx.seed, cx.progress)?;
-        let (least, most) = (fit.passes.iter().min().copied(), fit.passes.iter().max().copied());
+        let least = fit.passes.iter().min().copied().unwrap_or_default();
+        let passes = match fit.passes.iter().max().copied().unwrap_or_default() {
+            most if most == least => format!("{least}"),
+            most => format!("{least} to {most}"),
+        };
         let note = format!(
-            "{}: {} networks of {} numbers learned from {} customers at earlier anchors, {} to {} passes each",
+            "{}: {} networks of {} numbers learned from {} customers at earlier anchors, {passes} passes each",
             self.name,
             fit.members.len(),
             fit.members[0].len(),
             lessons.learned.len(),
-            least.unwrap_or_default(),
-            most.unwrap_or_default(),
         );
         let card = ModelCard {
             name: self.name.to_owned(),

@@ -2,9 +2,8 @@
 //!
 //! The one idea: everything before the last step stays, so what it makes of each labelled customer is computed once and
 //! fitting is a small regression with the loss that the network was trained with. How many steps help is found on the
-//! newest anchor; the first round learns only from windows that end before its own begins. When none helps, nothing is
-//! changed. What is learned is who
-//! buys more than whom: how much all buy together, how rates fade and the season stay what the network said, because the last
+//! newest anchor; the first round learns only from windows that end before its own begins. When none helps plainly (by more
+//! than twice the standard error over customers), nothing is changed. What is learned is who buys more than whom: how much all buy together, how rates fade and the season stay what the network said, because the last
 //! windows of one shop say little about a longer horizon and its next season, and whoever uses the model corrects the level
 //! with the evidence of a backtest.
 
@@ -158,8 +157,8 @@ impl LastStep {
         moved
     }
 
-    /// The loss on an anchor when the level is right, so that only who buys more than whom counts.
-    fn loss_at_level(&self, anchor: &Anchor) -> f64 {
+    /// Each customer's loss on an anchor when the level is right, so that only who buys more than whom counts.
+    fn losses_at_level(&self, anchor: &Anchor) -> Vec<f64> {
         let happened = anchor
             .truths
             .iter()
@@ -167,19 +166,19 @@ impl LastStep {
         self.levelled(self.totals(anchor), happened).learn(anchor, None)
     }
 
-    /// Mean loss over the customers of an anchor; adds its gradient where one is wanted.
-    fn learn(&self, anchor: &Anchor, gradient: Option<&mut [f32]>) -> f64 {
+    /// The loss of each customer of an anchor; adds the gradient of their mean where one is wanted.
+    fn learn(&self, anchor: &Anchor, gradient: Option<&mut [f32]>) -> Vec<f64> {
         let (n, width) = (anchor.bases.len(), self.width);
         let [head, bias] = [0, 1].map(|i| self.params.tensors[i].range());
         let (out, season) = self.say(anchor);
         let basis = [Basis::new(&season, anchor.window)];
         let (mut d_out, mut d_season) = (vec![0.0; n * OUTPUTS], [0.0; SEASON]);
         let share = 1.0 / n as f64;
-        let mut total = 0.0;
-        for i in 0..n {
+        let mut one = |i: usize| {
             let (row, d) = (&out[i * OUTPUTS..][..OUTPUTS], &mut d_out[i * OUTPUTS..][..OUTPUTS]);
-            total += share * loss(row, anchor.bases[i], &basis, &anchor.truths[i], share, d, &mut d_season).total();
-        }
+            loss(row, anchor.bases[i], &basis, &anchor.truths[i], share, d, &mut d_season).total()
+        };
+        let losses = (0..n).map(&mut one).collect();
         if let Some(gradient) = gradient {
             d_out.chunks_exact_mut(OUTPUTS).for_each(keep_fades);
             let dw = MatMut::of(&mut gradient[head], width, OUTPUTS);
@@ -188,7 +187,7 @@ impl LastStep {
                 gradient[bias.clone()].iter_mut().zip(row).for_each(|(a, g)| *a += g);
             }
         }
-        total
+        losses
     }
 
     /// `steps` steps over these anchors; after each, `after` sees the parameters.
@@ -210,6 +209,17 @@ impl LastStep {
             after(step + 1, self);
         }
     }
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// Whether customers gain at least so much each, and more than twice the standard error of that.
+fn is_plain(gains: &[f64], least: f64) -> bool {
+    let (n, gain) = (gains.len() as f64, mean(gains));
+    let variance = gains.iter().map(|g| (g - gain).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
+    gain > 0.0 && gain >= least && gain > 2.0 * (variance / n).sqrt()
 }
 
 /// Fits the last step to the shop's anchors before `cutoff`.
@@ -261,24 +271,41 @@ pub(super) fn adapt(
         return Ok(Adaptation::Left(TOO_SHORT));
     }
     let start = LastStep::of(net);
-    let before = start.loss_at_level(newest);
-    let mut best = (0, before);
+    let before = start.losses_at_level(newest);
+    let mut best = (0, before.clone());
     LastStep::of(net).fit(&older, config.steps, config, |step, now| {
-        let loss = now.loss_at_level(newest);
-        if loss < best.1 {
-            best = (step, loss);
+        let losses = now.losses_at_level(newest);
+        if mean(&losses) < mean(&best.1) {
+            best = (step, losses);
         }
     });
-    if best.1 > before * (1.0 - config.gain) {
+    let gains: Vec<f64> = before.iter().zip(&best.1).map(|(b, a)| b - a).collect();
+    let (before, steps, after) = (mean(&before), best.0, mean(&best.1));
+    if !is_plain(&gains, config.gain * before) {
         return Ok(Adaptation::Left(NO_GAIN));
     }
     cx.progress.check()?;
     let all: Vec<&Anchor> = anchors.iter().collect();
     let mut last = LastStep::of(net);
-    last.fit(&all, best.0, config, |_, _| {});
+    last.fit(&all, steps, config, |_, _| {});
     let totals =
         |of: &LastStep| anchors.iter().map(|a| of.totals(a)).fold([0.0; 2], |sum, t| [sum[0] + t[0], sum[1] + t[1]]);
     let last = last.levelled(totals(&last), totals(&start));
     let change = last.params.values.iter().zip(&start.params.values).map(|(a, b)| a - b).collect();
-    Ok(Adaptation::Fitted(Adapted { steps: best.0, losses: [before, best.1], change }))
+    Ok(Adaptation::Fitted(Adapted { steps, losses: [before, after], change }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gain_that_chance_explains_is_none() {
+        let alike: Vec<f64> = (0..100).map(|i| 0.05 + 0.01 * f64::from(i % 3)).collect();
+        assert!(is_plain(&alike, 0.01));
+        assert!(!is_plain(&alike, 0.1), "too little");
+        let scattered: Vec<f64> = (0..100).map(|i| 0.05 + if i % 2 == 0 { 2.0 } else { -2.0 }).collect();
+        assert!(!is_plain(&scattered, 0.01), "one half gains what the other loses");
+        assert!(!is_plain(&[0.0; 100], 0.0) && !is_plain(&[-0.1; 100], 0.0));
+    }
 }

@@ -110,12 +110,29 @@ const REMARKS: &[(&str, &str)] = &[
     ),
     ("times of day beside the days of {}", "{} 的日期旁的时刻列"),
     ("sheets not read: {}; --sheet names another than {}", "未读取的工作表：{}；可用 --sheet 指定 {} 以外的工作表"),
+    ("tables not read: {}; --sheet names another than {}", "未读取的表：{}；可用 --sheet 指定 {} 以外的表"),
     ("{} has a header and no rows", "{} 只有表头，没有数据行"),
     ("not read, because no table by name: {}", "按文件名不是表格，未读取：{}"),
     (
         "{} and {} both have rows from {} to {}, and duplicates are kept: a row that stands in both counts twice; {} under \
          [data.clean] drops it",
         "{} 与 {} 都含 {} 至 {} 的行，且重复行被保留：同时出现在两个文件中的行会计两次；可在 [data.clean] 下设 {} 删除",
+    ),
+    (
+        "the foundation model's last step was fitted in {} steps: loss on the newest anchor, the level apart, {} before, {} after",
+        "基础模型的最后一层拟合了 {} 步：最新截止日上的损失（不计总量）由 {} 变为 {}",
+    ),
+    (
+        "the foundation model was left as it is: the history is too short for two anchors, one to learn from and one to judge by",
+        "基础模型保持原样：历史太短，不足以有两个截止日（一个用于学习，一个用于评判）",
+    ),
+    (
+        "the foundation model was left as it is: fitting its last step to earlier anchors did not help on the newest",
+        "基础模型保持原样：按更早的截止日拟合最后一层，在最新截止日上没有帮助",
+    ),
+    (
+        "{}: {} networks of {} numbers learned from {} customers at earlier anchors, {} passes each",
+        "{}：{} 个各有 {} 个参数的网络，从更早截止日的 {} 位客户学习，各 {} 遍",
     ),
     ("its name says so, more plainly than {}", "由列名得知，比 {} 更明确"),
     ("its name says so", "由列名得知"),
@@ -161,6 +178,13 @@ pub(super) fn model(name: &str) -> Bilingual {
         "boosting-on-prior" => Some(("boosted trees that correct the average", "修正模型平均的提升树")),
         "two-stage" => Some(("chance of buying × spend of buyers", "购买概率 × 购买者消费")),
         "extra-trees" => Some(("extremely randomised trees", "极端随机树")),
+        "foundation" => Some(("foundation model", "基础模型")),
+        "foundation-adapted" => Some(("foundation model, adapted", "适配后的基础模型")),
+        "mlp-ziln" => Some(("perceptron, log-normal spend", "感知机（对数正态金额）")),
+        "mlp-quantile" => Some(("perceptron, quantiles of spend", "感知机（金额分位数）")),
+        "convolutional" => Some(("convolutional network", "卷积网络")),
+        "recurrent" => Some(("recurrent network", "循环网络")),
+        "transformer" => Some(("transformer", "Transformer 网络")),
         _ => None,
     };
     if let Some((en, zh)) = plain {
@@ -202,6 +226,13 @@ pub(super) fn idea(name: &str) -> Bilingual {
         "boosting-on-prior" => "只学习对模型平均的修正的提升树",
         "two-stage" => "购买概率乘以购买者的消费，两者都由提升树学习",
         "extra-trees" => "在特征上生长的极端随机树",
+        "foundation" => "见过大量模拟店铺的网络直接读取本店历史，不作任何拟合",
+        "foundation-adapted" => "同上，最后一层按本店更早的截止日拟合（仅当在最新截止日上有益时）",
+        "mlp-ziln" => "在更早截止日的汇总指标上训练的多层感知机：是否购买，以及对数正态的金额",
+        "mlp-quantile" => "同上，金额用七个分位数与均值表示",
+        "convolutional" => "同 mlp-ziln，并对最近 52 周做卷积",
+        "recurrent" => "同 mlp-ziln，并用门控循环单元读取购买日",
+        "transformer" => "同 mlp-ziln，并用因果自注意力读取购买日",
         _ => "",
     };
     Bilingual::new(en, zh)
@@ -282,6 +313,20 @@ mod tests {
         assert_eq!(n.zh, "历史太短，无法回测未来 273 天；候选模型按 136 天回测");
         assert_eq!(note("rows after 2026-11-24 dropped").zh, "2026-11-24 之后的行已删除");
         assert_eq!(note("left out of the average: it failed").zh, "未计入平均：it failed");
+    }
+
+    #[test]
+    fn every_learner_is_known_by_name_and_idea_in_chinese() {
+        let is_chinese = |text: &str| text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+        for learner in learners::describe() {
+            assert!(is_chinese(&idea(learner.name).zh), "{} has no idea in Chinese", learner.name);
+            // probability models are called by the names of their papers
+            let by_paper = learner.name.contains("nbd");
+            assert!(by_paper || is_chinese(&model(learner.name).zh), "{} has no Chinese name", learner.name);
+        }
+        let said =
+            "recurrent: 4 networks of 60740 numbers learned from 5612 customers at earlier anchors, 4 to 9 passes each";
+        assert!(is_chinese(&note(said).zh) && note(said).zh.contains("60740"), "{}", note(said).zh);
     }
 
     #[test]

@@ -161,7 +161,7 @@ impl TabularGan {
         ws: &mut Workspace,
         gradient: &mut [f32],
     ) {
-        let (n, packs) = (self.batch, self.batch / self.pack);
+        let packs = self.batch / self.pack;
         let width = coding.width() + coding.wish_width();
         let fake = {
             let mut tape = Tape::new(params, ws);
@@ -177,8 +177,8 @@ impl TabularGan {
             }
         }
         let mut tape = Tape::new(params, ws);
-        let mut said = [&real, &fake].map(|rows| {
-            let x = tape.input(packs, n * width / packs, |v| v.copy_from_slice(rows));
+        let [of_real, of_fake] = [&real, &fake].map(|rows| {
+            let x = tape.input(packs, each, |v| v.copy_from_slice(rows));
             critic.say(&mut tape, x).0
         });
         let x = tape.input(packs, each, |v| v.copy_from_slice(&between));
@@ -192,8 +192,7 @@ impl TabularGan {
             row.iter_mut().for_each(|x| *x *= scale);
         }
         let (up, down) = (vec![-share; packs], vec![share; packs]);
-        let [real, fake] = std::mem::replace(&mut said, [slope, slope]);
-        tape.backward(&[(real, &up), (fake, &down), (slope, &d_slope)], gradient);
+        tape.backward(&[(of_real, &up), (of_fake, &down), (slope, &d_slope)], gradient);
     }
 
     /// The generator's turn: what the critic says of its rows up, and the categories that were asked for.

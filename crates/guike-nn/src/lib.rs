@@ -1,6 +1,7 @@
-//! The customer value foundation model: a network that has seen many simulated shops and forecasts one that it has not.
+//! Networks: the customer value foundation model, which has seen many simulated shops and forecasts one that it has not; deep
+//! learners on a shop's own log ([`deep`]) and on tables ([`mlp`]); and rows of customers who do not exist ([`gan`]).
 //!
-//! The one idea: fitting is replaced by reading. [`foundation`] trains a network once on shops of every kind that we can
+//! The one idea of the foundation model: fitting is replaced by reading. [`foundation`] trains a network once on shops of every kind that we can
 //! draw; a new shop's past is then read in one forward pass and its customers are forecast with nothing fitted.
 //!
 //! Below it lie a [`Tape`] that differentiates over matrices with the fused operations that such a network needs and

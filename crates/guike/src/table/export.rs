@@ -28,9 +28,15 @@ pub fn export(model: &Path, format: ExportFormat, out: Option<&Path>) -> Result<
     let (loaded, path) = saved::open(model)?.on_tables()?;
     let refused = |rule: String| Error::Config { what: "--to".to_owned(), value: "onnx".to_owned(), rule };
     let bytes = onnx::bytes(&loaded).ok_or_else(|| {
+        let why = match loaded.learner.as_str() {
+            "neural-network" => "has no form in ONNX yet",
+            _ => {
+                "keeps its training rows and compares every new row with all of them, which ONNX cannot say in a graph of \
+                 reasonable size"
+            }
+        };
         refused(format!(
-            "{} keeps its training rows and compares every new row with all of them, which ONNX cannot say in a graph of \
-             reasonable size; `guike train --model` takes another learner, and docs/model-json.md says how to score model.json",
+            "{} {why}; `guike train --model` takes another learner, and docs/model-json.md says how to score model.json",
             loaded.learner
         ))
     })?;

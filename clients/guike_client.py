@@ -13,8 +13,10 @@ As a program it scores a CSV file row by row of JSON, so that its use is seen at
 """
 
 import csv
+import http.client
 import json
 import sys
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -53,6 +55,46 @@ class Guike:
         for start in range(0, len(rows), ROWS):
             found += self._ask(path, rows[start : start + ROWS])
         return found
+
+    def batch(self, model, rows, kind="text/csv", keep="all"):
+        """Bytes of the answer to a file of rows, piece by piece while it is sent.
+
+        `rows` is a file opened for reading bytes, or anything that yields them; `kind` is `text/csv` or
+        `application/x-ndjson`. Whoever gets to the end has everything: a wrong row ends in an exception, either
+        `Problem` or, where the answer had begun, `http.client.IncompleteRead` after a last line that says why.
+        """
+        place = urllib.parse.urlsplit(self.base)
+        kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
+        connection = kinds[place.scheme](place.netloc, timeout=self.timeout)
+        path = "/v1/models/" + urllib.parse.quote(model, safe="") + "/batch?keep=" + urllib.parse.quote(keep)
+        connection.putrequest("POST", place.path + path)
+        connection.putheader("content-type", kind)
+        connection.putheader("transfer-encoding", "chunked")
+        if self.key:
+            connection.putheader("authorization", "Bearer " + self.key)
+        connection.endheaders()
+
+        def send():
+            pieces = iter(lambda: rows.read(65536), b"") if hasattr(rows, "read") else rows
+            try:
+                for piece in pieces:
+                    if piece:
+                        connection.sock.sendall(b"%x\r\n%s\r\n" % (len(piece), piece))
+                connection.sock.sendall(b"0\r\n\r\n")
+            except (OSError, AttributeError):
+                pass  # a server that refuses reads no more; its answer says why
+
+        # the server answers while it reads, so that one thread sends and this one takes
+        threading.Thread(target=send, daemon=True).start()
+        try:
+            answer = http.client.HTTPResponse(connection.sock, method="POST")
+            answer.begin()
+            if answer.status != 200:
+                raise Problem(answer.status, _json(answer.read()))
+            while piece := answer.read(65536):
+                yield piece
+        finally:
+            connection.close()
 
     def summary(self):
         """What a run found."""

@@ -8,7 +8,7 @@ use guike::Error;
 use guike::audit::AuditFiles;
 use guike_core::{Day, SECONDS_PER_DAY};
 use guike_guard::{Scope, Secret};
-use guike_server::{Config, Guard, Limits, Log};
+use guike_server::{BatchLimits, Config, Guard, Limits, Log};
 
 use crate::args::{Output, Threads};
 use crate::commands::bytes;
@@ -63,6 +63,18 @@ pub(crate) struct Serve {
     /// Seconds that a request may take to arrive.
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().seconds)]
     pub(crate) timeout: u32,
+    /// Most files of rows predicted at a time (`POST /v1/models/NAME/batch`); more are told to come back.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().batch.at_a_time)]
+    pub(crate) max_batches: usize,
+    /// Most bytes of such a file.
+    #[arg(long, value_name = "SIZE", default_value = "1GiB")]
+    pub(crate) max_batch_body: String,
+    /// Most rows of such a file.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().batch.rows)]
+    pub(crate) max_batch_rows: u64,
+    /// Seconds that such a file may take from its beginning to its end.
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().batch.seconds)]
+    pub(crate) batch_seconds: u32,
     #[command(flatten)]
     pub(crate) threads: Threads,
 }
@@ -98,6 +110,12 @@ pub(crate) fn serve(flags: Serve, bar: &Bar, quiet: bool) -> Result<(), Error> {
             in_flight: flags.max_in_flight,
             connections: flags.max_connections,
             rate: flags.max_rate,
+            batch: BatchLimits {
+                at_a_time: flags.max_batches,
+                body_bytes: bytes("--max-batch-body", &flags.max_batch_body)?,
+                rows: flags.max_batch_rows,
+                seconds: flags.batch_seconds,
+            },
         },
         threads: flags
             .threads

@@ -224,6 +224,11 @@ pub(crate) struct Predict {
     /// The CSV file to write; default standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// Write these columns of the rows before the predictions (`all`, `none`, or names with commas between them), row by row
+    /// as they come: UTF-8 CSV with commas and decimal points, or JSON Lines, which stay JSON Lines. A cell that does not fit
+    /// its column is an error then.
+    #[arg(long, value_name = "COLUMNS", conflicts_with_all = ["format", "out"])]
+    pub(crate) keep: Option<String>,
     #[command(flatten)]
     pub(crate) read: Read,
     #[command(flatten)]

@@ -2,9 +2,13 @@
 
 use std::path::Path;
 
+use guike::table::batch::{self, Keep};
 use guike::table::cluster::{ClusterMethod, ClusterSettings, ClusterSummary, Covariance};
+use guike::table::score::Scorer;
 use guike::table::synthetic::{Imitated, Imitation, TabularGan};
-use guike::table::{ExportFormat, Label, Predictions, ScalingChoice, TableSettings, TaskChoice, TrainSummary};
+use guike::table::{
+    ExportFormat, Label, Predictions, ReadOptions, ScalingChoice, TableSettings, TaskChoice, TrainSummary,
+};
 use guike::{Error, Language};
 use guike_core::Seed;
 use serde_json::{Value, json};
@@ -40,6 +44,10 @@ pub(crate) fn train(flags: &Train, language: Language, bar: &Bar, quiet: bool) -
 /// `guike predict`.
 pub(crate) fn predict(flags: &Predict, bar: &Bar, quiet: bool) -> Result<(), Error> {
     let read = options(&flags.read)?;
+    if let Some(keep) = &flags.keep {
+        bar.finish();
+        return predict_rows(flags, keep, &read);
+    }
     let table = table_file(&flags.table)?;
     let predictions = guike::in_pool(flags.threads.threads, || guike::table::predict(&flags.model, &table, &read, bar));
     bar.finish();
@@ -56,6 +64,21 @@ pub(crate) fn predict(flags: &Predict, bar: &Bar, quiet: bool) -> Result<(), Err
         }
         None => print_predictions(&predictions, flags.format),
     }
+    Ok(())
+}
+
+/// `guike predict --keep`: row by row, as a server answers a batch.
+fn predict_rows(flags: &Predict, keep: &str, read: &ReadOptions) -> Result<(), Error> {
+    if *read != ReadOptions::default() {
+        return Err(Error::Config {
+            what: "--keep".to_owned(),
+            value: keep.to_owned(),
+            rule: "rows are read as they come, with commas and decimal points; leave out how to read them".to_owned(),
+        });
+    }
+    let scorer = Scorer::open(&flags.model)?;
+    let table = table_file(&flags.table)?;
+    batch::predict_file(&scorer, &table, Keep::parse(keep), &mut std::io::stdout().lock())?;
     Ok(())
 }
 

@@ -46,7 +46,7 @@ pub(crate) fn objects_end(b: &[u8]) -> usize {
     objects(b, |_, _| {})
 }
 
-fn flatten(prefix: &str, map: Map<String, Value>, each: &mut impl FnMut(&str, Value)) {
+pub(crate) fn flatten(prefix: &str, map: Map<String, Value>, each: &mut impl FnMut(&str, Value)) {
     for (key, value) in map {
         let name = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
         match value {

@@ -9,7 +9,7 @@
 //! * [`LogFiles`]: which files a log is; [`import`]: files → [`guike_core::EventLog`] + [`QualityReport`]; [`read_rows`]
 //!   stops before partitioning.
 //! * [`read_customers`]: a table of customer attributes, joined to a log.
-//! * [`read_table`]: any table as numbers and categories.
+//! * [`read_table`]: any table as numbers and categories; [`pieces`]: rows of a stream, as they come.
 //! * [`ImportOptions`]: everything a caller may say, as plain data.
 
 mod block;
@@ -38,6 +38,7 @@ pub mod options;
 mod packed;
 mod parquet_source;
 pub mod partition;
+pub mod pieces;
 pub mod quality;
 mod reader;
 pub mod rows;

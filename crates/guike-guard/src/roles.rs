@@ -146,8 +146,10 @@ struct Line(Resource, Action, &'static [Role], &'static [Scope]);
 use Role::{Admin, Agent, Analyst, Auditor, Marketer, Viewer};
 
 /// Everything that is allowed.
-const TABLE: [Line; 20] = [
+const TABLE: [Line; 21] = [
     Line(Resource::Predictions, Action::Read, &[Analyst, Marketer, Agent, Admin], &[Scope::Predict]),
+    // whole files of rows; who serves one customer at a time has none
+    Line(Resource::Predictions, Action::Export, &[Analyst, Marketer, Admin], &[Scope::Predict]),
     Line(Resource::Models, Action::Read, &[Viewer, Analyst, Marketer, Admin, Auditor], &[Scope::Read]),
     Line(Resource::Models, Action::Change, &[Analyst, Admin], &[]),
     Line(Resource::Results, Action::Read, &[Viewer, Analyst, Marketer, Agent, Admin], &[Scope::Read]),
@@ -256,7 +258,7 @@ mod tests {
     /// The table once more, in the form in which people read it: a letter per action (r, R for reveal, e, c).
     const PRINTED: &str = "
                  viewer analyst marketer agent admin auditor predict read metrics
-    predictions  -      r       r        r     r     -       r       -    -
+    predictions  -      re      re       r     re    -       re      -    -
     models       r      rc      r        -     rc    r       -       r    -
     results      r      re      rec      r     rec   -       -       re   -
     customers    r      re      rRe      rR    rRe   -       -       rRe  -

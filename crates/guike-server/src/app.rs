@@ -29,7 +29,7 @@ use crate::pages::{self, Reader};
 use crate::people::People;
 use crate::problem::{Code, Problem};
 use crate::query::list;
-use crate::routes::{ROUTES, Route};
+use crate::routes::{Handler, ROUTES, Route, Work};
 use crate::served::{Served, ServedModel};
 use crate::who::Who;
 
@@ -203,6 +203,8 @@ pub(crate) struct App {
     stopping: Arc<AtomicBool>,
     /// Large requests that are worked on at a time.
     large: Arc<Semaphore>,
+    /// Batches that are answered at a time.
+    pub(crate) batches: Arc<Semaphore>,
     /// What request ids begin with, another in every process.
     prefix: Arc<str>,
     n_requests: Arc<AtomicU64>,
@@ -250,6 +252,7 @@ impl App {
             logger: Arc::new(Logger::start(log)),
             stopping: Arc::default(),
             large: Arc::new(Semaphore::new(2 * threads)),
+            batches: Arc::new(Semaphore::new(limits.batch.at_a_time)),
             prefix: format!("{:012x}", RandomState::new().build_hasher().finish() >> 16).into(),
             n_requests: Arc::default(),
         }
@@ -263,7 +266,16 @@ impl App {
 
     /// The model of this name.
     pub(crate) fn model(&self, name: &str) -> Result<&ServedModel, Problem> {
-        self.served.models.iter().find(|m| m.name == name).map(AsRef::as_ref).ok_or_else(|| {
+        self.found(name).map(AsRef::as_ref)
+    }
+
+    /// The same, for work that goes on when another version has taken its place.
+    pub(crate) fn shared_model(&self, name: &str) -> Result<Arc<ServedModel>, Problem> {
+        self.found(name).map(Arc::clone)
+    }
+
+    fn found(&self, name: &str) -> Result<&Arc<ServedModel>, Problem> {
+        self.served.models.iter().find(|m| m.name == name).ok_or_else(|| {
             let names: Vec<&str> = self.served.models.iter().map(|m| m.name.as_str()).collect();
             let known =
                 if names.is_empty() { "none is served".to_owned() } else { format!("there is {}", list(&names)) };
@@ -374,9 +386,12 @@ impl App {
             }
             Err(problem) => return problem.into(),
         };
-        let body = match self.read(body).await {
-            Ok(body) => body,
-            Err(problem) => return Asked { who, ..problem.into() },
+        let (body, arriving) = match route.work {
+            Work::Streamed(answer) => (Bytes::new(), Some((answer, body))),
+            Work::Whole(_) => match self.read(body).await {
+                Ok(body) => (body, None),
+                Err(problem) => return Asked { who, ..problem.into() },
+            },
         };
         let bytes_in = body.len();
         let params = if route.path.contains('{') { params(&mut parts).await } else { Vec::new() };
@@ -397,7 +412,12 @@ impl App {
         }
         // a page may look at every customer
         let is_large = bytes_in > LARGE || (route.is_page && route.needs.is_some());
-        let said = if is_large { self.large(route, call).await } else { self.handled(route, &call) };
+        let said = match (route.work, arriving) {
+            (Work::Whole(handler), _) if is_large => self.large(handler, call).await,
+            (Work::Whole(handler), _) => self.handled(handler, &call),
+            (Work::Streamed(_), Some((answer, body))) => answer(Arc::clone(self), call, body, request.to_owned()).await,
+            (Work::Streamed(_), None) => Err(internal()),
+        };
         let mut said = said.map(|answer| answer.unless(unchanged.as_ref()));
         if let Some(ledger) = &self.ledger {
             let event = said.as_ref().ok().and_then(|answer| answer.event.clone());
@@ -423,19 +443,30 @@ impl App {
         Asked { said, bytes_in, who }
     }
 
+    /// Records what became of work that went on after its answer began, where an audit log is kept.
+    ///
+    /// # Errors
+    /// [`Problem`] when it could not be recorded.
+    pub(crate) async fn record(&self, entry: Entry<'_>) -> Result<(), Problem> {
+        match &self.ledger {
+            Some(ledger) => ledger.record(entry).await,
+            None => Ok(()),
+        }
+    }
+
     /// A large request, on a thread of its own so that small ones do not wait behind it.
-    async fn large(self: &Arc<App>, route: &'static Route, call: Call) -> Result<Answer, Problem> {
+    async fn large(self: &Arc<App>, handler: Handler, call: Call) -> Result<Answer, Problem> {
         let detail = "as many large requests as are good for this machine are being worked on; try again later";
         let permit = self.large.try_acquire().map_err(|_| Problem::new(Code::Busy, detail).retry_after(1))?;
         let app = Arc::clone(self);
-        let handled = tokio::task::spawn_blocking(move || app.handled(route, &call)).await;
+        let handled = tokio::task::spawn_blocking(move || app.handled(handler, &call)).await;
         drop(permit);
         handled.unwrap_or_else(|_| Err(internal()))
     }
 
     /// What the handler says; a mistake of ours ends this request and no other.
-    fn handled(&self, route: &Route, call: &Call) -> Result<Answer, Problem> {
-        catch_unwind(AssertUnwindSafe(|| (route.handler)(self, call))).unwrap_or_else(|_| Err(internal()))
+    fn handled(&self, handler: Handler, call: &Call) -> Result<Answer, Problem> {
+        catch_unwind(AssertUnwindSafe(|| handler(self, call))).unwrap_or_else(|_| Err(internal()))
     }
 
     /// The whole body, within the limits on size and time.
@@ -496,7 +527,7 @@ fn needs_own_form(route: &Route, call: &Call) -> Result<(), Problem> {
     Err(Problem::new(Code::ForeignPage, detail))
 }
 
-fn internal() -> Problem {
+pub(crate) fn internal() -> Problem {
     Problem::new(Code::Internal, "this is a mistake in Guike, please report it; other requests are not affected")
 }
 

@@ -9,6 +9,7 @@
 
 mod access;
 mod app;
+mod batch;
 mod kept;
 mod kserve;
 mod ledger;
@@ -96,11 +97,40 @@ pub struct Limits {
     pub connections: usize,
     /// Requests a second of one key, or of everybody without keys; `None` for any number.
     pub rate: Option<u32>,
+    /// Files of rows that are predicted while they are sent.
+    pub batch: BatchLimits,
+}
+
+/// What a batch may be at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchLimits {
+    /// Batches at a time; more are told to come back. Each keeps one thread busy.
+    pub at_a_time: usize,
+    /// Bytes of the file.
+    pub body_bytes: u64,
+    /// Rows of the file.
+    pub rows: u64,
+    /// Seconds from its beginning to its end.
+    pub seconds: u32,
+}
+
+impl Default for BatchLimits {
+    fn default() -> BatchLimits {
+        BatchLimits { at_a_time: 2, body_bytes: 1 << 30, rows: 10_000_000, seconds: 3_600 }
+    }
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { body_bytes: 8 << 20, rows: 10_000, seconds: 10, in_flight: 256, connections: 512, rate: None }
+        Limits {
+            body_bytes: 8 << 20,
+            rows: 10_000,
+            seconds: 10,
+            in_flight: 256,
+            connections: 512,
+            rate: None,
+            batch: BatchLimits::default(),
+        }
     }
 }
 

@@ -68,7 +68,9 @@ pub(crate) async fn listen(listener: TcpListener, door: Arc<Door>, stop: &dyn Pr
     http.timer(TokioTimer::new())
         .header_read_timeout(Duration::from_secs(limits.seconds.into()))
         .max_buf_size(HEAD)
-        .pipeline_flush(true);
+        // one write for head and body. Not `pipeline_flush`: it holds answers back as long as anything of a request waits to be
+        // read, and so would gather the whole answer to a file that is still being sent
+        .writev(false);
     let mut asked = tokio::time::interval(ASKED_EVERY);
     let mut stopped = async || {
         while !stop.cancelled() {

@@ -26,7 +26,17 @@ const POLICY: &str =
 
 const fn page(method: Method, path: &'static str, handler: crate::routes::Handler, about: &'static str) -> Route {
     let (parameters, body, answer) = (&[], None, None);
-    Route { method, path, handler, needs: None, about, parameters, body, answer, is_page: true }
+    Route {
+        method,
+        path,
+        work: crate::routes::Work::Whole(handler),
+        needs: None,
+        about,
+        parameters,
+        body,
+        answer,
+        is_page: true,
+    }
 }
 
 /// The way in and out; the table of routes takes them over.

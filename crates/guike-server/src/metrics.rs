@@ -32,6 +32,8 @@ pub(crate) struct Metrics {
     pub(crate) in_flight: AtomicI64,
     /// How often a workspace had something else to serve, and how often it could not be read.
     pub(crate) reloads: [AtomicU64; 2],
+    /// How many batches came to their end, were refused, and were cut short.
+    pub(crate) batches: [AtomicU64; 3],
     /// Seconds since 1970 at the start.
     started: u64,
 }
@@ -39,7 +41,13 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) fn new(started: u64) -> Metrics {
         let routes = (0..=ROUTES.len()).map(|_| Counted::default()).collect();
-        Metrics { routes, in_flight: AtomicI64::new(0), reloads: Default::default(), started }
+        Metrics {
+            routes,
+            in_flight: AtomicI64::new(0),
+            reloads: Default::default(),
+            batches: Default::default(),
+            started,
+        }
     }
 
     /// Counts an answer; `route` is a position in [`ROUTES`], or their number for a path that is none.
@@ -115,6 +123,11 @@ impl Metrics {
         for m in &served.models {
             let n = m.predicted.load(Ordering::Relaxed);
             put(format_args!("guike_predictions_total{{model=\"{}\",version=\"{}\"}} {n}", m.name, m.version));
+        }
+        put(format_args!("# HELP guike_batches_total Files of rows that were predicted while they were sent."));
+        put(format_args!("# TYPE guike_batches_total counter"));
+        for (result, n) in ["whole", "refused", "cut"].iter().zip(&self.batches) {
+            put(format_args!("guike_batches_total{{result=\"{result}\"}} {}", n.load(Ordering::Relaxed)));
         }
         if served.kept.is_some() {
             put(format_args!(

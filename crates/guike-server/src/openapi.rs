@@ -3,9 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use crate::app::{Answer, App, Call};
+use crate::batch;
 use crate::problem::Problem;
 use crate::query::Query;
-use crate::routes::{Method, ROUTES, Route};
+use crate::routes::{Method, ROUTES, Route, Work};
 use crate::shape::{Schemas, Shape};
 use crate::views::ProblemView;
 
@@ -83,9 +84,15 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
         Some(schema) => ("application/json", schema(schemas)),
         None => ("text/plain", json!({ "type": "string" })),
     };
-    let mut responses = json!({
-        "200": { "description": "the answer", "content": { kind: { "schema": schema } } },
-    });
+    // rows come and go as the kind that the body says it is
+    let kinds = |of_others: &'static str, schema: &Value| -> Map<String, Value> {
+        let kinds: Vec<&str> = match route.work {
+            Work::Streamed(_) => batch::KINDS.iter().map(|k| k.0).collect(),
+            Work::Whole(_) => vec![of_others],
+        };
+        kinds.into_iter().map(|kind| (kind.to_owned(), json!({ "schema": schema }))).collect()
+    };
+    let mut responses = json!({ "200": { "description": "the answer", "content": kinds(kind, &schema) } });
     for status in route.problems() {
         responses[status.to_string()] = json!({
             "description": "a problem",
@@ -99,8 +106,7 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
         "responses": responses,
     });
     if let Some(body) = route.body {
-        operation["requestBody"] =
-            json!({ "required": true, "content": { "application/json": { "schema": body(schemas) } } });
+        operation["requestBody"] = json!({ "required": true, "content": kinds("application/json", &body(schemas)) });
     }
     operation["security"] = match route.needs {
         Some(_) => json!([{ "key": [] }, { "session": [] }, {}]),

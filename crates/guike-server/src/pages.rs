@@ -28,7 +28,7 @@ use guike_guard::{Action, Resource};
 
 use crate::app::{Answer, App, Call};
 use crate::problem::Problem;
-use crate::routes::{Method, Route};
+use crate::routes::{Method, Route, Work};
 use crate::who::Needs;
 
 pub(crate) use frame::problem;
@@ -47,7 +47,17 @@ const fn page(
     handler: fn(&App, &Call) -> Result<Answer, Problem>,
     about: &'static str,
 ) -> Route {
-    Route { method: Method::Get, path, handler, needs, about, parameters: &[], body: None, answer: None, is_page: true }
+    Route {
+        method: Method::Get,
+        path,
+        work: Work::Whole(handler),
+        needs,
+        about,
+        parameters: &[],
+        body: None,
+        answer: None,
+        is_page: true,
+    }
 }
 
 /// All pages and what they load; the table of routes takes them over.

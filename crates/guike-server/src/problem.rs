@@ -12,6 +12,7 @@ const PAGE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs/serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Code {
     MalformedJson,
+    MalformedRows,
     MalformedQuery,
     ForeignHost,
     NoSuchPath,
@@ -20,6 +21,7 @@ pub(crate) enum Code {
     BodyTooLarge,
     TooManyRows,
     NotJson,
+    NotRows,
     UnknownColumn,
     MissingColumn,
     DuplicateColumn,
@@ -48,8 +50,9 @@ pub(crate) enum Code {
 impl Code {
     /// Every code.
     #[cfg(test)]
-    pub(crate) const ALL: [Code; 32] = [
+    pub(crate) const ALL: [Code; 34] = [
         Code::MalformedJson,
+        Code::MalformedRows,
         Code::MalformedQuery,
         Code::ForeignHost,
         Code::NoSuchPath,
@@ -58,6 +61,7 @@ impl Code {
         Code::BodyTooLarge,
         Code::TooManyRows,
         Code::NotJson,
+        Code::NotRows,
         Code::UnknownColumn,
         Code::MissingColumn,
         Code::DuplicateColumn,
@@ -87,6 +91,7 @@ impl Code {
     pub(crate) fn words(self) -> (u16, &'static str, &'static str) {
         match self {
             Code::MalformedJson => (400, "malformed-json", "The body is not the JSON that is expected"),
+            Code::MalformedRows => (400, "malformed-rows", "The body is not the rows that are expected"),
             Code::MalformedQuery => (400, "malformed-query", "The part of the address after ? is not understood"),
             Code::NoKey => (401, "no-key", "The request says not who asks"),
             Code::UnknownKey => (401, "unknown-key", "There is no such key"),
@@ -108,6 +113,7 @@ impl Code {
             Code::BodyTooLarge => (413, "body-too-large", "The body is too large"),
             Code::TooManyRows => (413, "too-many-rows", "There are too many rows"),
             Code::NotJson => (415, "not-json", "The body has another content type"),
+            Code::NotRows => (415, "not-rows", "The body has another content type"),
             Code::UnknownColumn => (422, "unknown-column", "The model has no such column"),
             Code::MissingColumn => (422, "missing-column", "A column of the model is missing"),
             Code::DuplicateColumn => (422, "duplicate-column", "A column is there twice"),

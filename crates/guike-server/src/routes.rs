@@ -2,6 +2,9 @@
 //!
 //! The router, the description of the interface, the metrics and the log know paths from here and nowhere else.
 
+use std::sync::Arc;
+
+use axum::body::Body;
 use guike_guard::{Action, Resource};
 use serde_json::{Value, json};
 
@@ -14,7 +17,7 @@ use crate::query::Query;
 use crate::shape::{Schemas, Shape};
 use crate::views::{CustomerView, Customers, ModelView, Models, Prediction, Runs, Status, Summary, Tiers, Versions};
 use crate::who::Needs;
-use crate::{kept, kserve, predict, v1};
+use crate::{batch, kept, kserve, predict, v1};
 
 /// A request's method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +38,18 @@ impl Method {
 /// Who answers: a plain function of what is served and what is asked.
 pub(crate) type Handler = fn(&App, &Call) -> Result<Answer, Problem>;
 
+/// Who answers while the body is still arriving; the text is the id of the request.
+pub(crate) type StreamHandler = fn(Arc<App>, Call, Body, String) -> batch::Answering;
+
+/// How something is answered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Work {
+    /// When the whole body is there.
+    Whole(Handler),
+    /// While it arrives; who answers holds the limits.
+    Streamed(StreamHandler),
+}
+
 /// A schema, which adds those that it names.
 pub(crate) type SchemaOf = fn(&mut Schemas) -> Value;
 
@@ -44,7 +59,7 @@ pub(crate) struct Route {
     pub(crate) method: Method,
     /// With `{name}` where a part of the path is a parameter.
     pub(crate) path: &'static str,
-    pub(crate) handler: Handler,
+    pub(crate) work: Work,
     /// What who asks must be allowed; `None` is open to everybody.
     pub(crate) needs: Option<Needs>,
     /// What it does.
@@ -94,7 +109,7 @@ const fn get(
     Route {
         method: Method::Get,
         path,
-        handler,
+        work: Work::Whole(handler),
         needs,
         about,
         parameters: &[],
@@ -108,6 +123,7 @@ const MODELS: Option<Needs> = Some((Resource::Models, Action::Read));
 const RESULTS: Option<Needs> = Some((Resource::Results, Action::Read));
 const CUSTOMERS: Option<Needs> = Some((Resource::Customers, Action::Read));
 const PREDICTIONS: Option<Needs> = Some((Resource::Predictions, Action::Read));
+const BATCHES: Option<Needs> = Some((Resource::Predictions, Action::Export));
 const METRICS: Option<Needs> = Some((Resource::Metrics, Action::Read));
 
 /// What for it is asked who customers are.
@@ -118,11 +134,11 @@ const PURPOSE: Parameter = Parameter {
 };
 
 /// Everything for programs.
-const API: [Route; 22] = [
+const API: [Route; 23] = [
     Route {
         method: Method::Post,
         path: "/predict",
-        handler: predict::answer,
+        work: Work::Whole(predict::answer),
         needs: PREDICTIONS,
         about: "Predict one customer or a list of them with the first model of a table.",
         parameters: &[Parameter {
@@ -143,6 +159,24 @@ const API: [Route; 22] = [
     get("/openapi.json", None, openapi::answer, anything, "This description."),
     get("/v1/models", MODELS, v1::models, Models::schema, "All models."),
     get("/v1/models/{name}", MODELS, v1::model, ModelView::schema, "A model: what it reads, says, and how good it is."),
+    Route {
+        method: Method::Post,
+        path: "/v1/models/{name}/batch",
+        work: Work::Streamed(batch::answer),
+        needs: BATCHES,
+        about: "Predict a file of rows while it is sent: CSV or JSON Lines, answered as the same rows with predictions.",
+        parameters: &[
+            Parameter {
+                name: "keep",
+                about: "Which columns of the rows stand before the predictions: `all`, `none`, or names with commas between them.",
+                schema: r#"{"type":"string","default":"all"}"#,
+            },
+            PURPOSE,
+        ],
+        body: Some(text),
+        answer: Some(text),
+        is_page: false,
+    },
     get(
         "/v1/models/{name}/versions",
         MODELS,
@@ -256,7 +290,7 @@ pub(crate) static ROUTES: [Route; API.len() + LOGIN.len() + PAGES.len()] = {
 const INFER: Route = Route {
     method: Method::Post,
     path: "/v2/models/{name}/infer",
-    handler: kserve::infer,
+    work: Work::Whole(kserve::infer),
     needs: PREDICTIONS,
     about: "Open Inference Protocol: predict rows that come as one tensor per column.",
     parameters: &[],
@@ -280,6 +314,11 @@ fn rows(_: &mut Schemas) -> Value {
 fn predictions(to: &mut Schemas) -> Value {
     let one = Prediction::schema(to);
     json!({ "oneOf": [one, { "type": "array", "items": one }] })
+}
+
+/// Rows, as the content type says.
+fn text(_: &mut Schemas) -> Value {
+    json!({ "type": "string" })
 }
 
 fn anything(_: &mut Schemas) -> Value {

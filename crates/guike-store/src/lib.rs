@@ -26,7 +26,9 @@ pub use journal::{Journal, fingerprint, fingerprint_of};
 pub use read_columns::{InColumn, ReadAs, Texts, read_csv_typed};
 pub use read_csv::read_csv_columns;
 pub use staged::{Staged, write_bytes, write_file};
-pub use table_file::{OutColumn, OutData, TableFile, significant, write_csv, write_parquet};
+pub use table_file::{
+    OutColumn, OutData, TableFile, push_csv_number, push_csv_text, significant, write_csv, write_parquet,
+};
 pub use workspace::Workspace;
 
 use std::path::{Path, PathBuf};

@@ -71,7 +71,8 @@ pub fn significant(x: f64) -> f64 {
     }
 }
 
-fn quoted(out: &mut Vec<u8>, text: &str) {
+/// Appends a text as a cell of CSV, quoted where it has to be.
+pub fn push_csv_text(out: &mut Vec<u8>, text: &str) {
     if text.bytes().any(|b| matches!(b, b',' | b'"' | b'\n' | b'\r')) {
         out.push(b'"');
         for b in text.bytes() {
@@ -83,6 +84,13 @@ fn quoted(out: &mut Vec<u8>, text: &str) {
         out.push(b'"');
     } else {
         out.extend_from_slice(text.as_bytes());
+    }
+}
+
+/// Appends a number as a cell of CSV: nine significant digits, nothing where it is not finite.
+pub fn push_csv_number(out: &mut Vec<u8>, x: f64) {
+    if x.is_finite() {
+        write!(out, "{}", significant(x)).expect("a Vec takes all");
     }
 }
 
@@ -216,7 +224,7 @@ fn append_csv(
             if j > 0 {
                 line.push(b',');
             }
-            quoted(&mut line, c.name);
+            push_csv_text(&mut line, c.name);
         }
         line.push(b'\n');
     }
@@ -226,9 +234,8 @@ fn append_csv(
                 line.push(b',');
             }
             match c.data {
-                OutData::Text(v) => quoted(&mut line, &v[i]),
-                OutData::Number(v) if v[i].is_finite() => write!(line, "{}", significant(v[i]))?,
-                OutData::Number(_) => {}
+                OutData::Text(v) => push_csv_text(&mut line, &v[i]),
+                OutData::Number(v) => push_csv_number(&mut line, v[i]),
                 OutData::Integer(v) => write!(line, "{}", v[i])?,
             }
         }

@@ -8,6 +8,7 @@
 //!
 //! It knows nothing of customers, horizons or money; order logs go through [`crate::run()`].
 
+pub mod batch;
 mod calibrate;
 mod choose;
 pub mod cluster;

@@ -19,6 +19,7 @@ const WHO_MAY: &str = "
     GET  /openapi.json                                *
     GET  /v1/models                                   VNMAU r
     GET  /v1/models/{name}                            VNMAU r
+    POST /v1/models/{name}/batch                      NMA p
     GET  /v1/models/{name}/versions                   VNMAU r
     GET  /v1/runs                                     VNMAU r
     GET  /v1/summary                                  VNMGA r

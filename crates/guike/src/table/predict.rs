@@ -18,7 +18,7 @@ use super::target::Outcome;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Predictions {
     /// Name and value of the column that names the rows, if the file has one.
-    id: Option<(String, Vec<String>)>,
+    pub(super) id: Option<(String, Vec<String>)>,
     /// The predicted number, or the called class.
     predicted: Called,
     /// Probability of every class, by column name.

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use guike_core::{Matrix, SECONDS_PER_DAY};
+use guike_data::numbers::DecimalSign;
 use guike_data::{CellKind, DateFormat, numbers};
 
 use crate::error::Error;
@@ -176,6 +177,22 @@ impl Scorer {
         }
     }
 
+    /// The cell of a text that stands in a file: as [`Scorer::text`], and in a column of numbers what `guike predict` takes
+    /// for one, with a decimal point.
+    ///
+    /// # Errors
+    /// [`NotOfThisKind`] when it is no finite number, or no date of the column's format.
+    pub fn cell(&self, column: usize, text: &str) -> Result<f64, NotOfThisKind> {
+        if self.inputs[column].kind != InputKind::Number {
+            return self.text(column, text);
+        }
+        let text = text.trim_ascii().as_bytes();
+        if numbers::is_missing(text) {
+            return Ok(Self::MISSING);
+        }
+        guike_data::table::number(text, DecimalSign::Point).filter(|v| v.is_finite()).ok_or(NotOfThisKind)
+    }
+
     /// Whether the cell is a category that training saw too seldom or not at all.
     pub fn is_unknown(&self, column: usize, cell: f64) -> bool {
         matches!(&self.inputs[column].kind, InputKind::Category(levels) if cell >= levels.len() as f64)
@@ -196,21 +213,32 @@ impl Scorer {
     pub fn predict(&self, cells: &[f64]) -> Vec<f64> {
         let p = self.inputs.len();
         assert!(p > 0 && cells.len().is_multiple_of(p), "a cell for every column");
-        let fitted = &self.loaded.fitted;
         let n = cells.len() / p;
-        let mut raw = Vec::with_capacity(n * self.n_outputs());
-        let width = fitted.preparation.width();
-        let mut prepared = Vec::with_capacity(width);
         if n < MANY {
-            for row in cells.chunks_exact(p) {
-                prepared.clear();
-                self.prepare(row, &mut prepared);
-                fitted.model.predict_row(&prepared, &mut raw);
-            }
-        } else {
-            prepared.reserve_exact(n * width);
-            cells.chunks_exact(p).for_each(|row| self.prepare(row, &mut prepared));
-            raw = fitted.model.predict(&Matrix::from_row_major(width, &prepared));
+            return self.predict_in_turn(cells);
+        }
+        let fitted = &self.loaded.fitted;
+        let width = fitted.preparation.width();
+        let mut prepared = Vec::with_capacity(n * width);
+        cells.chunks_exact(p).for_each(|row| self.prepare(row, &mut prepared));
+        let raw = fitted.model.predict(&Matrix::from_row_major(width, &prepared));
+        fitted.calibrator.apply(&raw, self.n_outputs())
+    }
+
+    /// The same by one thread, however many they are: for long work beside which others ask.
+    ///
+    /// # Panics
+    /// When the cells make no whole rows.
+    pub fn predict_in_turn(&self, cells: &[f64]) -> Vec<f64> {
+        let p = self.inputs.len();
+        assert!(p > 0 && cells.len().is_multiple_of(p), "a cell for every column");
+        let fitted = &self.loaded.fitted;
+        let mut raw = Vec::with_capacity(cells.len() / p * self.n_outputs());
+        let mut prepared = Vec::with_capacity(fitted.preparation.width());
+        for row in cells.chunks_exact(p) {
+            prepared.clear();
+            self.prepare(row, &mut prepared);
+            fitted.model.predict_row(&prepared, &mut raw);
         }
         fitted.calibrator.apply(&raw, self.n_outputs())
     }
@@ -218,6 +246,16 @@ impl Scorer {
     /// Appends one row as the model reads it.
     pub(super) fn prepare(&self, row: &[f64], prepared: &mut Vec<f64>) {
         self.loaded.fitted.preparation.row(self.order.iter().map(|&column| row[column]), prepared);
+    }
+
+    /// The name of the class that is called from the probabilities of one row; empty where they are none, and `None` for
+    /// numbers.
+    pub fn called(&self, p: &[f64]) -> Option<&str> {
+        match &self.loaded.outcome {
+            Outcome::Regression => None,
+            Outcome::Classification { .. } if p[0].is_nan() => Some(""),
+            Outcome::Classification { classes, .. } => Some(&classes[self.call(p)]),
+        }
     }
 
     /// The class that is called from the probabilities of one row; 0 for numbers.

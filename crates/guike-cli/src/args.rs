@@ -63,6 +63,10 @@ pub(crate) enum Command {
         #[command(flatten)]
         language: Language,
     },
+    /// The main job once more, with the events behind the log that a server took since.
+    #[command(after_help = "Examples:\n  guike refresh orders.csv --events events.log --workspace my-shop\n  \
+        guike refresh orders.csv --events events.log --out results")]
+    Refresh(Box<crate::refresh_command::Refresh>),
     /// Read and clean a log into one sorted Parquet file.
     #[command(after_help = "Example:\n  guike import orders.csv --out orders.parquet")]
     Import {

@@ -13,6 +13,7 @@ use crate::audit_commands;
 use crate::doctor;
 use crate::pretrain_commands;
 use crate::progress::Bar;
+use crate::refresh_command;
 use crate::serve_commands;
 use crate::shell;
 use crate::show::{self, Rows};
@@ -58,6 +59,7 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
                 workspace_commands::tell_version(&version);
             }
         }
+        Command::Refresh(flags) => refresh_command::refresh(*flags, &bar, quiet)?,
         Command::Import { log, out, data } => {
             let quality = guike::import_to(&files(&log.log)?, &out, &settings(&data, None)?, &bar);
             bar.finish();
@@ -276,7 +278,7 @@ fn now() -> Option<guike_core::Timestamp> {
     Some(guike_core::Timestamp(i64::try_from(since.as_secs()).ok()? + guike_core::SECONDS_PER_DAY))
 }
 
-fn language_of(flag: Option<Lang>) -> Language {
+pub(crate) fn language_of(flag: Option<Lang>) -> Language {
     match flag {
         Some(Lang::Zh) => Language::Chinese,
         Some(Lang::En) => Language::English,
@@ -311,7 +313,7 @@ pub(crate) fn bytes(flag: &str, text: &str) -> Result<u64, Error> {
 }
 
 /// The summary of a run, in words, on standard error.
-fn tell(s: &RunSummary, quiet: bool) {
+pub(crate) fn tell(s: &RunSummary, quiet: bool) {
     if quiet {
         return;
     }

@@ -9,6 +9,7 @@ mod commands;
 mod doctor;
 mod pretrain_commands;
 mod progress;
+mod refresh_command;
 mod serve_commands;
 mod shell;
 mod show;

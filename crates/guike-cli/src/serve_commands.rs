@@ -26,6 +26,10 @@ pub(crate) struct Serve {
     /// Which runs of a workspace are served, where they have several names.
     #[arg(long, value_name = "NAME")]
     pub(crate) run: Option<String>,
+    /// File in which events are kept that clients tell of (`POST /v1/events`); made where there is none. Without it none are
+    /// taken.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) events: Option<PathBuf>,
     /// Where to listen; port 0 takes a free one.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:5000")]
     pub(crate) addr: SocketAddr,
@@ -94,6 +98,7 @@ pub(crate) fn serve(flags: Serve, bar: &Bar, quiet: bool) -> Result<(), Error> {
     let audit = flags.audit.or_else(|| flags.users.as_ref().map(beside));
     let config = Config {
         sources: flags.sources,
+        events: flags.events,
         run: flags.run,
         address: flags.addr,
         keys: flags.keys,

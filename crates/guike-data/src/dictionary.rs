@@ -295,15 +295,26 @@ impl KeyCoder {
             return (order.iter().map(|&c| ids[c as usize].to_string()).collect(), inverse(&order));
         }
         let mut names = self.into_names();
-        let mut order = order_of(names.len());
-        let numbers: Option<Vec<i64>> = names.iter().map(|n| canonical_integer(n.as_bytes())).collect();
-        match numbers {
-            Some(ids) => order.sort_unstable_by_key(|&c| ids[c as usize]),
-            None => order.sort_unstable_by(|&a, &b| names[a as usize].cmp(&names[b as usize])),
-        }
+        let order = customer_order(&names);
         let ranked = order.iter().map(|&c| std::mem::take(&mut names[c as usize])).collect();
         (ranked, inverse(&order))
     }
+}
+
+/// The order in which a log has these customers, as their positions: whole numbers by value where all are such, else by bytes.
+///
+/// ```
+/// let ids = ["10", "9", "100"].map(str::to_owned);
+/// assert_eq!(guike_data::customer_order(&ids), [1, 0, 2]);
+/// ```
+pub fn customer_order(ids: &[String]) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..ids.len() as u32).collect();
+    let numbers: Option<Vec<i64>> = ids.iter().map(|id| canonical_integer(id.as_bytes())).collect();
+    match numbers {
+        Some(numbers) => order.sort_unstable_by_key(|&c| numbers[c as usize]),
+        None => order.sort_unstable_by(|&a, &b| ids[a as usize].cmp(&ids[b as usize])),
+    }
+    order
 }
 
 fn inverse(order: &[u32]) -> Vec<u32> {

@@ -55,6 +55,7 @@ mod workbook;
 pub use canonical::{read_canonical, write_canonical};
 pub use customers::{CustomersRead, read_customers};
 pub use dates::DateFormat;
+pub use dictionary::customer_order;
 pub use driver::{CustomerFeatures, CustomerNames, FeatureQuery};
 pub use error::DataError;
 pub use feature_import::{FeatureImport, import_features};

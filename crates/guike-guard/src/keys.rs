@@ -28,11 +28,13 @@ pub enum Scope {
     Read,
     /// Reading counters.
     Metrics,
+    /// Telling what happened in the shop.
+    Events,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Scope; 3] = [Scope::Predict, Scope::Read, Scope::Metrics];
+    pub const ALL: [Scope; 4] = [Scope::Predict, Scope::Read, Scope::Metrics, Scope::Events];
 
     /// Its name in files and flags.
     pub fn name(self) -> &'static str {
@@ -40,6 +42,7 @@ impl Scope {
             Scope::Predict => "predict",
             Scope::Read => "read",
             Scope::Metrics => "metrics",
+            Scope::Events => "events",
         }
     }
 }

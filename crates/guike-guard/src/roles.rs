@@ -159,7 +159,7 @@ const TABLE: [Line; 21] = [
     Line(Resource::Customers, Action::Reveal, &[Marketer, Agent, Admin], &[Scope::Read]),
     Line(Resource::Customers, Action::Export, &[Analyst, Marketer, Admin], &[Scope::Read]),
     Line(Resource::Events, Action::Read, &[Analyst, Agent, Admin], &[Scope::Read]),
-    Line(Resource::Events, Action::Change, &[Admin], &[]),
+    Line(Resource::Events, Action::Change, &[Admin], &[Scope::Events]),
     Line(Resource::Jobs, Action::Read, &[Viewer, Analyst, Marketer, Admin, Auditor], &[Scope::Read]),
     Line(Resource::Jobs, Action::Change, &[Analyst, Admin], &[]),
     Line(Resource::Metrics, Action::Read, &[Admin], &[Scope::Metrics]),
@@ -257,17 +257,17 @@ mod tests {
 
     /// The table once more, in the form in which people read it: a letter per action (r, R for reveal, e, c).
     const PRINTED: &str = "
-                 viewer analyst marketer agent admin auditor predict read metrics
-    predictions  -      re      re       r     re    -       re      -    -
-    models       r      rc      r        -     rc    r       -       r    -
-    results      r      re      rec      r     rec   -       -       re   -
-    customers    r      re      rRe      rR    rRe   -       -       rRe  -
-    events       -      r       -        r     rc    -       -       r    -
-    jobs         r      rc      r        -     rc    r       -       r    -
-    metrics      -      -       -        -     r     -       -       -    r
-    users        -      -       -        -     rc    r       -       -    -
-    keys         -      -       -        -     rc    r       -       -    -
-    audit        -      -       -        -     r     re      -       -    -
+                 viewer analyst marketer agent admin auditor predict read metrics events
+    predictions  -      re      re       r     re    -       re      -    -       -
+    models       r      rc      r        -     rc    r       -       r    -       -
+    results      r      re      rec      r     rec   -       -       re   -       -
+    customers    r      re      rRe      rR    rRe   -       -       rRe  -       -
+    events       -      r       -        r     rc    -       -       r    -       c
+    jobs         r      rc      r        -     rc    r       -       r    -       -
+    metrics      -      -       -        -     r     -       -       -    r       -
+    users        -      -       -        -     rc    r       -       -    -       -
+    keys         -      -       -        -     rc    r       -       -    -       -
+    audit        -      -       -        -     r     re      -       -    -       -
     ";
 
     #[test]

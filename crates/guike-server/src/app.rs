@@ -15,9 +15,10 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use guike::events::Events;
 use guike_guard::{Action, csrf_token};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::Limits;
 use crate::access::{Access, is_own_page, session};
@@ -196,6 +197,8 @@ pub(crate) struct App {
     pub(crate) served: Arc<Served>,
     pub(crate) limits: Limits,
     access: Arc<Access>,
+    /// Where events are kept, where any are taken.
+    pub(crate) events: Option<Arc<Events>>,
     /// The audit log, where one is kept.
     ledger: Option<Arc<Ledger>>,
     pub(crate) metrics: Arc<Metrics>,
@@ -247,6 +250,7 @@ impl App {
             served: Arc::new(served),
             limits,
             access: Arc::new(access),
+            events: None,
             ledger: ledger.map(Arc::new),
             metrics: Arc::new(Metrics::new(now.as_secs())),
             logger: Arc::new(Logger::start(log)),
@@ -256,6 +260,12 @@ impl App {
             prefix: format!("{:012x}", RandomState::new().build_hasher().finish() >> 16).into(),
             n_requests: Arc::default(),
         }
+    }
+
+    /// The same, with a log for events.
+    pub(crate) fn taking(mut self, events: Option<Events>) -> App {
+        self.events = events.map(Arc::new);
+        self
     }
 
     /// The model that `POST /predict` asks.
@@ -388,7 +398,7 @@ impl App {
         };
         let (body, arriving) = match route.work {
             Work::Streamed(answer) => (Bytes::new(), Some((answer, body))),
-            Work::Whole(_) => match self.read(body).await {
+            Work::Whole(_) | Work::Waiting(_) => match self.read(body).await {
                 Ok(body) => (body, None),
                 Err(problem) => return Asked { who, ..problem.into() },
             },
@@ -415,6 +425,10 @@ impl App {
         let said = match (route.work, arriving) {
             (Work::Whole(handler), _) if is_large => self.large(handler, call).await,
             (Work::Whole(handler), _) => self.handled(handler, &call),
+            (Work::Waiting(answer), _) => match self.place(is_large) {
+                Ok(_place) => answer(Arc::clone(self), call).await,
+                Err(problem) => Err(problem),
+            },
             (Work::Streamed(_), Some((answer, body))) => answer(Arc::clone(self), call, body, request.to_owned()).await,
             (Work::Streamed(_), None) => Err(internal()),
         };
@@ -456,12 +470,17 @@ impl App {
 
     /// A large request, on a thread of its own so that small ones do not wait behind it.
     async fn large(self: &Arc<App>, handler: Handler, call: Call) -> Result<Answer, Problem> {
-        let detail = "as many large requests as are good for this machine are being worked on; try again later";
-        let permit = self.large.try_acquire().map_err(|_| Problem::new(Code::Busy, detail).retry_after(1))?;
+        let _place = self.place(true)?;
         let app = Arc::clone(self);
         let handled = tokio::task::spawn_blocking(move || app.handled(handler, &call)).await;
-        drop(permit);
         handled.unwrap_or_else(|_| Err(internal()))
+    }
+
+    /// A place among the large requests, where it is one.
+    fn place(&self, is_large: bool) -> Result<Option<SemaphorePermit<'_>>, Problem> {
+        let detail = "as many large requests as are good for this machine are being worked on; try again later";
+        let permit = is_large.then(|| self.large.try_acquire()).transpose();
+        permit.map_err(|_| Problem::new(Code::Busy, detail).retry_after(1))
     }
 
     /// What the handler says; a mistake of ours ends this request and no other.

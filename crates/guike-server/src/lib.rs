@@ -10,6 +10,7 @@
 mod access;
 mod app;
 mod batch;
+mod events;
 mod kept;
 mod kserve;
 mod ledger;
@@ -36,6 +37,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use guike::Error;
+use guike::events::Events;
 use guike_core::Progress;
 use guike_guard::Secret;
 
@@ -53,6 +55,8 @@ pub struct Config {
     /// Folders of `guike train`, or their `model.json`, of which `POST /predict` asks the first, and a folder of `guike run`;
     /// or a workspace, whose champions are served.
     pub sources: Vec<PathBuf>,
+    /// Where events are kept that clients tell of; without it none are taken.
+    pub events: Option<PathBuf>,
     /// Which runs of a workspace are served; `None` where they all have one name.
     pub run: Option<String>,
     /// Where to listen; port 0 takes a free one.
@@ -146,6 +150,7 @@ impl Default for Limits {
 /// use guike_core::Quiet;
 /// let config = guike_server::Config {
 ///     sources: vec!["no-such-model".into()],
+///     events: None,
 ///     run: None,
 ///     address: "127.0.0.1:0".parse().unwrap(),
 ///     keys: None,
@@ -158,7 +163,7 @@ impl Default for Limits {
 /// assert!(error.to_string().contains("no-such-model"));
 /// ```
 pub fn serve(config: Config, listening: impl FnOnce(SocketAddr, &[&str]), stop: &dyn Progress) -> Result<(), Error> {
-    let Config { sources, run, address, keys, guard, limits, threads, log } = config;
+    let Config { sources, events, run, address, keys, guard, limits, threads, log } = config;
     let is_local = address.ip().is_loopback();
     if keys.is_none() && guard.users.is_none() && !is_local {
         return Err(refused(
@@ -190,8 +195,9 @@ pub fn serve(config: Config, listening: impl FnOnce(SocketAddr, &[&str]), stop: 
         tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build().map_err(internal)?;
     // last of what can fail: a server that does not start leaves no log behind
     let ledger = guard.audit.as_ref().map(Ledger::open).transpose()?;
+    let events = events.as_deref().map(Events::open).transpose()?;
     let access = Access::new(keyring, people, is_local, limits.rate);
-    let app = App::new(served, limits, (access, ledger), threads, log);
+    let app = App::new(served, limits, (access, ledger), threads, log).taking(events);
     listening(address, &app.served.names());
     let door = Arc::new(Door::new(app));
     let _watcher = kept::Watcher::start(sources, Arc::clone(&door));

@@ -3,12 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use crate::app::{Answer, App, Call};
-use crate::batch;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::routes::{Method, ROUTES, Route, Work};
 use crate::shape::{Schemas, Shape};
 use crate::views::ProblemView;
+use crate::{batch, events};
 
 /// A parameter after the `?`.
 #[derive(Debug, Clone, Copy)]
@@ -75,11 +75,13 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
     let in_path = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).map(
         |name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string", "minLength": 1 } }),
     );
-    let in_query = route.parameters.iter().map(|p| {
+    let others = route.parameters.iter().map(|p| {
         let schema: Value = serde_json::from_str(p.schema).expect("a schema of ours is JSON");
-        json!({ "name": p.name, "in": "query", "required": false, "description": p.about, "schema": schema })
+        let is_key = p.name == events::KEY;
+        let place = if is_key { "header" } else { "query" };
+        json!({ "name": p.name, "in": place, "required": is_key, "description": p.about, "schema": schema })
     });
-    let parameters: Vec<Value> = in_path.chain(in_query).collect();
+    let parameters: Vec<Value> = in_path.chain(others).collect();
     let (kind, schema) = match route.answer {
         Some(schema) => ("application/json", schema(schemas)),
         None => ("text/plain", json!({ "type": "string" })),
@@ -88,7 +90,7 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
     let kinds = |of_others: &'static str, schema: &Value| -> Map<String, Value> {
         let kinds: Vec<&str> = match route.work {
             Work::Streamed(_) => batch::KINDS.iter().map(|k| k.0).collect(),
-            Work::Whole(_) => vec![of_others],
+            Work::Whole(_) | Work::Waiting(_) => vec![of_others],
         };
         kinds.into_iter().map(|kind| (kind.to_owned(), json!({ "schema": schema }))).collect()
     };

@@ -37,6 +37,10 @@ pub(crate) enum Code {
     ForeignScope,
     NeedsPurpose,
     NotRecorded,
+    NoEvents,
+    NoIdempotencyKey,
+    ReusedKey,
+    NotStored,
     NoSession,
     ForeignRole,
     ForeignPage,
@@ -50,7 +54,7 @@ pub(crate) enum Code {
 impl Code {
     /// Every code.
     #[cfg(test)]
-    pub(crate) const ALL: [Code; 34] = [
+    pub(crate) const ALL: [Code; 38] = [
         Code::MalformedJson,
         Code::MalformedRows,
         Code::MalformedQuery,
@@ -77,6 +81,10 @@ impl Code {
         Code::ForeignScope,
         Code::NeedsPurpose,
         Code::NotRecorded,
+        Code::NoEvents,
+        Code::NoIdempotencyKey,
+        Code::ReusedKey,
+        Code::NotStored,
         Code::NoSession,
         Code::ForeignRole,
         Code::ForeignPage,
@@ -98,6 +106,10 @@ impl Code {
             Code::ExpiredKey => (401, "expired-key", "The key is out of force"),
             Code::ForeignScope => (403, "foreign-scope", "The key does not open this"),
             Code::NeedsPurpose => (403, "needs-purpose", "Who customers are is told for a purpose only"),
+            Code::NoEvents => (404, "no-events", "No events are taken"),
+            Code::NoIdempotencyKey => (400, "no-idempotency-key", "The request has no key of its own"),
+            Code::ReusedKey => (422, "reused-key", "Something else came under this key before"),
+            Code::NotStored => (503, "not-stored", "The log of events cannot be written"),
             Code::NotRecorded => (503, "not-recorded", "The audit log cannot be written"),
             Code::NoSession => (401, "no-session", "There is no such session"),
             Code::ForeignRole => (403, "foreign-role", "The role does not allow this"),

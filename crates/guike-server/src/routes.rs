@@ -15,9 +15,11 @@ use crate::pages::PAGES;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::shape::{Schemas, Shape};
-use crate::views::{CustomerView, Customers, ModelView, Models, Prediction, Runs, Status, Summary, Tiers, Versions};
+use crate::views::{
+    CustomerView, Customers, EventsTaken, ModelView, Models, Prediction, Runs, Status, Summary, Tiers, Versions,
+};
 use crate::who::Needs;
-use crate::{batch, kept, kserve, predict, v1};
+use crate::{batch, events, kept, kserve, predict, v1};
 
 /// A request's method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,11 +43,16 @@ pub(crate) type Handler = fn(&App, &Call) -> Result<Answer, Problem>;
 /// Who answers while the body is still arriving; the text is the id of the request.
 pub(crate) type StreamHandler = fn(Arc<App>, Call, Body, String) -> batch::Answering;
 
+/// Who answers when something else than a processor is ready, as a disk.
+pub(crate) type WaitingHandler = fn(Arc<App>, Call) -> batch::Answering;
+
 /// How something is answered.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Work {
     /// When the whole body is there.
     Whole(Handler),
+    /// When the whole body is there, and what it waits for.
+    Waiting(WaitingHandler),
     /// While it arrives; who answers holds the limits.
     Streamed(StreamHandler),
 }
@@ -124,6 +131,7 @@ const RESULTS: Option<Needs> = Some((Resource::Results, Action::Read));
 const CUSTOMERS: Option<Needs> = Some((Resource::Customers, Action::Read));
 const PREDICTIONS: Option<Needs> = Some((Resource::Predictions, Action::Read));
 const BATCHES: Option<Needs> = Some((Resource::Predictions, Action::Export));
+const EVENTS: Option<Needs> = Some((Resource::Events, Action::Change));
 const METRICS: Option<Needs> = Some((Resource::Metrics, Action::Read));
 
 /// What for it is asked who customers are.
@@ -134,7 +142,7 @@ const PURPOSE: Parameter = Parameter {
 };
 
 /// Everything for programs.
-const API: [Route; 23] = [
+const API: [Route; 24] = [
     Route {
         method: Method::Post,
         path: "/predict",
@@ -175,6 +183,24 @@ const API: [Route; 23] = [
         ],
         body: Some(text),
         answer: Some(text),
+        is_page: false,
+    },
+    Route {
+        method: Method::Post,
+        path: "/v1/events",
+        work: Work::Waiting(events::answer),
+        needs: EVENTS,
+        about: "Tell of purchases and refunds since the last run; they are on disk when this is answered.",
+        parameters: &[
+            Parameter {
+                name: events::KEY,
+                about: "What tells this request from all others of this client; the same again under the same key is taken once.",
+                schema: r#"{"type":"string","minLength":1,"maxLength":200}"#,
+            },
+            PURPOSE,
+        ],
+        body: Some(happened),
+        answer: Some(EventsTaken::schema),
         is_page: false,
     },
     get(
@@ -298,6 +324,29 @@ const INFER: Route = Route {
     answer: Some(kserve::InferAnswer::schema),
     is_page: false,
 };
+
+/// An event or a list of them.
+fn happened(_: &mut Schemas) -> Value {
+    let event = json!({
+        "type": "object",
+        "description": "a purchase, or money that was given back",
+        "properties": {
+            "customer_id": {
+                "type": ["string", "integer"],
+                "description": "whose it is, as the order log writes customers; 1 to 200 bytes",
+            },
+            "time": {
+                "type": "string",
+                "description": "the day, or the day and the time of day, in the shop's own time; not after now",
+                "examples": ["2026-11-27", "2026-11-27T18:30:00"],
+            },
+            "amount": { "type": "number", "description": "what was paid; below zero what was given back" },
+        },
+        "required": ["customer_id", "time", "amount"],
+        "additionalProperties": false,
+    });
+    json!({ "oneOf": [event, { "type": "array", "minItems": 1, "items": event }] })
+}
 
 /// A customer or a list of them, by the columns of the model.
 fn rows(_: &mut Schemas) -> Value {

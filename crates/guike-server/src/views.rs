@@ -69,6 +69,14 @@ shaped! {
         error: Option<String>,
     }
 
+    /// Events that are on disk.
+    EventsTaken {
+        /// How many.
+        events: usize,
+        /// Whether they are since the same was said before under the same key.
+        repeated: bool,
+    }
+
     /// All models.
     Models {
         /// Those of tables first; `POST /predict` asks the first of them.

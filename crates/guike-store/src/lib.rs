@@ -3,7 +3,7 @@
 //! The one idea: results are written into a hidden staging folder beside their destination, flushed to disk, and appear by
 //! rename only when all of them are complete ([`Staged`]). A run that is stopped, killed or out of disk leaves the
 //! destination as it was. Only a [`Journal`] and an [`AppendOnly`] log grow in place: work of hours goes on from the one
-//! after any end, and nothing that the other acknowledged is lost.
+//! after any end, and nothing that the other acknowledged is lost; [`SealedLines`] are such a log with checksums.
 //! A [`Workspace`] keeps such folders by name and version, with a database that says which of them is in use.
 //!
 //! What it does not do: it knows no model and no event; it writes tables, JSON and text, and reads its own files back.
@@ -13,6 +13,7 @@ mod artifact;
 mod journal;
 mod read_columns;
 mod read_csv;
+mod sealed_lines;
 mod staged;
 mod table_file;
 pub mod workspace;
@@ -25,6 +26,7 @@ pub use artifact::{
 pub use journal::{Journal, fingerprint, fingerprint_of};
 pub use read_columns::{InColumn, ReadAs, Texts, read_csv_typed};
 pub use read_csv::read_csv_columns;
+pub use sealed_lines::{SealedLines, digest, read_sealed_lines};
 pub use staged::{Staged, write_bytes, write_file};
 pub use table_file::{
     OutColumn, OutData, TableFile, push_csv_number, push_csv_text, significant, write_csv, write_parquet,

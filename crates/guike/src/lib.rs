@@ -13,6 +13,7 @@ mod checkup;
 pub mod combination;
 mod demo;
 mod error;
+pub mod events;
 pub mod explain;
 mod fill;
 pub mod forecast;

@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::backtest::{Backtest, Contenders, Known, View, backtest};
 use crate::combination;
 use crate::error::Error;
+use crate::events;
 use crate::forecast::{Final, calibrate, choose, fit_final};
 use crate::learners;
 use crate::output;
@@ -171,9 +172,12 @@ pub fn run(
     Ok(summary(out, &findings))
 }
 
-/// Reads and cleans the log, and joins the customers' attributes where the settings name a file of them.
+/// Reads and cleans the log, and joins the events and the customers' attributes where the settings name files of them.
 pub(crate) fn read(log: &LogFiles, settings: &Settings, progress: &dyn Progress) -> Result<Imported, Error> {
-    let Imported { log, mut quality } = import(log, &settings.data, progress)?;
+    let Imported { mut log, mut quality } = import(log, &settings.data, progress)?;
+    if let Some(path) = &settings.events {
+        log = with_events(log, path, &mut quality)?;
+    }
     let Some(path) = &settings.customers else { return Ok(Imported { log, quality }) };
     let customers = read_customers(path, &settings.data.read, &log, progress)?;
     quality.notes.push(format!(
@@ -184,6 +188,23 @@ pub(crate) fn read(log: &LogFiles, settings: &Settings, progress: &dyn Progress)
     ));
     quality.notes.extend(customers.notes);
     Ok(Imported { log: log.with_attributes(customers.attributes), quality })
+}
+
+/// The log with the events of a server behind it, and the report that says so.
+fn with_events(log: EventLog, path: &Path, quality: &mut QualityReport) -> Result<EventLog, Error> {
+    let events = events::read(path)?;
+    let before = log.n_customers();
+    let log = events::joined(log, &events)?;
+    let days = events.iter().map(|e| e.time.day());
+    quality.first_day = quality.first_day.into_iter().chain(days.clone()).min();
+    quality.last_day = quality.last_day.into_iter().chain(days).max();
+    quality.customers += (log.n_customers() - before) as u64;
+    quality.notes.push(format!(
+        "{} events that a server took were put behind the log; {} customers are new",
+        events.len(),
+        log.n_customers() - before
+    ));
+    Ok(log)
 }
 
 /// What a run compares: all, or the one that was named beside the baselines.

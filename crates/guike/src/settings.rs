@@ -20,6 +20,9 @@ pub struct Settings {
     /// File of customer attributes, with the customer's column.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customers: Option<PathBuf>,
+    /// Log of events that a server took since; they are put behind the order log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub events: Option<PathBuf>,
     /// What to forecast and how.
     pub forecast: ForecastSettings,
     /// How to tier.

@@ -8,6 +8,7 @@ mod clients;
 mod clusters;
 mod doctor;
 mod documents;
+mod events;
 mod explain;
 mod explain_table;
 mod interrupt;

@@ -60,8 +60,8 @@ fn a_settings_file_with_a_mistake_is_named_with_its_line() {
 fn every_command_has_an_example_in_its_help() {
     let desk = Desk::new();
     for command in [
-        "demo", "run", "import", "profile", "features", "evaluate", "forecast", "train", "predict", "cluster",
-        "explain", "serve", "models", "config", "backup", "restore",
+        "demo", "run", "refresh", "import", "profile", "features", "evaluate", "forecast", "train", "predict",
+        "cluster", "explain", "serve", "models", "config", "backup", "restore",
     ] {
         let ended = desk.guike(&[command, "--help"]);
         assert_eq!(ended.code, 0, "{command}: {}", ended.stderr);

@@ -9,7 +9,7 @@ use super::*;
 use crate::access::{Access, COOKIE};
 use crate::people::People;
 
-/// `V`iewer, a`N`alyst, `M`arketer, a`G`ent, `A`dmin, a`U`ditor; keys with the scopes `p`redict, `r`ead, `m`etrics; `*` is
+/// `V`iewer, a`N`alyst, `M`arketer, a`G`ent, `A`dmin, a`U`ditor; keys with the scopes `p`redict, `r`ead, `m`etrics, `e`vents; `*` is
 /// everybody, with or without a name.
 const WHO_MAY: &str = "
     POST /predict                                     NMGA p
@@ -22,6 +22,7 @@ const WHO_MAY: &str = "
     POST /v1/models/{name}/batch                      NMA p
     GET  /v1/models/{name}/versions                   VNMAU r
     GET  /v1/runs                                     VNMAU r
+    POST /v1/events                                   A e
     GET  /v1/summary                                  VNMGA r
     GET  /v1/tiers                                    VNMGA r
     GET  /v1/customers                                VNMGA r
@@ -79,7 +80,7 @@ fn everybody(folder: &std::path::Path) -> (Access, Vec<Asker>) {
     let bearer = |key: String| Some(("authorization", format!("Bearer {key}")));
     let mut askers: Vec<Asker> = Scope::ALL
         .into_iter()
-        .zip(['p', 'r', 'm'])
+        .zip(['p', 'r', 'm', 'e'])
         .map(|(scope, letter)| Asker { letter, header: bearer(key(scope.name(), &[scope], None, letter as u8)) })
         .collect();
     askers.push(Asker { letter: 'x', header: bearer(key("over", &Scope::ALL, Some(Day(2)), 1)) });

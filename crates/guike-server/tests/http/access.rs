@@ -93,6 +93,7 @@ fn with_keys_an_address_of_the_network_is_served() {
     std::fs::write(&file, "{}").expect("written");
     let config = guike_server::Config {
         run: None,
+        events: None,
         sources: vec!["nothing".into()],
         address: "0.0.0.0:0".parse().expect("an address"),
         keys: Some(file),

@@ -7,6 +7,7 @@ mod audit;
 mod batch;
 mod canary;
 mod described;
+mod events;
 mod inference;
 mod operation;
 mod pages;

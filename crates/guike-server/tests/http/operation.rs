@@ -133,6 +133,7 @@ fn an_address_of_the_network_and_one_that_is_taken_are_refused() {
     for (address, words) in [("0.0.0.0:0", "guike keys add"), (taken.as_str(), "choose another port")] {
         let config = Config {
             run: None,
+            events: None,
             sources: vec![trained.model()],
             address: address.parse().expect("an address"),
             keys: None,

@@ -230,6 +230,7 @@ fn beyond_this_machine_users_need_somebody_who_speaks_https() {
     let config = |is_behind_proxy, audit| guike_server::Config {
         sources: vec!["nothing".into()],
         run: None,
+        events: None,
         address: "0.0.0.0:0".parse().expect("an address"),
         keys: None,
         guard: Guard { users: Some(users(folder.path(), &[])), is_behind_proxy, audit, ..Guard::default() },

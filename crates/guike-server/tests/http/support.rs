@@ -140,9 +140,21 @@ impl Running {
 
     /// With a file of keys, a record, and persons who log in.
     pub(crate) fn recorded(sources: Vec<PathBuf>, limits: Limits, keys: Option<PathBuf>, guard: Guard) -> Running {
+        Running::taking(sources, None, limits, keys, guard)
+    }
+
+    /// With a file for events, too.
+    pub(crate) fn taking(
+        sources: Vec<PathBuf>,
+        events: Option<PathBuf>,
+        limits: Limits,
+        keys: Option<PathBuf>,
+        guard: Guard,
+    ) -> Running {
         let (log, stop) = (Lines::default(), Arc::<Stop>::default());
         let config = Config {
             sources,
+            events,
             run: None,
             address: "127.0.0.1:0".parse().expect("an address"),
             keys,

@@ -113,6 +113,7 @@ fn models_and_results_are_served_side_by_side() {
     only_model.get("/v1/summary").is_problem(404, "no-results", &["guike run"]);
     let config = |sources| guike_server::Config {
         run: None,
+        events: None,
         sources,
         address: "127.0.0.1:0".parse().expect("an address"),
         keys: None,

@@ -1,0 +1,79 @@
+//! `guike refresh`: the main job once more, with what happened since behind the order log.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use guike::Error;
+use guike::workspace::{Stage, Workspace};
+
+use crate::args::{DataFlags, ForecastFlags, Language, Log};
+use crate::commands::{files, language_of, settings, tell};
+use crate::progress::Bar;
+use crate::workspace_commands;
+
+/// `guike refresh`.
+#[derive(Debug, Args)]
+pub(crate) struct Refresh {
+    #[command(flatten)]
+    log: Log,
+    /// The log of events that `guike serve --events` keeps; it may go on meanwhile.
+    #[arg(long, value_name = "FILE")]
+    events: PathBuf,
+    /// Folder for the results; appears only when everything is complete.
+    #[arg(long, default_value = "guike-out")]
+    out: PathBuf,
+    /// Keep the results in this workspace instead, as the next version of `--name`, with the settings of its champion unless
+    /// `--config` names others.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "out")]
+    workspace: Option<PathBuf>,
+    /// What the run is called in the workspace.
+    #[arg(long, default_value = "shop", requires = "workspace")]
+    name: String,
+    #[command(flatten)]
+    data: DataFlags,
+    #[command(flatten)]
+    forecast: ForecastFlags,
+    /// Earlier tiers.csv: a customer changes tier only when clearly over the border.
+    #[arg(long, value_name = "FILE")]
+    previous: Option<PathBuf>,
+    #[command(flatten)]
+    language: Language,
+}
+
+/// Runs with the events.
+///
+/// # Errors
+/// The façade's.
+pub(crate) fn refresh(mut flags: Refresh, bar: &Bar, quiet: bool) -> Result<(), Error> {
+    if flags.data.config.is_none() {
+        flags.data.config = champion_settings(&flags)?;
+    }
+    let mut settings = settings(&flags.data, Some(&flags.forecast))?;
+    settings.events = Some(flags.events);
+    let log = files(&flags.log.log)?;
+    let language = language_of(flags.language.lang);
+    let previous = flags.previous.as_deref();
+    let ended = guike::in_pool(flags.forecast.threads.threads, || match &flags.workspace {
+        None => Ok((guike::run(&log, &flags.out, previous, &settings, language, bar)?, None)),
+        Some(workspace) => {
+            let place = workspace_commands::place(workspace, &flags.name)?;
+            let (summary, version) = guike::workspace::run(&place, &log, previous, &settings, language, bar)?;
+            Ok((summary, Some(version)))
+        }
+    });
+    bar.finish();
+    let (summary, version) = ended?;
+    tell(&summary, quiet);
+    if let Some(version) = version.filter(|_| !quiet) {
+        workspace_commands::tell_version(&version);
+    }
+    Ok(())
+}
+
+/// The settings file of the run that is champion, where there is one.
+fn champion_settings(flags: &Refresh) -> Result<Option<PathBuf>, Error> {
+    let Some(workspace) = flags.workspace.as_deref().filter(|w| Workspace::is_at(w)) else { return Ok(None) };
+    let versions = Workspace::open(workspace)?.versions()?;
+    let champion = versions.into_iter().find(|v| v.name == flags.name && v.stage == Stage::Champion);
+    Ok(champion.map(|v| v.folder.join(guike::file_names::SETTINGS_TOML)))
+}

@@ -1,0 +1,151 @@
+//! One thread writes for all who tell of events: everything that waits at a time, with one flush.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use guike_store::SealedLines;
+
+use super::{Event, Request};
+use crate::error::Error;
+
+/// Events that are on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// Since now.
+    Now,
+    /// Since the same was said before under the same key.
+    Before,
+}
+
+/// Why events were not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// Something else was said before under the same key.
+    OtherBefore,
+    /// They could not be put on disk; the same may go well later.
+    NotWritten,
+}
+
+/// What is told when it is known what became of events, from another thread.
+pub type Done = Box<dyn FnOnce(Result<Taken, Refused>) + Send>;
+
+/// A log of events that is being written; when it is dropped everything that waits is written.
+#[derive(Debug)]
+pub struct Events {
+    shared: Arc<Shared>,
+    writer: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    come: Condvar,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Shared")
+    }
+}
+
+#[derive(Default)]
+struct Waiting {
+    requests: Vec<(Request, Done)>,
+    has_ended: bool,
+}
+
+/// What was said under every key: 32 bytes a request, and what a map needs.
+type Known = BTreeMap<u128, u128>;
+
+impl Events {
+    /// Opens the log, or begins one; what was being written when the process was killed was acknowledged to nobody and is
+    /// cut off.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when an acknowledged event is missing or changed, another process writes the log, or it cannot be
+    /// written.
+    pub fn open(path: &Path) -> Result<Events, Error> {
+        let mut known = Known::new();
+        let file = SealedLines::open(path, &mut |line| {
+            let request = Request::from_line(line)?;
+            known.insert(request.key, request.said);
+            Ok(())
+        })?;
+        let shared = Arc::<Shared>::default();
+        let of_thread = Arc::clone(&shared);
+        let writer = std::thread::spawn(move || write_all(&of_thread, file, known));
+        Ok(Events { shared, writer: Some(writer) })
+    }
+
+    /// Hands over events that `who` tells of under `key`; all of them count or none.
+    pub fn add(&self, who: &str, key: &str, events: Vec<Event>, done: Done) {
+        self.waiting().requests.push((Request::new(who, key, events), done));
+        self.shared.come.notify_one();
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        self.waiting().has_ended = true;
+        self.shared.come.notify_one();
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+fn write_all(shared: &Shared, mut file: SealedLines, mut known: Known) {
+    loop {
+        let (requests, has_ended) = {
+            let waiting = shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            let nothing = |w: &mut Waiting| w.requests.is_empty() && !w.has_ended;
+            let mut waiting = shared.come.wait_while(waiting, nothing).unwrap_or_else(PoisonError::into_inner);
+            (std::mem::take(&mut waiting.requests), waiting.has_ended)
+        };
+        for (done, said) in written(requests, &mut file, &mut known) {
+            done(said);
+        }
+        if has_ended {
+            return;
+        }
+    }
+}
+
+/// What becomes of requests that came together.
+fn written(
+    requests: Vec<(Request, Done)>,
+    file: &mut SealedLines,
+    known: &mut Known,
+) -> Vec<(Done, Result<Taken, Refused>)> {
+    let (mut lines, mut new, mut said) = (Vec::new(), Known::new(), Vec::with_capacity(requests.len()));
+    for (request, done) in requests {
+        // (what it is if this is written, whether it hangs on that)
+        let verdict = match (known.get(&request.key), new.get(&request.key)) {
+            (Some(before), _) => (same(*before, &request), false),
+            (None, Some(before)) => (same(*before, &request), true),
+            (None, None) => {
+                lines.push(request.to_line());
+                new.insert(request.key, request.said);
+                (Ok(Taken::Now), true)
+            }
+        };
+        said.push((done, verdict));
+    }
+    let is_written = file.append(lines.iter().map(String::as_str)).is_ok();
+    if is_written {
+        known.append(&mut new);
+    }
+    let become_of =
+        |(done, (verdict, hangs))| (done, if hangs && !is_written { Err(Refused::NotWritten) } else { verdict });
+    said.into_iter().map(become_of).collect()
+}
+
+fn same(before: u128, request: &Request) -> Result<Taken, Refused> {
+    if before == request.said { Ok(Taken::Before) } else { Err(Refused::OtherBefore) }
+}

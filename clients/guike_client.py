@@ -21,6 +21,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import uuid
 
 # what the server takes by default at a time
 ROWS = 10_000
@@ -96,6 +97,14 @@ class Guike:
         finally:
             connection.close()
 
+    def tell(self, events, key=None):
+        """Tells of what was bought or given back: `customer_id`, `time` and `amount` of an event, or a list of them.
+
+        What is told again under one key, the number of the order for instance, is taken once; without one it is random, so
+        that only the tries of this call are the same. When this returns the events are safe.
+        """
+        return self._ask("/v1/events", events, key=key or uuid.uuid4().hex)
+
     def summary(self):
         """What a run found."""
         return self._ask("/v1/summary")
@@ -121,7 +130,7 @@ class Guike:
                 return
             question["cursor"] = page["next"]
 
-    def _ask(self, path, body=None):
+    def _ask(self, path, body=None, key=None):
         headers = {"accept": "application/json"}
         if self.key:
             headers["authorization"] = "Bearer " + self.key
@@ -129,6 +138,8 @@ class Guike:
         if body is not None:
             data = json.dumps(body).encode()
             headers["content-type"] = "application/json"
+        if key:
+            headers["idempotency-key"] = key
         for attempt in range(1, self.tries + 1):
             try:
                 request = urllib.request.Request(self.base + path, data, headers)
@@ -141,6 +152,11 @@ class Guike:
                 if wait is None or attempt == self.tries:
                     raise Problem(refused.code, _json(text)) from None
                 time.sleep(float(wait))
+            except OSError:
+                # nobody knows whether it was heard; under the same key it is heard once
+                if key is None or attempt == self.tries:
+                    raise
+                time.sleep(0.1 * 2**attempt)
         raise AssertionError("every attempt returns or raises")
 
 

@@ -20,8 +20,13 @@ try:
     code = 'none'
 except Problem as problem:
     code = problem.code
+event = {'customer_id': 'new', 'time': '2024-01-05', 'amount': 12.5}
+told = [shop.tell(event, key='python'), shop.tell(event, key='python'), shop.tell([event, event])]
+rows = b'age,income,freq,amount\\n30,60000,5,500\\n'
+batch = b''.join(shop.batch('value-model', [rows[:30], rows[30:]])).decode().splitlines()
+assert len(batch) == 2 and batch[1].startswith('30,60000,5,500,high,'), batch
 print(json.dumps({
-    'one': shop.predict(row), 'many': shop.predict([row, row]), 'code': code,
+    'told': told, 'one': shop.predict(row), 'many': shop.predict([row, row]), 'code': code,
     'reasons': len(shop.predict(row, reasons=True)['reasons']['parts']),
     'customers': [c['customer_id'] for c in shop.customers(sort='customer_id', limit='7')],
     'first': shop.customer('C00000')['customer_id'], 'tiers': len(shop.tiers()['tiers']), 'models': len(shop.models()['models']),
@@ -35,8 +40,10 @@ const row = { age: 30, income: 60000, freq: 5, amount: 500 };
 const code = await shop.predict({ age: 30 }).then(() => 'none', (e) => (e instanceof Problem ? e.code : String(e)));
 const customers = [];
 for await (const c of shop.customers({ sort: 'customer_id', limit: '7' })) customers.push(c.customer_id);
+const event = { customer_id: 'new', time: '2024-01-05', amount: 12.5 };
+const told = [await shop.tell(event, { key: 'node' }), await shop.tell(event, { key: 'node' }), await shop.tell([event, event])];
 console.log(JSON.stringify({
-  one: await shop.predict(row), many: await shop.predict([row, row]), code,
+  told, one: await shop.predict(row), many: await shop.predict([row, row]), code,
   reasons: (await shop.predict(row, { reasons: true })).reasons.parts.length,
   customers, first: (await shop.customer('C00000')).customer_id, tiers: (await shop.tiers()).tiers.length,
   models: (await shop.models()).models.length,
@@ -50,7 +57,8 @@ fn served() -> (Desk, Server) {
     let train = ["train", "customers.csv", "--target", "value", "--drop", "category", "--out", "value-model"];
     assert_eq!(desk.guike(&train).code, 0);
     assert_eq!(desk.guike(&["run", "log.csv", "--budget", "fast", "--out", "shop"]).code, 0);
-    let server = Server::start(&desk, &["serve", "value-model", "shop", "--addr", "127.0.0.1:0"]);
+    let address = ["--addr", "127.0.0.1:0", "--events", "events.log"];
+    let server = Server::start(&desk, &[&["serve", "value-model", "shop"][..], &address].concat());
     (desk, server)
 }
 
@@ -81,6 +89,8 @@ fn both_clients_predict_page_and_understand_problems() {
         assert_eq!(said["many"][1], said["one"]);
         assert_eq!(said["code"], "missing-column");
         assert_eq!(said["reasons"], 4);
+        let told = |events, repeated| serde_json::json!({ "events": events, "repeated": repeated });
+        assert_eq!(said["told"], serde_json::json!([told(1, false), told(1, true), told(2, false)]));
         let customers: Vec<&str> =
             said["customers"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
         assert_eq!(customers.len(), 60, "every page, and every customer once");

@@ -4,7 +4,7 @@
 //! So whoever does not know whether she was heard says the same again under the same key, and nothing is taken twice.
 //! Requests that come while the disk is at work are written together afterwards.
 //!
-//! What it does not do: forecasts stay as the last run made them; [`join`] puts the events behind a log for the next one.
+//! What it does not do: forecasts stay as the last run made them; the next one reads them behind its log (`join`).
 
 mod join;
 mod parse;

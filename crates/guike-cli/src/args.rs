@@ -68,7 +68,8 @@ pub(crate) enum Command {
         guike refresh orders.csv --events events.log --out results")]
     Refresh(Box<crate::refresh_command::Refresh>),
     /// Read and clean a log into one sorted Parquet file.
-    #[command(after_help = "Example:\n  guike import orders.csv --out orders.parquet")]
+    #[command(after_help = "Examples:\n  guike import orders.csv --out orders.parquet\n  \
+        guike import postgres://reader@db.shop/erp --table orders --out orders.parquet")]
     Import {
         #[command(flatten)]
         log: Log,
@@ -78,6 +79,12 @@ pub(crate) enum Command {
         #[command(flatten)]
         data: DataFlags,
     },
+    /// Keep a copy of a table in a database up to date, reading only what is new; `guike run` takes the copy as a log.
+    #[command(after_help = "Examples:\n  \
+        guike sync mysql://reader@db.shop/erp --table orders --watermark updated_at --into orders.parquet\n  \
+        guike sync postgres://reader@db.shop/erp --table order_lines --watermark id --into lines.parquet\n  \
+        guike sync mongodb://reader@db.shop/shop --table orders --watermark _id --unwind lines --into orders.parquet")]
+    Sync(crate::database_commands::SyncFlags),
     /// Say what a log holds: columns found, rows kept and dropped, customers, days, amounts.
     #[command(after_help = "Example:\n  guike profile orders.csv --format json")]
     Profile {
@@ -185,8 +192,9 @@ pub(crate) enum Command {
     /// Add, list and change the persons who may log in to `guike serve --users`.
     #[command(subcommand)]
     Users(crate::user_commands::Users),
-    /// Write a model of `guike train` in a form that other programs run.
-    #[command(after_help = "Example:\n  guike export guike-model --to onnx --out model.onnx")]
+    /// Write a model of `guike train` in a form that other programs run, or the customers of a `guike run` into a database.
+    #[command(after_help = "Examples:\n  guike export guike-model --to onnx --out model.onnx\n  \
+        guike export guike-out --to mysql://writer@db.shop/crm --table customer_value")]
     Export(crate::table_args::Export),
     /// Find rows of a table that are alike: k-means, Ward's clustering, a mixture of Gaussians, or dense places.
     #[command(after_help = "Examples:\n  guike cluster customers.csv --columns income,frequency\n  \
@@ -364,8 +372,14 @@ pub(crate) struct DataFlags {
     #[arg(long, value_name = "N")]
     pub(crate) title_lines: Option<u32>,
     /// Sheet of a workbook, or table of a database; default the first that holds a log, and all sheets with the same columns.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", visible_alias = "table")]
     pub(crate) sheet: Option<String>,
+    /// Query whose rows are the log, instead of a table.
+    #[arg(long, value_name = "SELECT")]
+    pub(crate) query: Option<String>,
+    /// Array of a collection whose elements are rows of their own, such as the lines of orders.
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) unwind: Option<String>,
     /// Text encoding: utf-8, gbk, latin-1 …
     #[arg(long)]
     pub(crate) encoding: Option<String>,

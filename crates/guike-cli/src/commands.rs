@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use guike::{Error, Language, LogFile, LogFiles, RunSummary, Settings};
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::args::{Args, Command, DataFlags, Explain, ForecastFlags, Format, Lang, TierCount, Told};
 use crate::audit_commands;
+use crate::database_commands;
 use crate::doctor;
 use crate::pretrain_commands;
 use crate::progress::Bar;
@@ -41,7 +42,7 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
         }
         Command::Run { log, out, workspace, name, data, forecast, previous, language } => {
             let settings = settings(&data, Some(&forecast))?;
-            let log = files(&log.log)?;
+            let log = files(&log.log, &settings.data.read, &bar)?;
             let language = language_of(language.lang);
             let previous = previous.as_deref();
             let ended = guike::in_pool(forecast.threads.threads, || match &workspace {
@@ -61,7 +62,8 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
         }
         Command::Refresh(flags) => refresh_command::refresh(*flags, &bar, quiet)?,
         Command::Import { log, out, data } => {
-            let quality = guike::import_to(&files(&log.log)?, &out, &settings(&data, None)?, &bar);
+            let settings = settings(&data, None)?;
+            let quality = guike::import_to(&files(&log.log, &settings.data.read, &bar)?, &out, &settings, &bar);
             bar.finish();
             let quality = quality?;
             if !quiet {
@@ -73,8 +75,10 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
                 ));
             }
         }
+        Command::Sync(flags) => database_commands::sync(flags, &bar, quiet)?,
         Command::Profile { log, data, output } => {
-            let profile = guike::profile(&files(&log.log)?, &settings(&data, None)?, &bar);
+            let settings = settings(&data, None)?;
+            let profile = guike::profile(&files(&log.log, &settings.data.read, &bar)?, &settings, &bar);
             bar.finish();
             print_profile(&profile?, output.format);
         }
@@ -84,7 +88,7 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
             let Some(out) = out else {
                 return Err(Error::Internal("clap let a missing --out pass".to_owned()));
             };
-            let log = files(&log)?;
+            let log = files(&log, &settings.data.read, &bar)?;
             let request = guike::FeatureRequest { only, cutoff, horizon, memory_limit: bytes("--memory", &memory)? };
             let written = guike::in_pool(threads.threads, || guike::features_to(&log, &out, &settings, &request, &bar));
             bar.finish();
@@ -95,14 +99,15 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
         }
         Command::Evaluate { log, data, forecast, output } => {
             let settings = settings(&data, Some(&forecast))?;
-            let log = files(&log.log)?;
+            let log = files(&log.log, &settings.data.read, &bar)?;
             let selection = guike::in_pool(forecast.threads.threads, || guike::evaluate(&log, &settings, &bar));
             bar.finish();
             print_standings(&selection?, output.format, quiet);
         }
         Command::Forecast { log, model_dir, cutoff, horizon, data, output } => {
             let settings = settings(&data, None)?;
-            let table = guike::forecast_with(&files(&log.log)?, &model_dir, cutoff, horizon, &settings, &bar);
+            let log = files(&log.log, &settings.data.read, &bar)?;
+            let table = guike::forecast_with(&log, &model_dir, cutoff, horizon, &settings, &bar);
             bar.finish();
             // a forecast goes into other programs: CSV is the readable default here
             let format = if output.format == Format::Table { Format::Csv } else { output.format };
@@ -118,7 +123,7 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
         Command::Audit(what) => audit_commands::audit(&what, quiet)?,
         Command::Users(what) => user_commands::users(&what, quiet)?,
         Command::Serve(flags) => serve_commands::serve(*flags, &bar, quiet)?,
-        Command::Export(flags) => table_commands::export(&flags, quiet)?,
+        Command::Export(flags) => table_commands::export(&flags, &bar, quiet)?,
         Command::Explain(flags) => explain(&flags, &bar, quiet)?,
         Command::Simulate(what) => table_commands::simulate(&what, &bar, quiet)?,
         Command::Models(models) => match &models.what {
@@ -152,7 +157,7 @@ fn explain(flags: &Explain, bar: &Bar, quiet: bool) -> Result<(), Error> {
         cutoff: flags.cutoff,
         horizon: flags.horizon,
     };
-    let data = files(std::slice::from_ref(&flags.data))?;
+    let data = files(std::slice::from_ref(&flags.data), &settings.data.read, bar)?;
     let found = guike::in_pool(flags.threads.threads, || {
         guike::explain::explain(&flags.model, &data, &question, &settings, bar)
     });
@@ -172,11 +177,29 @@ fn explain(flags: &Explain, bar: &Bar, quiet: bool) -> Result<(), Error> {
     Ok(())
 }
 
-/// The log's files; `-` is standard input.
-pub(crate) fn files(paths: &[PathBuf]) -> Result<LogFiles, Error> {
+/// The variable with the password of a database, and the one with the name of a file that holds it.
+const PASSWORD: &str = "GUIKE_DB_PASSWORD";
+const PASSWORD_FILE: &str = "GUIKE_DB_PASSWORD_FILE";
+
+/// The password of a database, from outside the command line, which others see.
+pub(crate) fn password() -> Result<Option<String>, Error> {
+    if let Ok(password) = std::env::var(PASSWORD) {
+        return Ok(Some(password));
+    }
+    let Some(file) = std::env::var_os(PASSWORD_FILE) else { return Ok(None) };
+    let read = fs::read_to_string(&file).map_err(|e| Error::Config {
+        what: PASSWORD_FILE.to_owned(),
+        value: file.to_string_lossy().into_owned(),
+        rule: format!("it names the file that holds the password, which cannot be read ({e})"),
+    });
+    read.map(|text| Some(text.trim_end_matches(['\n', '\r']).to_owned()))
+}
+
+/// The log's files, or the rows of a database; `-` is standard input.
+pub(crate) fn files(paths: &[PathBuf], read: &guike::ReadOptions, bar: &Bar) -> Result<LogFiles, Error> {
     let is_stdin = |p: &PathBuf| p.as_os_str() == "-";
     if !paths.iter().any(is_stdin) {
-        return Ok(LogFiles::find(paths)?);
+        return guike::sources::open_log(paths, read, password()?.as_deref(), bar);
     }
     let stdin = std::io::stdin();
     let mistake = |rule: &str| Error::Config { what: "LOG".to_owned(), value: "-".to_owned(), rule: rule.to_owned() };
@@ -191,13 +214,13 @@ pub(crate) fn files(paths: &[PathBuf]) -> Result<LogFiles, Error> {
     Ok(LogFiles::of_stream(&mut stdin.lock(), "standard input")?)
 }
 
-/// The one file of a table; `-` is standard input.
-pub(crate) fn table_file(path: &PathBuf) -> Result<LogFile, Error> {
+/// The one file of a table, or a table of a database; `-` is standard input.
+pub(crate) fn table_file(path: &Path, read: &guike::ReadOptions, bar: &Bar) -> Result<LogFile, Error> {
     if path.as_os_str() == "-" {
-        let stdin = files(std::slice::from_ref(path))?;
+        let stdin = files(&[path.to_owned()], read, bar)?;
         return stdin.single().cloned().ok_or_else(|| Error::Internal("a stream is one file".to_owned()));
     }
-    Ok(path.as_path().into())
+    guike::sources::open_table(path, read, password()?.as_deref(), bar)
 }
 
 /// `guike.toml`, then flags over it.
@@ -230,6 +253,8 @@ pub(crate) fn settings(data: &DataFlags, forecast: Option<&ForecastFlags>) -> Re
         (&mut read.currency_column, &data.currency_column),
         (&mut read.delimiter, &data.delimiter),
         (&mut read.sheet, &data.sheet),
+        (&mut read.query, &data.query),
+        (&mut read.unwind, &data.unwind),
         (&mut read.encoding, &data.encoding),
         (&mut read.currency, &data.currency),
     ] {

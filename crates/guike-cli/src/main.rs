@@ -6,6 +6,7 @@
 mod args;
 mod audit_commands;
 mod commands;
+mod database_commands;
 mod doctor;
 mod pretrain_commands;
 mod progress;

@@ -119,7 +119,11 @@ pub(crate) fn pretrain(flags: &Pretrain, bar: &Bar, quiet: bool) -> Result<(), E
         Size::Small => NetSize::Small,
         Size::Base => NetSize::Base,
     };
-    let logs = flags.log.iter().map(|path| commands::files(std::slice::from_ref(path))).collect::<Result<_, _>>()?;
+    let logs = flags
+        .log
+        .iter()
+        .map(|path| commands::files(std::slice::from_ref(path), &guike::ReadOptions::default(), bar))
+        .collect::<Result<_, _>>()?;
     let prior = Prior { without, ..Prior::default() };
     let what = Pretraining {
         size,

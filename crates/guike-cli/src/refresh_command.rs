@@ -50,7 +50,7 @@ pub(crate) fn refresh(mut flags: Refresh, bar: &Bar, quiet: bool) -> Result<(), 
     }
     let mut settings = settings(&flags.data, Some(&flags.forecast))?;
     settings.events = Some(flags.events);
-    let log = files(&flags.log.log)?;
+    let log = files(&flags.log.log, &settings.data.read, bar)?;
     let language = language_of(flags.language.lang);
     let previous = flags.previous.as_deref();
     let ended = guike::in_pool(flags.forecast.threads.threads, || match &flags.workspace {

@@ -109,8 +109,11 @@ pub(crate) struct Read {
     #[arg(long, value_name = "CHARACTER")]
     pub(crate) delimiter: Option<String>,
     /// Worksheet of a workbook, or table of a database.
-    #[arg(long)]
+    #[arg(long, visible_alias = "table")]
     pub(crate) sheet: Option<String>,
+    /// Query whose rows are the table.
+    #[arg(long, value_name = "SELECT")]
+    pub(crate) query: Option<String>,
     /// How dates are written, where the file leaves it open: ymd, dmy, mdy …
     #[arg(long, value_name = "FORMAT")]
     pub(crate) date_format: Option<String>,
@@ -241,20 +244,19 @@ pub(crate) struct Predict {
 /// `guike export`.
 #[derive(Debug, Args)]
 pub(crate) struct Export {
-    /// The model.json of an earlier `guike train`, its folder, or a model that LightGBM saved as text.
+    /// The model.json of an earlier `guike train`, its folder, or a model that LightGBM saved as text; for a database the folder
+    /// of a `guike run`.
+    #[arg(value_name = "MODEL_OR_FOLDER")]
     pub(crate) model: PathBuf,
-    /// The form to write.
-    #[arg(long, value_enum, value_name = "FORM")]
-    pub(crate) to: To,
+    /// `onnx`, or the address of a database: preparation, learner and calibration as one graph, or the customers of a run as rows.
+    #[arg(long, value_name = "onnx|ADDRESS")]
+    pub(crate) to: String,
+    /// The table or collection to write; made where it is not there, and rows of the same customers are replaced.
+    #[arg(long, value_name = "NAME", default_value = guike::sources::RESULTS_TABLE)]
+    pub(crate) table: String,
     /// The file to write; default beside the model.json, as model.onnx.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum To {
-    /// ONNX: preparation, learner and calibration as one graph, with the columns of the table as inputs.
-    Onnx,
 }
 
 /// `guike simulate`.

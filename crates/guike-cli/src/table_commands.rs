@@ -1,6 +1,6 @@
 //! The commands on tables: flags to settings, one call of the façade, and what to print.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use guike::table::batch::{self, Keep};
 use guike::table::cluster::{ClusterMethod, ClusterSettings, ClusterSummary, Covariance};
@@ -14,7 +14,7 @@ use guike_core::Seed;
 use serde_json::{Value, json};
 
 use crate::args::Format;
-use crate::commands::table_file;
+use crate::commands::{self, table_file};
 use crate::progress::Bar;
 use crate::show::{self, Rows};
 use crate::table_args::{self as args, Cluster, Export, Learn, Predict, Read, Simulate, Train};
@@ -23,13 +23,14 @@ use crate::workspace_commands;
 /// `guike train`.
 pub(crate) fn train(flags: &Train, language: Language, bar: &Bar, quiet: bool) -> Result<(), Error> {
     let settings = settings(&flags.learn, &flags.read)?;
+    let table = table_file(&flags.table, &settings.read, bar)?;
     let ended = guike::in_pool(flags.threads.threads, || match (&flags.workspace, &flags.name) {
         (Some(workspace), Some(name)) => {
             let place = workspace_commands::place(workspace, name)?;
-            let (summary, version) = guike::workspace::train(&place, &flags.table, &settings, language, bar)?;
+            let (summary, version) = guike::workspace::train(&place, &table, &settings, language, bar)?;
             Ok((summary, Some(version)))
         }
-        _ => Ok((guike::table::train(&flags.table, &flags.out, &settings, language, bar)?, None)),
+        _ => Ok((guike::table::train(&table, &flags.out, &settings, language, bar)?, None)),
     });
     bar.finish();
     let (summary, version): (TrainSummary, _) = ended?;
@@ -45,10 +46,9 @@ pub(crate) fn train(flags: &Train, language: Language, bar: &Bar, quiet: bool) -
 pub(crate) fn predict(flags: &Predict, bar: &Bar, quiet: bool) -> Result<(), Error> {
     let read = options(&flags.read)?;
     if let Some(keep) = &flags.keep {
-        bar.finish();
-        return predict_rows(flags, keep, &read);
+        return predict_rows(flags, keep, &read, bar);
     }
-    let table = table_file(&flags.table)?;
+    let table = table_file(&flags.table, &read, bar)?;
     let predictions = guike::in_pool(flags.threads.threads, || guike::table::predict(&flags.model, &table, &read, bar));
     bar.finish();
     let predictions = predictions?;
@@ -68,7 +68,14 @@ pub(crate) fn predict(flags: &Predict, bar: &Bar, quiet: bool) -> Result<(), Err
 }
 
 /// `guike predict --keep`: row by row, as a server answers a batch.
-fn predict_rows(flags: &Predict, keep: &str, read: &ReadOptions) -> Result<(), Error> {
+fn predict_rows(flags: &Predict, keep: &str, read: &ReadOptions, bar: &Bar) -> Result<(), Error> {
+    if guike::sources::is_database(&flags.table.to_string_lossy()) {
+        return Err(Error::Config {
+            what: "--keep".to_owned(),
+            value: keep.to_owned(),
+            rule: "rows of a file are kept as they stand; leave --keep out for a database".to_owned(),
+        });
+    }
     if *read != ReadOptions::default() {
         return Err(Error::Config {
             what: "--keep".to_owned(),
@@ -77,7 +84,8 @@ fn predict_rows(flags: &Predict, keep: &str, read: &ReadOptions) -> Result<(), E
         });
     }
     let scorer = Scorer::open(&flags.model)?;
-    let table = table_file(&flags.table)?;
+    let table = table_file(&flags.table, read, bar)?;
+    bar.finish();
     batch::predict_file(&scorer, &table, Keep::parse(keep), &mut std::io::stdout().lock())?;
     Ok(())
 }
@@ -88,8 +96,18 @@ fn print_predictions(predictions: &Predictions, format: Format) {
 }
 
 /// `guike export`.
-pub(crate) fn export(flags: &Export, quiet: bool) -> Result<(), Error> {
-    let args::To::Onnx = flags.to;
+pub(crate) fn export(flags: &Export, bar: &Bar, quiet: bool) -> Result<(), Error> {
+    if flags.to != "onnx" {
+        let (address, password) = (PathBuf::from(&flags.to), commands::password()?);
+        let written =
+            guike::sources::export_results(&flags.model, &address, Some(&flags.table), password.as_deref(), bar);
+        bar.finish();
+        let written = written?;
+        if !quiet {
+            show::message(&format!("wrote {} customers into {}/{}", written.rows, written.place, written.table));
+        }
+        return Ok(());
+    }
     let written = guike::table::export(&flags.model, ExportFormat::Onnx, flags.out.as_deref())?;
     if !quiet {
         show::message(&format!("wrote {}", written.display()));
@@ -121,9 +139,9 @@ pub(crate) fn cluster(flags: &Cluster, bar: &Bar, quiet: bool) -> Result<(), Err
         seed: Seed(flags.seed),
         read: options(&flags.read)?,
     };
-    let summary = guike::in_pool(flags.threads.threads, || {
-        guike::table::cluster::cluster(&flags.table, &flags.out, &settings, bar)
-    });
+    let table = table_file(&flags.table, &settings.read, bar)?;
+    let summary =
+        guike::in_pool(flags.threads.threads, || guike::table::cluster::cluster(&table, &flags.out, &settings, bar));
     bar.finish();
     let ClusterSummary { out, columns, rows, figures, notes } = summary?;
     Rows { columns, rows }.print(flags.output.format);
@@ -159,7 +177,8 @@ pub(crate) fn simulate(what: &Simulate, bar: &Bar, quiet: bool) -> Result<(), Er
                 gan: TabularGan { steps: *steps, ..TabularGan::default() },
                 seed: Seed(*seed),
             };
-            let imitated = guike::in_pool(threads.threads, || guike::table::synthetic::imitate(table, &what, bar));
+            let table = table_file(table, &what.settings.read, bar)?;
+            let imitated = guike::in_pool(threads.threads, || guike::table::synthetic::imitate(&table, &what, bar));
             bar.finish();
             let imitated = imitated?;
             guike::table::write_table_csv(&imitated.table, out)?;
@@ -260,6 +279,7 @@ pub(crate) fn settings(learn: &Learn, read: &Read) -> Result<TableSettings, Erro
     one(&mut s.read.encoding, &given.encoding);
     one(&mut s.read.delimiter, &given.delimiter);
     one(&mut s.read.sheet, &given.sheet);
+    one(&mut s.read.query, &given.query);
     one(&mut s.read.date_format, &given.date_format);
     s.validate()?;
     Ok(s)
@@ -277,6 +297,7 @@ fn options(read: &Read) -> Result<guike::table::ReadOptions, Error> {
         encoding: read.encoding.clone(),
         delimiter: read.delimiter.clone(),
         sheet: read.sheet.clone(),
+        query: read.query.clone(),
         date_format: read.date_format.as_deref().map(guike::date_format).transpose()?,
         ..guike::table::ReadOptions::default()
     })

@@ -17,13 +17,14 @@ pub(crate) fn tune(what: &Tune, bar: &Bar, quiet: bool) -> Result<(), Error> {
         Tune::Table { table, out, learn, read, how } => {
             let settings = table_commands::settings(learn, read)?;
             let budget = TuneBudget { trials: how.trials };
-            let tune = || guike::table::tune(table, out, &settings, budget, bar);
+            let table = commands::table_file(table, &settings.read, bar)?;
+            let tune = || guike::table::tune(&table, out, &settings, budget, bar);
             (guike::in_pool(how.threads.threads, tune), how.output.format)
         }
         Tune::OrderLog { log, out, data, forecast, trials, output } => {
             let settings = commands::settings(data, Some(forecast))?;
             let asked = LogTuning { settings: &settings, budget: TuneBudget { trials: *trials } };
-            let log = commands::files(&log.log)?;
+            let log = commands::files(&log.log, &settings.data.read, bar)?;
             let tune = || guike::tune::log(&log, out, &asked, bar);
             (guike::in_pool(forecast.threads.threads, tune), output.format)
         }

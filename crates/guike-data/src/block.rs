@@ -60,6 +60,60 @@ impl Block {
     }
 }
 
+/// Rows of text per block, and rows of a table from which columns and formats are guessed.
+pub(crate) const TEXT_ROWS: usize = 16_384;
+/// Most bytes of text per block, below what a span can point at.
+const TEXT_BYTES: usize = 64 << 20;
+/// Most bytes of a cell: what is longer than any cell of a log is not read to its end.
+pub(crate) const CELL_BYTES: usize = 1 << 20;
+
+/// Rows of text on their way into a block, cell by cell.
+#[derive(Debug)]
+pub(crate) struct TextRows {
+    text: Vec<u8>,
+    spans: Vec<Vec<Span>>,
+    /// The column of the next cell.
+    column: usize,
+}
+
+impl TextRows {
+    pub(crate) fn new(n_columns: usize) -> TextRows {
+        TextRows { text: Vec::new(), spans: vec![Vec::new(); n_columns], column: 0 }
+    }
+
+    /// The next cell of the row at hand, without blanks around it; bytes that are no UTF-8 are replaced.
+    pub(crate) fn push(&mut self, cell: Option<&[u8]>) {
+        let from = self.text.len() as u32;
+        if let Some(bytes) = cell {
+            let text = String::from_utf8_lossy(&bytes[..bytes.len().min(CELL_BYTES)]);
+            self.text.extend_from_slice(text.trim().as_bytes());
+        }
+        self.spans[self.column].push((from, self.text.len() as u32));
+        self.column = (self.column + 1) % self.spans.len();
+    }
+
+    fn n_rows(&self) -> usize {
+        self.spans.last().map_or(0, Vec::len)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.n_rows() == 0
+    }
+
+    /// Whether the rows make a block.
+    pub(crate) fn is_full(&self) -> bool {
+        self.n_rows() >= TEXT_ROWS || self.text.len() > TEXT_BYTES
+    }
+
+    /// The rows so far.
+    pub(crate) fn finish(&mut self) -> Block {
+        let n = self.n_rows();
+        let bytes = Buffer::from_vec(std::mem::take(&mut self.text));
+        let text = |spans: &mut Vec<Span>| Column::Text { bytes: bytes.clone(), spans: std::mem::take(spans) };
+        Block { columns: self.spans.iter_mut().map(text).collect(), n_rows: n, n_source_rows: n, ..Block::default() }
+    }
+}
+
 #[inline]
 fn is_null(nulls: &Option<NullBuffer>, row: usize) -> bool {
     nulls.as_ref().is_some_and(|n| n.is_null(row))

@@ -292,6 +292,35 @@ pub enum DataError {
         /// The limit.
         limit: u64,
     },
+    /// A table whose rows cannot be told apart.
+    #[error("table `{table}` has no primary key; name the columns that tell its rows apart with --key")]
+    NoKey {
+        /// The table.
+        table: String,
+    },
+    /// A file that is no copy of the table that it should be brought up to date with.
+    #[error("`{}` {found}; name another file with --into, and everything is read anew", path.display())]
+    NotItsCopy {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        found: String,
+    },
+    /// A database could not be read.
+    #[error(transparent)]
+    Database(#[from] guike_db::DbError),
+    /// A database of several tables, of which none was named and none stands out.
+    #[error("{place} has {n} tables and {why}; name one with --table: {tables}")]
+    WhichTable {
+        /// The database.
+        place: String,
+        /// How many tables.
+        n: usize,
+        /// Why none was taken.
+        why: &'static str,
+        /// Their names.
+        tables: String,
+    },
     /// The caller asked to stop.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
@@ -318,6 +347,9 @@ impl DataError {
                 | DataError::AmbiguousDates { .. }
                 | DataError::NotDates { .. }
                 | DataError::MixedCurrencies { .. }
+                | DataError::Database(_)
+                | DataError::NoKey { .. }
+                | DataError::WhichTable { .. }
         )
     }
 }

@@ -22,8 +22,23 @@ const TABLES: [&str; 16] = [
 #[derive(Debug, Clone)]
 pub struct LogFile {
     name: PathBuf,
-    /// The copy of a stream, deleted with its last owner; `None` for a file that lies under its own name.
+    /// The copy of a stream or of a table, deleted with its last owner; `None` for a file that lies under its own name.
     kept: Option<Arc<TempPath>>,
+    /// Where the copy of a table comes from.
+    origin: Option<Arc<Origin>>,
+}
+
+/// What a report says of rows that were copied out of a database.
+#[derive(Debug, Default)]
+pub(crate) struct Origin {
+    /// `mysql`, `postgresql` or `mongodb`.
+    pub(crate) format: &'static str,
+    /// The table that was read; none of a query.
+    pub(crate) table: Option<String>,
+    /// Tables that were not.
+    pub(crate) left_out: Vec<String>,
+    /// Remarks.
+    pub(crate) notes: Vec<String>,
 }
 
 impl LogFile {
@@ -37,6 +52,11 @@ impl LogFile {
         self.kept.as_deref().map_or(&self.name, |kept| kept)
     }
 
+    /// The database behind the copy.
+    pub(crate) fn origin(&self) -> Option<&Origin> {
+        self.origin.as_deref()
+    }
+
     /// The name without folders.
     pub(crate) fn short_name(&self) -> String {
         self.name.file_name().unwrap_or(self.name.as_os_str()).to_string_lossy().into_owned()
@@ -45,7 +65,7 @@ impl LogFile {
 
 impl From<&Path> for LogFile {
     fn from(path: &Path) -> LogFile {
-        LogFile { name: path.to_owned(), kept: None }
+        LogFile { name: path.to_owned(), kept: None, origin: None }
     }
 }
 
@@ -156,7 +176,13 @@ impl LogFiles {
         let mut kept = tempfile::NamedTempFile::new().map_err(failed)?;
         std::io::copy(stream, &mut kept).map_err(failed)?;
         let kept = Some(Arc::new(kept.into_temp_path()));
-        Ok(LogFiles { files: vec![LogFile { name, kept }], passed_over: Vec::new() })
+        Ok(LogFiles { files: vec![LogFile { name, kept, origin: None }], passed_over: Vec::new() })
+    }
+
+    /// The rows that `copy` holds, which came from somewhere else.
+    pub(crate) fn of_copy(name: PathBuf, copy: TempPath, origin: Origin) -> LogFiles {
+        let file = LogFile { name, kept: Some(Arc::new(copy)), origin: Some(Arc::new(origin)) };
+        LogFiles { files: vec![file], passed_over: Vec::new() }
     }
 
     /// The files, in order.

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::encoding::unmarked_utf16;
 use crate::error::DataError;
-use crate::files::LogFile;
+use crate::files::{LogFile, Origin};
 
 /// How the bytes of the file are packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,6 +134,11 @@ impl Input {
     /// Where its bytes lie.
     pub(crate) fn at(&self) -> &Path {
         self.file.at()
+    }
+
+    /// The database that its rows were copied from.
+    pub(crate) fn origin(&self) -> Option<&Origin> {
+        self.file.origin()
     }
 
     /// What the report calls it.

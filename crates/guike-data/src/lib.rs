@@ -6,6 +6,8 @@
 //!
 //! This crate knows file formats and nothing of models.
 //!
+//! * [`fetch`]: a table, query or collection of a database, copied so that it is read like a file.
+//! * [`sync`]: keeps a copy of a table up to date, reading only what is new.
 //! * [`LogFiles`]: which files a log is; [`import`]: files → [`guike_core::EventLog`] + [`QualityReport`]; [`read_rows`]
 //!   stops before partitioning.
 //! * [`read_customers`]: a table of customer attributes, joined to a log.
@@ -17,6 +19,7 @@ pub mod canonical;
 pub mod clean;
 mod clock;
 pub mod customers;
+mod database;
 pub mod dates;
 mod delimited;
 mod dictionary;
@@ -46,7 +49,9 @@ mod seen;
 mod sorted;
 mod source;
 mod spill;
+mod spool;
 mod sqlite;
+mod sync;
 pub mod table;
 pub mod typed_parquet;
 mod words;
@@ -54,6 +59,7 @@ mod workbook;
 
 pub use canonical::{read_canonical, write_canonical};
 pub use customers::{CustomersRead, read_customers};
+pub use database::{Wanted, fetch};
 pub use dates::DateFormat;
 pub use dictionary::customer_order;
 pub use driver::{CustomerFeatures, CustomerNames, FeatureQuery};
@@ -66,5 +72,6 @@ pub use partition::{Cleaning, PartitionConfig, Partitioned, Partitioner};
 pub use quality::{Found, QualityReport, Reason};
 pub use rows::{CustomerRows, Dictionaries, RowBatch, RowColumns, RowSink};
 pub use sorted::SortedPartition;
+pub use sync::{SyncPlan, Synced, sync};
 pub use table::{CellKind, TableRead, read_table};
 pub use typed_parquet::{TypedColumns, TypedLog, read_typed_parquet};

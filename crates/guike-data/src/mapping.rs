@@ -213,6 +213,13 @@ fn is_rounded(cell: &[u8]) -> bool {
     cell.len() > KEPT && digits(cell) && cell[KEPT..].iter().all(|&c| c == b'0')
 }
 
+/// Whether a column, by its name without spaces, tells when somebody last touched the row and not when anybody bought:
+/// `updated_at` of a table in a database.
+fn is_bookkeeping(squeezed: &str) -> bool {
+    const MARKS: [&str; 8] = ["updat", "modif", "delet", "sync", "更新", "修改", "删除", "同步"];
+    MARKS.iter().any(|mark| squeezed.contains(mark))
+}
+
 /// Column names for an error text: quoted, shortened, at most thirty.
 pub(crate) fn list(columns: &[String]) -> String {
     const MOST: usize = 30;
@@ -350,6 +357,16 @@ impl Finder<'_> {
                 let named = (0..self.names.len()).filter(|&i| self.squeezed[i] == *synonym);
                 fits.extend(named.filter(|&i| !self.taken[i] && self.profiles[i].can_be(role)));
             }
+            // what a line of an order says of itself: `lines.price`
+            let of_a_line = matches!(role, Role::Amount | Role::Price | Role::Quantity | Role::Item | Role::Category);
+            if of_a_line && fits.is_empty() {
+                let nested = |i: usize| self.names[i].rsplit_once('.').map(|(_, last)| squeeze(last));
+                let tails: Vec<Option<String>> = (0..self.names.len()).map(nested).collect();
+                for synonym in role.synonyms() {
+                    let named = (0..self.names.len()).filter(|&i| tails[i].as_deref() == Some(*synonym));
+                    fits.extend(named.filter(|&i| !self.taken[i] && self.profiles[i].can_be(role)));
+                }
+            }
             if let (true, Some(&best)) = (self.open(role), fits.first()) {
                 let others: Vec<String> = fits.iter().filter(|&&i| i != best).map(|&i| self.names[i].clone()).collect();
                 let because = if others.is_empty() {
@@ -368,6 +385,7 @@ impl Finder<'_> {
                 let fits: Vec<usize> = (0..self.names.len())
                     .filter(|&i| !self.taken[i] && group.iter().all(|part| self.squeezed[i].contains(part)))
                     .filter(|&i| self.profiles[i].can_be(role) && self.profiles[i].filled > 0)
+                    .filter(|&i| role != Role::Time || !is_bookkeeping(&self.squeezed[i]))
                     .collect();
                 match fits[..] {
                     [] => continue,
@@ -419,7 +437,11 @@ impl Finder<'_> {
                 p.typed_time
                     || (p.dates >= 0.9 && (p.format.is_some_and(|f| f != DateFormat::ExcelSerial) || p.numbers < 0.5))
             };
-            match free(self, &is_time)[..] {
+            let mut times = free(self, &is_time);
+            if times.iter().any(|&i| !is_bookkeeping(&self.squeezed[i])) {
+                times.retain(|&i| !is_bookkeeping(&self.squeezed[i]));
+            }
+            match times[..] {
                 [] => {}
                 [one] => self.give(Role::Time, one, "the only column that holds dates".into())?,
                 ref many => return Err(self.ambiguous(Role::Time, many)),
@@ -598,8 +620,28 @@ mod tests {
             "customer=会员ID time=下单时间 amount=实付金额(元) quantity=数量 order=订单号 item=商品编号 category=类目 Amount",
         );
         check(
+            "buyer.id,at,lines.sku,lines.price,lines.qty\nA,2024-01-02,S,1.5,2\nA,2024-01-03,T,2.5,1\n",
+            "customer=buyer.id time=at price=lines.price quantity=lines.qty item=lines.sku PriceTimesQuantity",
+        );
+        check(
             "user_id,item_id,behavior_type,timestamp,amount\n1,2,pv,1511544070,0\n1,2,buy,1511544071,3\n",
             "customer=user_id time=timestamp amount=amount item=item_id kind=behavior_type Amount",
+        );
+    }
+
+    #[test]
+    fn when_a_row_was_touched_is_not_when_anybody_bought() {
+        let time_of = |text: &str| {
+            let (m, _) = map(text, true, &ReadOptions::default()).expect("mapped");
+            m.column(Role::Time)
+        };
+        let rows = "1,A,2024-01-02 10:00:00,2.5,2026-01-01 00:00:00\n2,B,2024-01-03 11:00:00,3.5,2026-01-01 00:00:00\n";
+        assert_eq!(time_of(&format!("id,buyer,at,paid,updated_at\n{rows}")), Some(2));
+        assert_eq!(time_of(&format!("id,buyer,when,paid,修改时间\n{rows}")), Some(2));
+        assert_eq!(
+            time_of("customer_id,paid,last_update\n1,2.5,2024-01-02\n1,3.5,2024-01-03\n"),
+            Some(2),
+            "the only one"
         );
     }
 

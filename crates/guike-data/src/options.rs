@@ -85,6 +85,10 @@ pub struct ReadOptions {
     /// The worksheet, or the table of a database, to read; when absent, the first that holds a log, and all worksheets that
     /// share its header.
     pub sheet: Option<String>,
+    /// The query whose rows are the log, of a database that speaks SQL.
+    pub query: Option<String>,
+    /// The array whose elements are rows of their own, of a collection.
+    pub unwind: Option<String>,
     /// How dates are written.
     pub date_format: Option<DateFormat>,
     /// The decimal sign.

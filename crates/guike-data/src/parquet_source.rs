@@ -14,6 +14,7 @@ use parquet::file::statistics::Statistics;
 use crate::block::{Block, Column};
 use crate::error::DataError;
 use crate::input::Input;
+use crate::quality::SourceInfo;
 use crate::source::{Message, Piece, Shape, Stream};
 
 /// Rows per block: its columns fit the second-level cache.
@@ -123,7 +124,28 @@ impl ParquetSource {
 
     pub(crate) fn notes(&self) -> Vec<String> {
         let note = "duplicates were judged by the mapped columns alone, because the file has more than 5,000,000 rows";
-        if self.n_rows > WHOLE_ROW_LIMIT { vec![note.into()] } else { Vec::new() }
+        let judged = (self.n_rows > WHOLE_ROW_LIMIT).then(|| note.to_owned());
+        self.input.origin().map(|o| o.notes.clone()).unwrap_or_default().into_iter().chain(judged).collect()
+    }
+
+    /// The table that was copied and those that were not, of a database.
+    pub(crate) fn others(&self) -> Option<(&str, &[String])> {
+        let origin = self.input.origin().filter(|o| !o.left_out.is_empty())?;
+        Some((origin.table.as_deref()?, &origin.left_out))
+    }
+
+    pub(crate) fn info(&self) -> SourceInfo {
+        let origin = self.input.origin();
+        SourceInfo {
+            file: self.input.short_name(),
+            format: origin.map_or("parquet", |o| o.format).into(),
+            header: true,
+            sheets: origin.and_then(|o| o.table.clone()).into_iter().collect(),
+            sheets_left_out: origin.map(|o| o.left_out.clone()).unwrap_or_default(),
+            columns: self.columns.clone(),
+            bytes: self.input.bytes,
+            ..SourceInfo::default()
+        }
     }
 }
 

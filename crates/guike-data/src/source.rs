@@ -153,7 +153,8 @@ impl Source {
         match self {
             Source::Workbook(s) if !s.left_out.is_empty() => Some((s.sheets.first()?, &s.left_out)),
             Source::Sqlite(s) => s.others(),
-            _ => None,
+            Source::Parquet(s) => s.others(),
+            Source::Text(_) | Source::Workbook(_) => None,
         }
     }
 
@@ -218,14 +219,7 @@ impl Source {
     pub(crate) fn info(&self) -> SourceInfo {
         match self {
             Source::Text(s) => s.info(),
-            Source::Parquet(s) => SourceInfo {
-                file: s.input.short_name(),
-                format: "parquet".into(),
-                header: true,
-                columns: s.columns.clone(),
-                bytes: s.input.bytes,
-                ..SourceInfo::default()
-            },
+            Source::Parquet(s) => s.info(),
             Source::Workbook(s) => s.info(),
             Source::Sqlite(s) => s.info(),
         }

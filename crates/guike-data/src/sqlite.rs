@@ -8,22 +8,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-use arrow_buffer::Buffer;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::block::{Block, Column, Span};
+use crate::block::{Block, TEXT_ROWS, TextRows};
 use crate::error::DataError;
 use crate::input::Input;
 use crate::mapping::list;
 use crate::options::ReadOptions;
 use crate::quality::SourceInfo;
-use crate::source::{AHEAD, Piece, RECORD_LIMIT, Shape, Stream};
+use crate::source::{AHEAD, Piece, Shape, Stream};
 
-/// Rows per block, and rows from which columns and formats are guessed.
-const BLOCK_ROWS: usize = 16_384;
-/// Most bytes of text per block, below what a span can point at.
-const BLOCK_BYTES: usize = 64 << 20;
 /// How long to wait for whoever is writing.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -166,7 +161,7 @@ impl SqliteSource {
 /// Columns and first rows of a table.
 fn first_rows(connection: &Connection, table: &str) -> rusqlite::Result<(Vec<String>, Block)> {
     let mut first = Block::default();
-    let columns = each_block(connection, table, BLOCK_ROWS as u64, &mut |block| {
+    let columns = each_block(connection, table, TEXT_ROWS as u64, &mut |block| {
         first = block;
         false
     })?;
@@ -184,54 +179,27 @@ fn each_block(
     let mut statement = connection.prepare(&format!("SELECT * FROM {} LIMIT {most}", quoted(table)))?;
     let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut rows = statement.query([])?;
-    let mut under_way = Builder::new(columns.len());
+    let mut under_way = TextRows::new(columns.len());
     while let Some(row) = rows.next()? {
         for column in 0..columns.len() {
-            under_way.push(column, row.get_ref(column)?);
+            push(&mut under_way, row.get_ref(column)?);
         }
-        under_way.n += 1;
-        if (under_way.n == BLOCK_ROWS || under_way.text.len() > BLOCK_BYTES) && !take(under_way.finish()) {
+        if under_way.is_full() && !take(under_way.finish()) {
             return Ok(columns);
         }
     }
-    if under_way.n > 0 {
+    if !under_way.is_empty() {
         take(under_way.finish());
     }
     Ok(columns)
 }
 
-/// Rows on their way into a block.
-struct Builder {
-    text: Vec<u8>,
-    spans: Vec<Vec<Span>>,
-    n: usize,
-}
-
-impl Builder {
-    fn new(n_columns: usize) -> Builder {
-        Builder { text: Vec::new(), spans: vec![Vec::new(); n_columns], n: 0 }
-    }
-
-    fn push(&mut self, column: usize, cell: ValueRef<'_>) {
-        let from = self.text.len() as u32;
-        match cell {
-            ValueRef::Null => {}
-            ValueRef::Integer(n) => self.text.extend_from_slice(n.to_string().as_bytes()),
-            ValueRef::Real(x) => self.text.extend_from_slice(x.to_string().as_bytes()),
-            // longer than any cell of a log: what it says is not read, that it is there is
-            ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
-                let text = String::from_utf8_lossy(&bytes[..bytes.len().min(RECORD_LIMIT)]);
-                self.text.extend_from_slice(text.trim().as_bytes());
-            }
-        }
-        self.spans[column].push((from, self.text.len() as u32));
-    }
-
-    fn finish(&mut self) -> Block {
-        let bytes = Buffer::from_vec(std::mem::take(&mut self.text));
-        let n = std::mem::take(&mut self.n);
-        let text = |spans: &mut Vec<Span>| Column::Text { bytes: bytes.clone(), spans: std::mem::take(spans) };
-        Block { columns: self.spans.iter_mut().map(text).collect(), n_rows: n, n_source_rows: n, ..Block::default() }
+fn push(rows: &mut TextRows, value: ValueRef<'_>) {
+    match value {
+        ValueRef::Null => rows.push(None),
+        ValueRef::Integer(n) => rows.push(Some(n.to_string().as_bytes())),
+        ValueRef::Real(x) => rows.push(Some(x.to_string().as_bytes())),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => rows.push(Some(bytes)),
     }
 }
 

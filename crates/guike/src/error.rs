@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use guike_core::{Cancelled, FitError, ForecastError};
 use guike_data::DataError;
+use guike_db::DbError;
 use guike_store::StoreError;
 
 /// What kind of trouble it is, for programs.
@@ -166,6 +167,16 @@ fn io_kind(e: &std::io::Error) -> ErrorKind {
     }
 }
 
+fn db_kind(e: &DbError) -> ErrorKind {
+    match e {
+        DbError::Address { .. } | DbError::Unfit { .. } => ErrorKind::Config,
+        DbError::Connect { passing: true, .. } | DbError::Lost { .. } => ErrorKind::Busy,
+        DbError::Connect { .. } => ErrorKind::Denied,
+        DbError::NoTable { .. } => ErrorKind::NotFound,
+        _ => ErrorKind::Input,
+    }
+}
+
 fn data_kind(e: &DataError) -> ErrorKind {
     match e {
         DataError::Io { source, .. } => io_kind(source),
@@ -173,6 +184,8 @@ fn data_kind(e: &DataError) -> ErrorKind {
         DataError::NoFiles { .. } => ErrorKind::NotFound,
         DataError::Option { .. } | DataError::NoSuchColumn { .. } | DataError::FileTwice { .. } => ErrorKind::Config,
         DataError::Cancelled(_) => ErrorKind::Interrupted,
+        DataError::Database(e) => db_kind(e),
+        DataError::WhichTable { .. } | DataError::NoKey { .. } | DataError::NotItsCopy { .. } => ErrorKind::Config,
         _ => ErrorKind::Input,
     }
 }

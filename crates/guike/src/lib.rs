@@ -4,7 +4,8 @@
 //! [`import_to`], [`profile`], [`features_to`], [`evaluate`], [`forecast_with`]. [`Settings`] is everything that can be
 //! asked for, [`Error`] everything that can go wrong, and [`learners`] the one table of models.
 //!
-//! It reads logs through `guike-data` and writes results through `guike-store`; it opens no file, socket or clock itself.
+//! It reads logs through `guike-data`, writes results through `guike-store` and into databases through `guike-db`; it opens no
+//! file, socket or clock itself.
 
 pub mod audit;
 pub mod backtest;
@@ -27,6 +28,7 @@ mod run;
 mod saved;
 mod settings;
 pub mod simulate;
+pub mod sources;
 mod steps;
 pub mod table;
 mod tier;
@@ -39,7 +41,7 @@ pub use checkup::{Figure, checkup};
 pub use demo::demo;
 pub use error::{Error, ErrorKind};
 pub use guike_data::numbers::DecimalSign;
-pub use guike_data::{LogFile, LogFiles, QualityReport};
+pub use guike_data::{LogFile, LogFiles, QualityReport, ReadOptions};
 pub use guike_eval::selection::Standing;
 pub use guike_eval::{Scores, Selection};
 pub use learners::{LearnerInfo, describe as describe_learners};

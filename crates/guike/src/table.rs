@@ -41,6 +41,7 @@ mod view;
 use std::path::Path;
 
 use guike_core::{ColumnData, Progress, Seed, Table};
+use guike_data::LogFile;
 use guike_store::{OutColumn, OutData, Staged};
 
 use crate::error::Error;
@@ -64,22 +65,23 @@ pub use tune::{TuneBudget, tune};
 
 pub(crate) use tune::journal_path;
 
-/// Learns to predict a column of the table at `table` and writes model, figures, predictions and page into the folder `out`,
+/// Learns to predict a column of `table` (a path, or a [`LogFile`]) and writes model, figures, predictions and page into the folder `out`,
 /// which appears only when everything is complete.
 ///
 /// # Errors
 /// [`Error`]; `out` is then as it was before.
 pub fn train(
-    table: &Path,
+    table: impl Into<LogFile>,
     out: &Path,
     settings: &TableSettings,
     language: Language,
     progress: &dyn Progress,
 ) -> Result<TrainSummary, Error> {
     settings.validate()?;
+    let table = table.into();
     let staged = Staged::begin(out)?;
-    let findings = train::learn(table, settings, progress)?;
-    output::write(&staged, &findings, settings, table, language)?;
+    let findings = train::learn(&table, settings, progress)?;
+    output::write(&staged, &findings, settings, table.name(), language)?;
     progress.check()?;
     staged.commit()?;
     Ok(output::summary(&findings, settings, out))

@@ -10,7 +10,7 @@ pub mod compare;
 use std::path::Path;
 
 use guike_core::{Progress, Timestamp};
-use guike_data::LogFiles;
+use guike_data::{LogFile, LogFiles};
 pub use guike_store::Workspace;
 pub use guike_store::workspace::{Action, BackupSummary, DATABASE, Decision, Kind, Revision, Stage, Version};
 use guike_store::workspace::{Judgement, NewVersion};
@@ -128,17 +128,18 @@ pub fn run(
 /// As [`table::train`], and [`Error::Store`] for a workspace that cannot be written; nothing is registered then.
 pub fn train(
     place: &Place<'_>,
-    file: &Path,
+    file: impl Into<LogFile>,
     settings: &TableSettings,
     language: Language,
     progress: &dyn Progress,
 ) -> Result<(TrainSummary, Version), Error> {
     settings.validate()?;
+    let file = file.into();
     let mut workspace = opened(place, Kind::Table)?;
     let draft = workspace.draft()?;
-    let data = guike_store::fingerprint(file)?;
+    let data = guike_store::fingerprint(file.at())?;
     let folder = draft.folder();
-    let mut summary = table::train(file, &folder, settings, language, progress)?;
+    let mut summary = table::train(&file, &folder, settings, language, progress)?;
     let evaluation: Value = read_json(&folder.join(table::file_names::EVALUATION_JSON))?;
     let of = |keys: &[&str]| Value::Object(keys.iter().map(|k| ((*k).to_owned(), evaluation[*k].clone())).collect());
     let mut card = of(&["target", "outcome", "columns", "decision"]);
@@ -157,7 +158,7 @@ pub fn train(
             "rows_kept_apart": evaluation["rows_kept_apart"],
         }),
         lineage: json!({
-            "table": file.file_name().unwrap_or_default().to_string_lossy(),
+            "table": file.name().file_name().unwrap_or_default().to_string_lossy(),
             "rows": evaluation["rows_read"],
             "settings": guike_store::read_text(&folder.join(table::file_names::SETTINGS_TOML))?,
             "seed": settings.seed,

@@ -6,6 +6,7 @@
 mod bad_input;
 mod clients;
 mod clusters;
+mod databases;
 mod doctor;
 mod documents;
 mod events;

@@ -13,7 +13,7 @@ mod output;
 use std::path::Path;
 
 use guike_core::{Progress, Seed, Table};
-use guike_data::{ReadOptions, TableRead, read_table};
+use guike_data::{LogFile, ReadOptions, TableRead, read_table};
 use guike_learn::{Points, silhouette};
 use guike_store::Staged;
 use serde::Serialize;
@@ -167,13 +167,13 @@ struct Groups {
     notes: Vec<String>,
 }
 
-/// Groups the rows of the table at `table` and writes groups and what sets them apart into the folder `out`, which appears
+/// Groups the rows of `table` (a path, or a [`LogFile`]) and writes groups and what sets them apart into the folder `out`, which appears
 /// only when everything is complete.
 ///
 /// # Errors
 /// [`Error`]; `out` is then as it was before.
 pub fn cluster(
-    table: &Path,
+    table: impl Into<LogFile>,
     out: &Path,
     settings: &ClusterSettings,
     progress: &dyn Progress,

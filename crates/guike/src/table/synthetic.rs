@@ -5,9 +5,8 @@
 //! synthetic, test on real: Esteban, Hyland & Rätsch 2017)? And are the imitations nearer to the rows that were learned from
 //! than the rows apart are, as copies would be?
 
-use std::path::Path;
-
 use guike_core::{Column, ColumnData, Day, FitContext, Progress, Seed, Table};
+use guike_data::LogFile;
 use guike_data::{CellKind, TableRead};
 use guike_learn::{Task, Wants};
 use guike_nn::gan::nearest;
@@ -76,13 +75,13 @@ pub struct Imitated {
     pub usefulness: Option<Usefulness>,
 }
 
-/// Learns the table at `path` and draws rows like its own.
+/// Learns the table in `file` and draws rows like its own.
 ///
 /// # Errors
 /// [`Error::Config`] for a target that is not there or settings out of range, [`Error::NoAnswer`] for a table of too few rows or
 /// without a column that can be imitated, the errors of reading, and [`Error::Interrupted`].
-pub fn imitate(path: &Path, what: &Imitation, progress: &dyn Progress) -> Result<Imitated, Error> {
-    let TableRead { table, kinds, .. } = train::read(path, &what.settings, progress)?;
+pub fn imitate(file: &LogFile, what: &Imitation, progress: &dyn Progress) -> Result<Imitated, Error> {
+    let TableRead { table, kinds, .. } = train::read(file, &what.settings, progress)?;
     let target = match what.settings.target.as_str() {
         "" => None,
         _ => Some(target::find(&table, &what.settings)?),

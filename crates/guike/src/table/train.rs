@@ -1,10 +1,8 @@
 //! `guike train`: from a table with a target to a model that was chosen by evidence.
 
-use std::path::Path;
-
 use guike_core::folds::Split;
 use guike_core::{FitContext, FitError, Progress, Table};
-use guike_data::{CellKind, TableRead, read_table};
+use guike_data::{CellKind, LogFile, TableRead, read_table};
 use serde::Serialize;
 
 use crate::error::Error;
@@ -92,9 +90,9 @@ pub(super) struct Findings {
 }
 
 /// The columns of the file, by the kinds that the settings ask for.
-pub(super) fn read(path: &Path, settings: &TableSettings, progress: &dyn Progress) -> Result<TableRead, Error> {
+pub(super) fn read(file: &LogFile, settings: &TableSettings, progress: &dyn Progress) -> Result<TableRead, Error> {
     let asked: Vec<(String, CellKind)> = settings.categories.iter().map(|c| (c.clone(), CellKind::Category)).collect();
-    Ok(read_table(path, &settings.read, &asked, progress)?)
+    Ok(read_table(file, &settings.read, &asked, progress)?)
 }
 
 /// A table with its target found and its columns divided.
@@ -113,9 +111,9 @@ pub(super) struct Opened {
 }
 
 impl Opened {
-    /// Reads the table at `path`.
-    pub(super) fn read(path: &Path, settings: &TableSettings, progress: &dyn Progress) -> Result<Opened, Error> {
-        let TableRead { table, kinds, rows_read, notes: read_notes, .. } = read(path, settings, progress)?;
+    /// Reads the table in `file`.
+    pub(super) fn read(file: &LogFile, settings: &TableSettings, progress: &dyn Progress) -> Result<Opened, Error> {
+        let TableRead { table, kinds, rows_read, notes: read_notes, .. } = read(file, settings, progress)?;
         let target = target::find(&table, settings)?;
         let features = divide(&table, &kinds, &target.rows, settings)?;
         let labelled = rows::select(&table, &target.rows);
@@ -173,9 +171,9 @@ impl Opened {
     }
 }
 
-/// Learns from the table at `path`.
-pub(super) fn learn(path: &Path, settings: &TableSettings, progress: &dyn Progress) -> Result<Findings, Error> {
-    let opened = Opened::read(path, settings, progress)?;
+/// Learns from the table in `file`.
+pub(super) fn learn(file: &LogFile, settings: &TableSettings, progress: &dyn Progress) -> Result<Findings, Error> {
+    let opened = Opened::read(file, settings, progress)?;
     let (target, data) = (&opened.target, &opened.data);
     let plan = opened.plan(settings, 1)?;
     let part = parts(&plan, target.y.len());

@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use guike_core::{FitContext, FitError, Progress};
+use guike_data::LogFile;
 use guike_store::{Journal, Staged, fingerprint};
 use serde_json::json;
 
@@ -59,7 +60,7 @@ pub(crate) fn journal_path(out: &Path) -> PathBuf {
     out.with_file_name(format!("{name}.trials.ndjson"))
 }
 
-/// Searches for better hyper-parameters for the table at `path` and writes settings, trials and answer into the folder `out`.
+/// Searches for better hyper-parameters for `table` (a path, or a [`LogFile`]) and writes settings, trials and answer into the folder `out`.
 ///
 /// Every trial is logged beside `out` (in `OUT.trials.ndjson`) when it is done; the same call goes on from there after any
 /// end, and gives the same bytes as if it had never ended. The log is removed when `out` is complete.
@@ -68,13 +69,14 @@ pub(crate) fn journal_path(out: &Path) -> PathBuf {
 /// As [`super::train`](super::train()), and [`Error::Config`] for no rows kept apart or a number of trials out of range,
 /// [`Error::Store`] when the log is of other data or settings.
 pub fn tune(
-    path: &Path,
+    table: impl Into<LogFile>,
     out: &Path,
     settings: &TableSettings,
     budget: TuneBudget,
     progress: &dyn Progress,
 ) -> Result<TuneSummary, Error> {
     settings.validate()?;
+    let table = table.into();
     let n_trials = budget.trials(settings.budget)?;
     if settings.test <= 0.0 {
         return Err(Error::Config {
@@ -84,11 +86,11 @@ pub fn tune(
         });
     }
     let staged = Staged::begin(out)?;
-    let data = fingerprint(path)?;
+    let data = fingerprint(table.at())?;
     let work = json!({
         "guike": env!("CARGO_PKG_VERSION"), "kind": "table", "data": data, "trials": n_trials, "settings": settings,
     });
-    let opened = Opened::read(path, settings, progress)?;
+    let opened = Opened::read(&table, settings, progress)?;
     let (mut journal, done) = Journal::open(&journal_path(out), &work)?;
     let findings = find(&opened, settings, n_trials, data, &mut journal, done, progress)?;
     let summary = tune::write(&staged, &findings, out)?;

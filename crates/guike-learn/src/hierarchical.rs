@@ -143,67 +143,127 @@ impl Dendrogram {
     }
 }
 
+/// Clusters that are compared with one at once: their costs fit in registers and the first cache.
+const LANES: usize = 32;
+
+/// The clusters that are left, side by side and coordinate by coordinate, so that the search for a neighbour is one sweep in
+/// which vector instructions look at several of them.
+struct Live {
+    /// A column of centroids for each coordinate.
+    centers: Vec<Vec<f64>>,
+    weight: Vec<f64>,
+    /// The smallest point of each, which is its name.
+    leaf: Vec<u32>,
+    slot_of: Vec<usize>,
+}
+
+impl Live {
+    fn new(points: Points<'_>, sizes: &[f64]) -> Live {
+        let (n, p) = (points.len(), points.width());
+        let column = |j: usize| (0..n).map(|i| points.values()[i * p + j]).collect();
+        Live {
+            centers: (0..p).map(column).collect(),
+            weight: sizes.to_vec(),
+            leaf: (0..n as u32).collect(),
+            slot_of: (0..n).collect(),
+        }
+    }
+
+    /// Twice the growth of the sum of squares when the clusters in these slots merge.
+    fn cost(&self, at: usize, s: usize) -> f64 {
+        let squares = self.centers.iter().fold(0.0, |sum, c| sum + (c[at] - c[s]) * (c[at] - c[s]));
+        squares * (2.0 * self.weight[at] * self.weight[s] / (self.weight[at] + self.weight[s]))
+    }
+
+    /// The same for the slots from `from` on, in the same steps and so to the same bits.
+    fn costs(&self, at: usize, from: usize, into: &mut [f64; LANES]) -> usize {
+        let to = self.leaf.len().min(from + LANES);
+        let n = to - from;
+        if n < LANES {
+            *into = [f64::INFINITY; LANES];
+            (from..to).zip(into.iter_mut()).for_each(|(s, cost)| *cost = self.cost(at, s));
+            return n;
+        }
+        *into = [0.0; LANES];
+        for column in &self.centers {
+            let own = column[at];
+            for (sum, c) in into.iter_mut().zip(&column[from..to]) {
+                *sum += (own - c) * (own - c);
+            }
+        }
+        let w = self.weight[at];
+        for (cost, v) in into.iter_mut().zip(&self.weight[from..to]) {
+            *cost *= 2.0 * w * v / (w + v);
+        }
+        n
+    }
+
+    /// The cluster nearest to the one in slot `at`, by Ward; of equals the chain's previous one, else the smallest name.
+    fn neighbour(&self, at: usize, before: Option<usize>) -> (u32, f64) {
+        let (mut best, mut name) = before.map_or((f64::INFINITY, u32::MAX), |s| (self.cost(at, s), self.leaf[s]));
+        let mut costs = [0.0; LANES];
+        for from in (0..self.leaf.len()).step_by(LANES) {
+            let n = self.costs(at, from, &mut costs);
+            for s in [Some(at), before].into_iter().flatten().filter(|s| (from..from + n).contains(s)) {
+                costs[s - from] = f64::INFINITY;
+            }
+            let mut least = [f64::INFINITY; 4];
+            for some in costs.chunks_exact(4) {
+                least.iter_mut().zip(some).for_each(|(l, &cost)| *l = if cost < *l { cost } else { *l });
+            }
+            if least.iter().all(|&l| l > best) {
+                continue;
+            }
+            for (&cost, &leaf) in costs[..n].iter().zip(&self.leaf[from..]) {
+                let of_equals = || cost == best && before.map(|b| self.leaf[b]) != Some(name) && leaf < name;
+                if cost < best || of_equals() {
+                    best = cost;
+                    name = leaf;
+                }
+            }
+        }
+        (name, best.sqrt())
+    }
+
+    /// Merges the cluster in slot `at` into the one in slot `to`, which keeps its name; the last slot fills the hole.
+    fn merge(&mut self, at: usize, to: usize) {
+        let (wa, wb) = (self.weight[at], self.weight[to]);
+        for column in &mut self.centers {
+            column[to] = (column[at] * wa + column[to] * wb) / (wa + wb);
+            column.swap_remove(at);
+        }
+        self.weight[to] = wa + wb;
+        self.weight.swap_remove(at);
+        self.leaf.swap_remove(at);
+        if let Some(&moved) = self.leaf.get(at) {
+            self.slot_of[moved as usize] = at;
+        }
+    }
+}
+
 /// Ward's tree of weighted points by a nearest-neighbour chain.
 fn ward(points: Points<'_>, sizes: &[f64]) -> Vec<Merge> {
-    let (n, p) = (points.len(), points.width());
-    // live clusters lie side by side, so that the search for a neighbour is one sweep
-    let mut centers = points.values().to_vec();
-    let mut weight = sizes.to_vec();
-    let mut leaf: Vec<u32> = (0..n as u32).collect();
-    let mut slot_of: Vec<usize> = (0..n).collect();
+    let n = points.len();
+    let mut live = Live::new(points, sizes);
     let mut chain: Vec<u32> = Vec::new();
     let mut found: Vec<(u32, u32, f64)> = Vec::with_capacity(n.saturating_sub(1));
-    while leaf.len() > 1 {
-        let top = *chain.last().unwrap_or(&leaf[0]);
+    while live.leaf.len() > 1 {
+        let top = *chain.last().unwrap_or(&live.leaf[0]);
         if chain.is_empty() {
             chain.push(top);
         }
-        let at = slot_of[top as usize];
+        let at = live.slot_of[top as usize];
         let before = (chain.len() > 1).then(|| chain[chain.len() - 2]);
-        let (next, distance) = neighbour(&centers, &weight, &leaf, p, at, before.map(|b| slot_of[b as usize]));
+        let (next, distance) = live.neighbour(at, before.map(|b| live.slot_of[b as usize]));
         if before != Some(next) {
             chain.push(next);
             continue;
         }
         chain.truncate(chain.len() - 2);
         found.push((top, next, distance));
-        // the merged cluster stays in the slot of `next` under its name; the last slot fills the hole
-        let to = slot_of[next as usize];
-        let (wa, wb) = (weight[at], weight[to]);
-        for j in 0..p {
-            let merged = (centers[at * p + j] * wa + centers[to * p + j] * wb) / (wa + wb);
-            centers[to * p + j] = merged;
-        }
-        weight[to] = wa + wb;
-        let last = leaf.len() - 1;
-        if at != last {
-            centers.copy_within(last * p..(last + 1) * p, at * p);
-            slot_of[leaf[last] as usize] = at;
-        }
-        centers.truncate(last * p);
-        weight.swap_remove(at);
-        leaf.swap_remove(at);
+        live.merge(at, live.slot_of[next as usize]);
     }
     number(n, found)
-}
-
-/// The cluster nearest to the one in slot `at`, by Ward; of equals the chain's previous one, else the smallest name.
-fn neighbour(centers: &[f64], weight: &[f64], leaf: &[u32], p: usize, at: usize, before: Option<usize>) -> (u32, f64) {
-    let own = &centers[at * p..(at + 1) * p];
-    let w = weight[at];
-    let cost = |s: usize| squared_distance(own, &centers[s * p..(s + 1) * p]) * (2.0 * w * weight[s] / (w + weight[s]));
-    let (mut best, mut best_leaf) = before.map_or((f64::INFINITY, u32::MAX), |s| (cost(s), leaf[s]));
-    for s in 0..leaf.len() {
-        if s == at || Some(s) == before {
-            continue;
-        }
-        let d = cost(s);
-        if d < best || (d == best && before.map(|b| leaf[b]) != Some(best_leaf) && leaf[s] < best_leaf) {
-            best = d;
-            best_leaf = leaf[s];
-        }
-    }
-    (best_leaf, best.sqrt())
 }
 
 /// Merges between named leaves, sorted by height and numbered as scipy does.

@@ -85,6 +85,10 @@ pub(crate) enum Command {
         guike sync postgres://reader@db.shop/erp --table order_lines --watermark id --into lines.parquet\n  \
         guike sync mongodb://reader@db.shop/shop --table orders --watermark _id --unwind lines --into orders.parquet")]
     Sync(crate::database_commands::SyncFlags),
+    /// Take events from a stream, a JSON object a line, such as a consumer of a message broker prints; `guike refresh` reads them.
+    #[command(after_help = "Example:\n  \
+        kcat -C -b broker -t orders -J | jq -c '.payload + {partition, offset}' | guike ingest - --events events.log --key partition,offset")]
+    Ingest(crate::ingest_command::Ingest),
     /// Say what a log holds: columns found, rows kept and dropped, customers, days, amounts.
     #[command(after_help = "Example:\n  guike profile orders.csv --format json")]
     Profile {

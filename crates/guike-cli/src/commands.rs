@@ -12,6 +12,7 @@ use crate::args::{Args, Command, DataFlags, Explain, ForecastFlags, Format, Lang
 use crate::audit_commands;
 use crate::database_commands;
 use crate::doctor;
+use crate::ingest_command;
 use crate::pretrain_commands;
 use crate::progress::Bar;
 use crate::refresh_command;
@@ -75,6 +76,7 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
                 ));
             }
         }
+        Command::Ingest(flags) => ingest_command::ingest(&flags, quiet)?,
         Command::Sync(flags) => database_commands::sync(flags, &bar, quiet)?,
         Command::Profile { log, data, output } => {
             let settings = settings(&data, None)?;
@@ -298,7 +300,7 @@ pub(crate) fn settings(data: &DataFlags, forecast: Option<&ForecastFlags>) -> Re
 }
 
 /// Now, as a civil moment of the shop; a day ahead, because its clock may be ahead of ours.
-fn now() -> Option<guike_core::Timestamp> {
+pub(crate) fn now() -> Option<guike_core::Timestamp> {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?;
     Some(guike_core::Timestamp(i64::try_from(since.as_secs()).ok()? + guike_core::SECONDS_PER_DAY))
 }

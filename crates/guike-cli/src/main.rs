@@ -8,6 +8,7 @@ mod audit_commands;
 mod commands;
 mod database_commands;
 mod doctor;
+mod ingest_command;
 mod pretrain_commands;
 mod progress;
 mod refresh_command;

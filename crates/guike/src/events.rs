@@ -6,6 +6,7 @@
 //!
 //! What it does not do: forecasts stay as the last run made them; the next one reads them behind its log (`join`).
 
+mod ingest;
 mod join;
 mod parse;
 mod writer;
@@ -18,6 +19,7 @@ use serde_json::{Value, json};
 
 use crate::error::Error;
 
+pub use ingest::{Ingested, ingest};
 pub(crate) use join::joined;
 pub use parse::{EventError, EventTrouble, parse};
 pub use writer::{Done, Events, Refused, Taken};

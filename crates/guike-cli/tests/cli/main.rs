@@ -12,6 +12,7 @@ mod documents;
 mod events;
 mod explain;
 mod explain_table;
+mod ingest;
 mod interrupt;
 mod killed;
 mod lightgbm;

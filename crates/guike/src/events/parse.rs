@@ -7,7 +7,8 @@ use super::Event;
 
 /// Bytes of a customer's id.
 const LONGEST_ID: usize = 200;
-const MEMBERS: [&str; 3] = ["customer_id", "time", "amount"];
+/// What an event tells.
+pub(super) const MEMBERS: [&str; 3] = ["customer_id", "time", "amount"];
 
 /// What kind of trouble it is, for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +75,8 @@ pub fn parse(body: &[u8], most: usize, now: Timestamp) -> Result<Vec<Event>, Eve
     rows.into_iter().enumerate().map(|(i, row)| event(i + 1, row, now)).collect()
 }
 
-fn event(row: usize, value: Value, now: Timestamp) -> Result<Event, EventError> {
+/// The event of a JSON object; `row` is what errors call it.
+pub(super) fn event(row: usize, value: Value, now: Timestamp) -> Result<Event, EventError> {
     let about = |trouble, member, detail: String| EventError { trouble, row: Some(row), member, detail };
     let Value::Object(members) = value else {
         return Err(about(EventTrouble::Malformed, None, format!("event {row} is no object")));

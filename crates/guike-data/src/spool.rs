@@ -107,6 +107,10 @@ impl TakeRows for Spool<'_> {
         Ok(())
     }
 
+    fn waiting(&self) -> Result<(), Stop> {
+        Ok(self.progress.check().map_err(DataError::from)?)
+    }
+
     fn row(&mut self, cells: &[Option<&[u8]>]) -> Result<(), Stop> {
         let Some(open) = &mut self.open else { return Err("rows before columns".into()) };
         for (column, cell) in open.columns.iter_mut().zip(cells) {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::error::DbError;
 use crate::location::Location;
 use crate::rows::{Request, TakeRows, What};
-use crate::session::{Told, patient};
+use crate::session::{Told, attentive};
 use crate::since::LookBack;
 use crate::sql::no_table;
 
@@ -119,9 +119,12 @@ impl Mongo {
         let documents = self.database.collection::<RawDocumentBuf>(name);
         let limit = request.most.and_then(|n| i64::try_from(n).ok()).unwrap_or(0);
         let found = documents.find(filter).sort(doc! { "_id": 1 }).allow_disk_use(true).batch_size(BATCH).limit(limit);
-        let mut cursor = patient(&place, async { found.await.map_err(|e| self.failed(&e, &action)) }).await?;
+        let mut cursor =
+            attentive(&place, &*taker, async { found.await.map_err(|e| self.failed(&e, &action)) }).await?;
         let mut rows = Rows::new(&request.named, request.most, taker);
-        while patient(&place, async { cursor.advance().await.map_err(|e| self.failed(&e, &action)) }).await? {
+        while attentive(&place, &*rows.taker, async { cursor.advance().await.map_err(|e| self.failed(&e, &action)) })
+            .await?
+        {
             let damaged = |e: mongodb::bson::error::Error| DbError::Refused {
                 place: place.to_string(),
                 action: action.clone(),

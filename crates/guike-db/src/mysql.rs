@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Column, Connection, Executor, Row, SqlSafeStr, Stateme
 use crate::error::DbError;
 use crate::location::Location;
 use crate::rows::{Request, TakeRows, What, each_once};
-use crate::session::{Told, patient};
+use crate::session::{Told, attentive};
 use crate::since;
 use crate::sql::{Grammar, Table, connect_error, find, of_query, statement_error};
 
@@ -150,7 +150,7 @@ impl MySql {
             What::Query(_) => "answer the query".to_owned(),
         };
         let failed = Self::failed(&place, &action);
-        let prepared = patient(&place, async {
+        let prepared = attentive(&place, &*taker, async {
             self.connection.prepare(AssertSqlSafe(sql.clone()).into_sql_str()).await.map_err(&failed)
         });
         let names = each_once(prepared.await?.columns().iter().map(|c| c.name().to_owned()));
@@ -158,7 +158,9 @@ impl MySql {
         let mut rows = raw_sql(AssertSqlSafe(sql)).fetch(&mut self.connection);
         let mut told = Told::default();
         let mut spare: Vec<Option<String>> = Vec::new();
-        while let Some(row) = patient(&place, async { rows.next().await.transpose().map_err(&failed) }).await? {
+        while let Some(row) =
+            attentive(&place, &*taker, async { rows.next().await.transpose().map_err(&failed) }).await?
+        {
             if row.len() != names.len() {
                 return Err(changed(&place));
             }

@@ -10,7 +10,7 @@ use crate::copy_text::CopyText;
 use crate::error::DbError;
 use crate::location::Location;
 use crate::rows::{Request, TakeRows, What, each_once};
-use crate::session::{Told, patient};
+use crate::session::{Told, attentive};
 use crate::since;
 use crate::sql::{Grammar, Table, connect_error, find, of_query, statement_error};
 
@@ -174,17 +174,20 @@ impl Postgres {
             What::Query(_) => "answer the query".to_owned(),
         };
         let failed = |e: sqlx::Error| statement_error(&place, &e, &action);
-        let prepared = patient(&place, async {
+        let prepared = attentive(&place, &*taker, async {
             self.connection.prepare(AssertSqlSafe(sql.to_owned()).into_sql_str()).await.map_err(failed)
         });
         let names = each_once(prepared.await?.columns().iter().map(|c| c.name().to_owned()));
         taker.columns(&names).map_err(DbError::Taker)?;
         let command = format!("COPY (\n{sql}\n) TO STDOUT");
-        let started = patient(&place, async { self.connection.copy_out_raw(&command).await.map_err(failed) });
+        let started =
+            attentive(&place, &*taker, async { self.connection.copy_out_raw(&command).await.map_err(failed) });
         let mut pieces = started.await?;
         let mut text = CopyText::new(names.len());
         let mut told = Told::default();
-        while let Some(piece) = patient(&place, async { pieces.next().await.transpose().map_err(failed) }).await? {
+        while let Some(piece) =
+            attentive(&place, &*taker, async { pieces.next().await.transpose().map_err(failed) }).await?
+        {
             told.rows += text.take(&piece, taker)?;
         }
         Ok(told)

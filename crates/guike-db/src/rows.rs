@@ -18,6 +18,14 @@ pub trait TakeRows {
     /// # Errors
     /// Anything; reading ends with it.
     fn row(&mut self, cells: &[Option<&[u8]>]) -> Result<(), Stop>;
+
+    /// Asked a few times a second while the server is silent.
+    ///
+    /// # Errors
+    /// Anything, to wait no longer.
+    fn waiting(&self) -> Result<(), Stop> {
+        Ok(())
+    }
 }
 
 /// What is read.

@@ -1,6 +1,7 @@
 //! A connection to a database, for reading: everything it reads is as of the moment of its opening, where the server can.
 
 use std::future::Future;
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
@@ -17,6 +18,9 @@ use crate::rows::{Request, TakeRows};
 const KNOCK: Duration = Duration::from_secs(15);
 /// How long a server may be silent before rows come, and between them.
 const SILENCE: Duration = Duration::from_secs(600);
+
+/// How often the one who takes rows is asked whether to wait on.
+const GLANCE: Duration = Duration::from_millis(200);
 
 /// What reading found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -163,6 +167,21 @@ pub(crate) async fn knock<T>(place: &Location, door: impl Future<Output = Result
             passing: true,
         })
     })
+}
+
+/// Waits for rows, but not for ever, and not when `taker` has no patience left.
+pub(crate) async fn attentive<T>(
+    place: &Location,
+    taker: &dyn TakeRows,
+    answer: impl Future<Output = Result<T, DbError>>,
+) -> Result<T, DbError> {
+    let mut answer = pin!(patient(place, answer));
+    loop {
+        match timeout(GLANCE, &mut answer).await {
+            Ok(answer) => return answer,
+            Err(_) => taker.waiting().map_err(DbError::Taker)?,
+        }
+    }
 }
 
 /// Waits for an answer, but not for ever.

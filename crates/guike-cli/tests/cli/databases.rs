@@ -210,6 +210,16 @@ fn mysql_tells_what_the_csv_file_tells() {
     server.sql("SELECT 1 / (SELECT COUNT(*) FROM crm.value WHERE expected_spend > 0 AND as_of LIKE '2024-%');");
     let words = refused(&desk, 3, &["export", "out", "--to", &reader, "--table", "value"], PASSWORD);
     assert!(words.contains("refused to write `value`"), "{words}");
+    // whoever waits for a slow query may stop waiting
+    let slow = ["import", &reader, "--query", "SELECT SLEEP(60) AS id", "--out", "slow.parquet"];
+    let mut command = desk.command(&slow);
+    let mut child = command.env("GUIKE_DB_PASSWORD", PASSWORD).spawn().expect("the binary starts");
+    std::thread::sleep(std::time::Duration::from_millis(1_500));
+    let begun = std::time::Instant::now();
+    let asked = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(asked.expect("kill is there").success());
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    assert!(begun.elapsed().as_secs() < 10 && !desk.path("slow.parquet").exists());
     // a model of tables is learned from a query as well
     let table = "SELECT buyer, COUNT(*) n, AVG(paid) mean, SUM(paid) total FROM orders GROUP BY buyer";
     done(

@@ -23,7 +23,6 @@ use crate::mapping::{self, AmountSource, Mapping};
 use crate::names::Role;
 use crate::numbers::{self, CURRENCIES};
 use crate::options::{CleanOptions, ImportOptions};
-use crate::parquet_source::WHOLE_ROW_LIMIT;
 use crate::partition::{PartitionConfig, Partitioner};
 use crate::quality::{Ledger, QualityReport};
 use crate::reader::{FileRows, Reader};
@@ -334,9 +333,8 @@ fn plans(
         plans.push(plan(one, formats, options));
     }
     let all = |of: fn(&RowColumns) -> bool| plans.iter().all(|p| of(&p.columns));
-    let rows = opened.iter().map(|(_, o)| o.source.rows_hint()).sum::<Option<u64>>();
     let columns = RowColumns {
-        hash: rows.is_none_or(|n| n <= WHOLE_ROW_LIMIT),
+        hash: opened.iter().all(|(_, o)| o.source.compares_whole_rows()),
         flags: plans.iter().any(|p| p.columns.flags),
         quantity: all(|c| c.quantity),
         item: all(|c| c.item),

@@ -23,9 +23,9 @@ const BATCH_ROWS: usize = 32_768;
 const AHEAD: usize = 16;
 /// Rows from which formats are guessed.
 const SAMPLE_ROWS: usize = 20_000;
-/// Above this many rows, duplicates are judged by the mapped columns alone: reading every other column as well would
-/// cost more than all the rest of the import.
-pub(crate) const WHOLE_ROW_LIMIT: u64 = 5_000_000;
+/// Above this many rows of typed columns, duplicates are judged by the mapped columns alone: reading every other column as
+/// well would cost more than all the rest of the import.
+const WHOLE_ROW_LIMIT: u64 = 5_000_000;
 
 /// A Parquet file.
 #[derive(Debug)]
@@ -124,8 +124,16 @@ impl ParquetSource {
 
     pub(crate) fn notes(&self) -> Vec<String> {
         let note = "duplicates were judged by the mapped columns alone, because the file has more than 5,000,000 rows";
-        let judged = (self.n_rows > WHOLE_ROW_LIMIT).then(|| note.to_owned());
+        let judged = (!self.compares_whole_rows()).then(|| note.to_owned());
         self.input.origin().map(|o| o.notes.clone()).unwrap_or_default().into_iter().chain(judged).collect()
+    }
+
+    /// Whether duplicates are rows that agree in every column. Of a copy of a database they always are: its mapped columns
+    /// alone may agree in millions of rows that are different by their ids.
+    pub(crate) fn compares_whole_rows(&self) -> bool {
+        let fields = self.metadata.schema().fields();
+        let is_copy = fields.iter().all(|f| matches!(f.data_type(), DataType::Dictionary(..) | DataType::Utf8));
+        is_copy || self.n_rows <= WHOLE_ROW_LIMIT
     }
 
     /// The table that was copied and those that were not, of a database.

@@ -197,6 +197,14 @@ impl Source {
         }
     }
 
+    /// Whether duplicates are rows that agree in every column.
+    pub(crate) fn compares_whole_rows(&self) -> bool {
+        match self {
+            Source::Parquet(s) => s.compares_whole_rows(),
+            Source::Text(_) | Source::Workbook(_) | Source::Sqlite(_) => true,
+        }
+    }
+
     /// Smallest and largest value of a whole-number column, where the format says so.
     pub(crate) fn range(&self, column: usize) -> Option<(i64, i64)> {
         match self {

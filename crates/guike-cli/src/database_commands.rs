@@ -70,7 +70,7 @@ pub(crate) fn sync(flags: SyncFlags, bar: &Bar, quiet: bool) -> Result<(), Error
             plan.watermark,
             synced.watermark,
         ));
-        synced.notes.iter().for_each(|note| show::message(&format!("note: {note}")));
+        synced.late.iter().for_each(|note| show::message(&format!("note: {note}")));
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use std::path::Path;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, StringArray};
 use guike_core::Progress;
-use guike_db::{Location, LookBack, Request, Session, Since, TakeRows, What};
+use guike_db::{Location, LookBack, Request, Session, Since, TakeRows, What, shown};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
@@ -56,17 +56,10 @@ pub struct Synced {
     pub read: u64,
     /// Rows of the file that made way for newer ones of the same key.
     pub replaced: u64,
-    /// The greatest value of the watermark, as the next synchronisation takes it.
+    /// The greatest value of the watermark, in words.
     pub watermark: String,
-    /// Fields that were not read because they turned up late.
-    pub unread: Vec<String>,
-}
-
-impl Synced {
     /// A remark about fields that turned up late.
-    pub fn late(&self) -> Option<String> {
-        remarks(&self.unread)
-    }
+    pub late: Option<String>,
 }
 
 /// What a file says it is a copy of.
@@ -128,13 +121,10 @@ fn attempt(
     let Some(watermark) = highest else {
         return match last {
             // the table was emptied: there is nothing new
-            Some(last) => Ok(Synced {
-                rows: last.n_rows,
-                read: 0,
-                replaced: 0,
-                watermark: last.mark.watermark,
-                unread: Vec::new(),
-            }),
+            Some(last) => {
+                let watermark = shown(place, &last.mark.watermark);
+                Ok(Synced { rows: last.n_rows, read: 0, replaced: 0, watermark, late: None })
+            }
             None => Err(DataError::Empty { path: format!("{place}/{}", plan.table).into() }),
         };
     };
@@ -150,7 +140,8 @@ fn attempt(
     let mut spool = Spool::new(file.to_owned(), Some(folder), progress);
     let told = session.read(&request, &mut spool).map_err(unpacked)?;
     let text = serde_json::to_string(&mark).map_err(|e| DataError::io("write", file, e.into()))?;
-    let synced = Synced { rows: told.rows, read: told.rows, replaced: 0, watermark, unread: told.unread };
+    let (late, watermark) = (remarks(&told.unread), shown(place, &watermark));
+    let synced = Synced { rows: told.rows, read: told.rows, replaced: 0, watermark, late };
     let (whole, synced) = match last {
         None => {
             spool.mark(MARK, text);

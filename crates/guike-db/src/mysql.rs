@@ -8,10 +8,9 @@ use sqlx::{AssertSqlSafe, Column, Connection, Executor, Row, SqlSafeStr, Stateme
 
 use crate::error::DbError;
 use crate::location::Location;
-use crate::rows::{Request, TakeRows, What, each_once};
+use crate::rows::{Request, TakeRows, each_once};
 use crate::session::{Told, attentive};
-use crate::since;
-use crate::sql::{Grammar, Table, connect_error, find, of_query, statement_error};
+use crate::sql::{Grammar, SqlServer, Table, connect_error, reading, statement_error};
 
 /// How to do without encryption.
 const WITHOUT_TLS: &str = "?ssl-mode=DISABLED";
@@ -27,9 +26,6 @@ pub(crate) struct MySql {
 pub(crate) fn quoted(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
-
-/// How statements are put.
-const GRAMMAR: Grammar = Grammar { quoted, literal };
 
 /// A connection in the session's settings, outside any transaction.
 pub(crate) async fn connect(place: &Location) -> Result<MySqlConnection, DbError> {
@@ -60,96 +56,11 @@ impl MySql {
         Ok(MySql { place: place.clone(), connection })
     }
 
-    fn failed<'a>(place: &'a Location, action: &'a str) -> impl Fn(sqlx::Error) -> DbError + 'a {
-        move |e| statement_error(place, &e, action)
-    }
-
-    /// The cells of the rows that a statement of our own gives, as text.
-    async fn texts(&mut self, sql: String, action: &str) -> Result<Vec<Vec<Option<String>>>, DbError> {
-        let rows = raw_sql(AssertSqlSafe(sql)).fetch_all(&mut self.connection).await;
-        let rows = rows.map_err(Self::failed(&self.place, action))?;
-        let texts = |row: &MySqlRow| (0..row.len()).map(|i| text(row, i)).collect();
-        Ok(rows.iter().map(texts).collect())
-    }
-
-    async fn all_tables(&mut self) -> Result<Vec<Table>, DbError> {
-        let sql = "SELECT table_schema, table_name, COALESCE(table_schema = DATABASE(), 0) FROM information_schema.tables \
-                   WHERE table_schema NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys') ORDER BY 3 DESC, 1, 2";
-        let rows = self.texts(sql.to_owned(), "list its tables").await?;
-        let tables = rows.into_iter().filter_map(|row| match &row[..] {
-            [Some(schema), Some(name), Some(visible)] => {
-                Some(Table { schema: schema.clone(), name: name.clone(), visible: visible == "1" })
-            }
-            _ => None,
-        });
-        Ok(tables.collect())
-    }
-
-    pub(crate) async fn tables(&mut self) -> Result<Vec<String>, DbError> {
-        let named = self.place.database().is_some();
-        let tables = self.all_tables().await?;
-        Ok(tables.iter().filter(|t| t.visible || !named).map(Table::shown).collect())
-    }
-
-    async fn table(&mut self, name: &str) -> Result<Table, DbError> {
-        let tables = self.all_tables().await?;
-        find(&self.place, &tables, name)
-    }
-
-    pub(crate) async fn about_rows(&mut self, table: &str) -> Result<Option<u64>, DbError> {
-        let table = self.table(table).await?;
-        let sql = format!(
-            "SELECT table_rows FROM information_schema.tables WHERE table_schema = {} AND table_name = {}",
-            literal(&table.schema),
-            literal(&table.name)
-        );
-        let rows = self.texts(sql, "count rows").await?;
-        Ok(rows.into_iter().flatten().flatten().next().and_then(|n| n.parse().ok()))
-    }
-
-    pub(crate) async fn key(&mut self, table: &str) -> Result<Vec<String>, DbError> {
-        let table = self.table(table).await?;
-        self.key_of(&table).await
-    }
-
-    async fn key_of(&mut self, table: &Table) -> Result<Vec<String>, DbError> {
-        let sql = format!(
-            "SELECT column_name FROM information_schema.key_column_usage WHERE constraint_name = 'PRIMARY' AND table_schema = \
-             {} AND table_name = {} ORDER BY ordinal_position",
-            literal(&table.schema),
-            literal(&table.name)
-        );
-        Ok(self.texts(sql, "find the primary key").await?.into_iter().flatten().flatten().collect())
-    }
-
-    pub(crate) async fn highest(&mut self, table: &str, column: &str) -> Result<Option<String>, DbError> {
-        let table = self.table(table).await?;
-        let sql = format!("SELECT MAX({}) FROM {}", quoted(column), GRAMMAR.full(&table));
-        let action = format!("find the highest `{column}` of `{}`", table.shown());
-        let found: Option<String> = self.texts(sql, &action).await?.into_iter().flatten().flatten().next();
-        found.map(|value| since::checked(&self.place, column, value)).transpose()
-    }
-
-    async fn statement_of(&mut self, request: &Request) -> Result<String, DbError> {
-        let (table, key) = match &request.what {
-            What::Query(query) => return Ok(of_query(query, request.most)),
-            What::Table(name) => {
-                let table = self.table(name).await?;
-                let key = self.key_of(&table).await?;
-                (table, key)
-            }
-        };
-        GRAMMAR.select(&self.place, request, &table, &key)
-    }
-
     pub(crate) async fn read(&mut self, request: &Request, taker: &mut dyn TakeRows) -> Result<Told, DbError> {
         let sql = self.statement_of(request).await?;
         let place = self.place.clone();
-        let action = match &request.what {
-            What::Table(table) => format!("read `{table}`"),
-            What::Query(_) => "answer the query".to_owned(),
-        };
-        let failed = Self::failed(&place, &action);
+        let action = reading(&request.what);
+        let failed = |e: sqlx::Error| statement_error(&place, &e, &action);
         let prepared = attentive(&place, &*taker, async {
             self.connection.prepare(AssertSqlSafe(sql.clone()).into_sql_str()).await.map_err(&failed)
         });
@@ -173,6 +84,42 @@ impl MySql {
             told.rows += 1;
         }
         Ok(told)
+    }
+}
+
+impl SqlServer for MySql {
+    const GRAMMAR: Grammar = Grammar { quoted, literal, as_text: str::to_owned };
+    const TABLES: &'static str = "SELECT table_schema, table_name, IF(COALESCE(table_schema = DATABASE(), 0), 'true', 'false') \
+        FROM information_schema.tables WHERE table_schema NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys') \
+        ORDER BY 3 DESC, 1, 2";
+    // what others call a schema is a database of its own here
+    const SCHEMAS: bool = false;
+
+    fn place(&self) -> &Location {
+        &self.place
+    }
+
+    fn count_of(table: &Table) -> String {
+        format!(
+            "SELECT table_rows FROM information_schema.tables WHERE table_schema = {} AND table_name = {}",
+            literal(&table.schema),
+            literal(&table.name)
+        )
+    }
+
+    fn key_columns_of(table: &Table) -> String {
+        format!(
+            "SELECT column_name FROM information_schema.key_column_usage WHERE constraint_name = 'PRIMARY' AND table_schema = \
+             {} AND table_name = {} ORDER BY ordinal_position",
+            literal(&table.schema),
+            literal(&table.name)
+        )
+    }
+
+    async fn texts(&mut self, sql: String, action: &str) -> Result<Vec<Vec<Option<String>>>, DbError> {
+        let rows = raw_sql(AssertSqlSafe(sql)).fetch_all(&mut self.connection).await;
+        let rows = rows.map_err(|e| statement_error(&self.place, &e, action))?;
+        Ok(rows.iter().map(|row| (0..row.len()).map(|i| text(row, i)).collect()).collect())
     }
 }
 

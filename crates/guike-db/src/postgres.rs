@@ -9,10 +9,9 @@ use sqlx::{AssertSqlSafe, Column, Connection, Executor, Row, SqlSafeStr, Stateme
 use crate::copy_text::CopyText;
 use crate::error::DbError;
 use crate::location::Location;
-use crate::rows::{Request, TakeRows, What, each_once};
+use crate::rows::{Request, TakeRows, each_once};
 use crate::session::{Told, attentive};
-use crate::since;
-use crate::sql::{Grammar, Table, connect_error, find, of_query, statement_error};
+use crate::sql::{Grammar, SqlServer, Table, connect_error, reading, statement_error};
 
 /// How to do without encryption.
 const WITHOUT_TLS: &str = "?sslmode=disable";
@@ -33,9 +32,6 @@ pub(crate) fn quoted(name: &str) -> String {
 fn literal(text: &str) -> String {
     format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
-
-/// How statements are put.
-const GRAMMAR: Grammar = Grammar { quoted, literal };
 
 /// A connection outside any transaction.
 pub(crate) async fn connect(place: &Location) -> Result<PgConnection, DbError> {
@@ -76,84 +72,6 @@ impl Postgres {
         Ok(Postgres { place: place.clone(), connection })
     }
 
-    /// The cells of the rows that a statement of our own gives; all its columns are text.
-    async fn texts(&mut self, sql: String, action: &str) -> Result<Vec<Vec<Option<String>>>, DbError> {
-        let rows = raw_sql(AssertSqlSafe(sql)).fetch_all(&mut self.connection).await;
-        let rows = rows.map_err(|e| statement_error(&self.place, &e, action))?;
-        let texts = |row: &PgRow| (0..row.len()).map(|i| row.try_get::<Option<String>, _>(i).ok().flatten()).collect();
-        Ok(rows.iter().map(texts).collect())
-    }
-
-    async fn all_tables(&mut self) -> Result<Vec<Table>, DbError> {
-        let sql = "SELECT n.nspname::text, c.relname::text, pg_table_is_visible(c.oid)::text FROM pg_class c JOIN pg_namespace n \
-                   ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f') AND NOT c.relispartition AND n.nspname \
-                   NOT IN ('pg_catalog', 'information_schema') AND has_schema_privilege(n.oid, 'USAGE') AND \
-                   has_table_privilege(c.oid, 'SELECT') ORDER BY 3 DESC, 1, 2";
-        let rows = self.texts(sql.to_owned(), "list its tables").await?;
-        let tables = rows.into_iter().filter_map(|row| match &row[..] {
-            [Some(schema), Some(name), Some(visible)] => {
-                Some(Table { schema: schema.clone(), name: name.clone(), visible: visible == "true" })
-            }
-            _ => None,
-        });
-        Ok(tables.collect())
-    }
-
-    pub(crate) async fn tables(&mut self) -> Result<Vec<String>, DbError> {
-        Ok(self.all_tables().await?.iter().map(Table::shown).collect())
-    }
-
-    async fn table(&mut self, name: &str) -> Result<Table, DbError> {
-        let tables = self.all_tables().await?;
-        find(&self.place, &tables, name)
-    }
-
-    pub(crate) async fn about_rows(&mut self, table: &str) -> Result<Option<u64>, DbError> {
-        let table = self.table(table).await?;
-        let sql = format!(
-            "SELECT reltuples::bigint::text FROM pg_class WHERE oid = {}::regclass",
-            literal(&GRAMMAR.full(&table))
-        );
-        let rows = self.texts(sql, "count rows").await?;
-        // -1 where nobody counted yet
-        Ok(rows.into_iter().flatten().flatten().next().and_then(|n| n.parse().ok()))
-    }
-
-    pub(crate) async fn key(&mut self, table: &str) -> Result<Vec<String>, DbError> {
-        let table = self.table(table).await?;
-        self.key_of(&table).await
-    }
-
-    async fn key_of(&mut self, table: &Table) -> Result<Vec<String>, DbError> {
-        let sql = format!(
-            "SELECT a.attname::text FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY k(n, place) JOIN \
-             pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.n WHERE i.indisprimary AND i.indrelid = {}::regclass \
-             ORDER BY k.place",
-            literal(&GRAMMAR.full(table))
-        );
-        Ok(self.texts(sql, "find the primary key").await?.into_iter().flatten().flatten().collect())
-    }
-
-    pub(crate) async fn highest(&mut self, table: &str, column: &str) -> Result<Option<String>, DbError> {
-        let table = self.table(table).await?;
-        let sql = format!("SELECT MAX({})::text FROM {}", quoted(column), GRAMMAR.full(&table));
-        let action = format!("find the highest `{column}` of `{}`", table.shown());
-        let found: Option<String> = self.texts(sql, &action).await?.into_iter().flatten().flatten().next();
-        found.map(|value| since::checked(&self.place, column, value)).transpose()
-    }
-
-    async fn statement_of(&mut self, request: &Request) -> Result<String, DbError> {
-        let (table, key) = match &request.what {
-            What::Query(query) => return Ok(of_query(query, request.most)),
-            What::Table(name) => {
-                let table = self.table(name).await?;
-                let key = self.key_of(&table).await?;
-                (table, key)
-            }
-        };
-        GRAMMAR.select(&self.place, request, &table, &key)
-    }
-
     /// Reads; what a statement leaves undone when it is refused does not hurt the next one.
     pub(crate) async fn read(&mut self, request: &Request, taker: &mut dyn TakeRows) -> Result<Told, DbError> {
         let place = self.place.clone();
@@ -169,10 +87,7 @@ impl Postgres {
 
     async fn copy(&mut self, sql: &str, request: &Request, taker: &mut dyn TakeRows) -> Result<Told, DbError> {
         let place = self.place.clone();
-        let action = match &request.what {
-            What::Table(table) => format!("read `{table}`"),
-            What::Query(_) => "answer the query".to_owned(),
-        };
+        let action = reading(&request.what);
         let failed = |e: sqlx::Error| statement_error(&place, &e, &action);
         let prepared = attentive(&place, &*taker, async {
             self.connection.prepare(AssertSqlSafe(sql.to_owned()).into_sql_str()).await.map_err(failed)
@@ -191,5 +106,40 @@ impl Postgres {
             told.rows += text.take(&piece, taker)?;
         }
         Ok(told)
+    }
+}
+
+impl SqlServer for Postgres {
+    const GRAMMAR: Grammar = Grammar { quoted, literal, as_text: |value| format!("{value}::text") };
+    const TABLES: &'static str = "SELECT n.nspname::text, c.relname::text, pg_table_is_visible(c.oid)::text FROM pg_class c JOIN \
+        pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f') AND NOT c.relispartition AND \
+        n.nspname NOT IN ('pg_catalog', 'information_schema') AND has_schema_privilege(n.oid, 'USAGE') AND \
+        has_table_privilege(c.oid, 'SELECT') ORDER BY 3 DESC, 1, 2";
+    const SCHEMAS: bool = true;
+
+    fn place(&self) -> &Location {
+        &self.place
+    }
+
+    fn count_of(table: &Table) -> String {
+        let name = literal(&Self::GRAMMAR.full(table));
+        format!("SELECT reltuples::bigint::text FROM pg_class WHERE oid = {name}::regclass")
+    }
+
+    fn key_columns_of(table: &Table) -> String {
+        let name = literal(&Self::GRAMMAR.full(table));
+        format!(
+            "SELECT a.attname::text FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY k(n, place) JOIN \
+             pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.n WHERE i.indisprimary AND i.indrelid = {name}::regclass \
+             ORDER BY k.place"
+        )
+    }
+
+    /// All columns of the statement are text.
+    async fn texts(&mut self, sql: String, action: &str) -> Result<Vec<Vec<Option<String>>>, DbError> {
+        let rows = raw_sql(AssertSqlSafe(sql)).fetch_all(&mut self.connection).await;
+        let rows = rows.map_err(|e| statement_error(&self.place, &e, action))?;
+        let texts = |row: &PgRow| (0..row.len()).map(|i| row.try_get::<Option<String>, _>(i).ok().flatten()).collect();
+        Ok(rows.iter().map(texts).collect())
     }
 }

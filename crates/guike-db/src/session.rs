@@ -13,6 +13,7 @@ use crate::mongo::Mongo;
 use crate::mysql::MySql;
 use crate::postgres::Postgres;
 use crate::rows::{Request, TakeRows};
+use crate::sql::SqlServer;
 
 /// How long a server may take to let us in.
 const KNOCK: Duration = Duration::from_secs(15);

@@ -2,7 +2,7 @@
 
 use crate::error::DbError;
 use crate::location::Location;
-use crate::rows::Request;
+use crate::rows::{Request, What};
 use crate::since;
 
 /// A table by the two parts of its name.
@@ -25,7 +25,7 @@ impl Table {
 }
 
 /// The table that `wanted` names.
-pub(crate) fn find(place: &Location, tables: &[Table], wanted: &str) -> Result<Table, DbError> {
+fn find(place: &Location, tables: &[Table], wanted: &str) -> Result<Table, DbError> {
     tables
         .iter()
         .find(|t| t.is(wanted))
@@ -49,10 +49,11 @@ pub(crate) fn no_table(place: &Location, wanted: &str, there: impl Iterator<Item
     DbError::NoTable { place: place.to_string(), table: wanted.to_owned(), rule }
 }
 
-/// How a system writes names and text.
+/// How a system writes names, text, and a value as text.
 pub(crate) struct Grammar {
     pub(crate) quoted: fn(&str) -> String,
     pub(crate) literal: fn(&str) -> String,
+    pub(crate) as_text: fn(&str) -> String,
 }
 
 impl Grammar {
@@ -62,13 +63,7 @@ impl Grammar {
     }
 
     /// The statement that reads a table in the order of its key.
-    pub(crate) fn select(
-        &self,
-        place: &Location,
-        request: &Request,
-        table: &Table,
-        key: &[String],
-    ) -> Result<String, DbError> {
+    fn select(&self, place: &Location, request: &Request, table: &Table, key: &[String]) -> Result<String, DbError> {
         let since = match &request.since {
             None => String::new(),
             Some(since) => {
@@ -82,12 +77,101 @@ impl Grammar {
     }
 }
 
+/// A connection to a server that speaks SQL: what is asked of every system, in the words of each.
+pub(crate) trait SqlServer {
+    const GRAMMAR: Grammar;
+    /// Gives schema, name, and `true` where the name alone finds it, of every table that may be read; those first.
+    const TABLES: &'static str;
+    /// Whether tables that need their schema belong to the database that the address names.
+    const SCHEMAS: bool;
+
+    fn place(&self) -> &Location;
+
+    /// The statement that tells about how many rows a table has.
+    fn count_of(table: &Table) -> String;
+
+    /// The statement that tells the columns of a table's primary key.
+    fn key_columns_of(table: &Table) -> String;
+
+    /// The cells of the rows that a statement of our own gives, as text.
+    async fn texts(&mut self, sql: String, action: &str) -> Result<Vec<Vec<Option<String>>>, DbError>;
+
+    /// The first cell of them.
+    async fn text(&mut self, sql: String, action: &str) -> Result<Option<String>, DbError> {
+        Ok(self.texts(sql, action).await?.into_iter().flatten().flatten().next())
+    }
+
+    async fn all_tables(&mut self) -> Result<Vec<Table>, DbError> {
+        let rows = self.texts(Self::TABLES.to_owned(), "list its tables").await?;
+        let tables = rows.into_iter().filter_map(|row| match &row[..] {
+            [Some(schema), Some(name), Some(visible)] => {
+                Some(Table { schema: schema.clone(), name: name.clone(), visible: visible == "true" })
+            }
+            _ => None,
+        });
+        Ok(tables.collect())
+    }
+
+    async fn tables(&mut self) -> Result<Vec<String>, DbError> {
+        let all = Self::SCHEMAS || self.place().database().is_none();
+        let tables = self.all_tables().await?;
+        Ok(tables.iter().filter(|t| t.visible || all).map(Table::shown).collect())
+    }
+
+    async fn table(&mut self, name: &str) -> Result<Table, DbError> {
+        let tables = self.all_tables().await?;
+        find(self.place(), &tables, name)
+    }
+
+    /// `None` where nobody counted yet.
+    async fn about_rows(&mut self, table: &str) -> Result<Option<u64>, DbError> {
+        let table = self.table(table).await?;
+        Ok(self.text(Self::count_of(&table), "count rows").await?.and_then(|n| n.parse().ok()))
+    }
+
+    async fn key(&mut self, table: &str) -> Result<Vec<String>, DbError> {
+        let table = self.table(table).await?;
+        self.key_of(&table).await
+    }
+
+    async fn key_of(&mut self, table: &Table) -> Result<Vec<String>, DbError> {
+        let columns = self.texts(Self::key_columns_of(table), "find the primary key").await?;
+        Ok(columns.into_iter().flatten().flatten().collect())
+    }
+
+    async fn highest(&mut self, table: &str, column: &str) -> Result<Option<String>, DbError> {
+        let table = self.table(table).await?;
+        let highest = (Self::GRAMMAR.as_text)(&format!("MAX({})", (Self::GRAMMAR.quoted)(column)));
+        let sql = format!("SELECT {highest} FROM {}", Self::GRAMMAR.full(&table));
+        let found = self.text(sql, &format!("find the highest `{column}` of `{}`", table.shown())).await?;
+        found.map(|value| since::checked(self.place(), column, value)).transpose()
+    }
+
+    /// The statement that a request is.
+    async fn statement_of(&mut self, request: &Request) -> Result<String, DbError> {
+        let table = match &request.what {
+            What::Query(query) => return Ok(of_query(query, request.most)),
+            What::Table(name) => self.table(name).await?,
+        };
+        let key = self.key_of(&table).await?;
+        Self::GRAMMAR.select(self.place(), request, &table, &key)
+    }
+}
+
+/// What reading is called in errors.
+pub(crate) fn reading(what: &What) -> String {
+    match what {
+        What::Table(table) => format!("read `{table}`"),
+        What::Query(_) => "answer the query".to_owned(),
+    }
+}
+
 fn limit(most: Option<u64>) -> String {
     most.map(|n| format!(" LIMIT {n}")).unwrap_or_default()
 }
 
 /// The statement that gives the first rows of a query, or all.
-pub(crate) fn of_query(query: &str, most: Option<u64>) -> String {
+fn of_query(query: &str, most: Option<u64>) -> String {
     let query = query.trim().trim_end_matches([';', ' ', '\n', '\r', '\t']);
     match most {
         None => query.to_owned(),

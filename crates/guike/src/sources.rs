@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use guike_core::Progress;
-pub use guike_data::SyncPlan as Sync;
 use guike_data::{LogFile, LogFiles, ReadOptions, Wanted};
+pub use guike_data::{SyncPlan as Sync, Synced};
 pub use guike_db::LookBack;
 use guike_db::{Cell, Field, Location, Upsert};
 
@@ -138,21 +138,6 @@ pub fn export_results(
     Ok(Exported { rows, place: place.to_string(), table: table.to_owned() })
 }
 
-/// What [`sync`] did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Synced {
-    /// Rows of the file.
-    pub rows: u64,
-    /// Rows that were read.
-    pub read: u64,
-    /// Rows of the file that made way for newer ones of the same key.
-    pub replaced: u64,
-    /// The greatest value of the watermark.
-    pub watermark: String,
-    /// Remarks.
-    pub notes: Vec<String>,
-}
-
 /// Brings `file` up to date with a table of the database at `address`, reading only what is new, or makes it; see
 /// [`guike_data::sync`].
 ///
@@ -168,8 +153,5 @@ pub fn sync(
     let rule =
         "write the address of a database: system://user@host/database, where system is mysql, postgres or mongodb";
     let place = location(Path::new(address), password)?.ok_or_else(|| config("ADDRESS", address, rule))?;
-    let synced = guike_data::sync(&place, plan, file, progress)?;
-    let notes = synced.late().into_iter().collect();
-    let watermark = guike_db::shown(&place, &synced.watermark);
-    Ok(Synced { rows: synced.rows, read: synced.read, replaced: synced.replaced, watermark, notes })
+    Ok(guike_data::sync(&place, plan, file, progress)?)
 }

@@ -167,7 +167,10 @@ fn choose(
     let tables = session.tables()?;
     let which = |why| DataError::WhichTable { place: place.to_string(), n: tables.len(), why, tables: list(&tables) };
     let chosen = match (tables.len(), wanted) {
-        (0, _) => return Err(which("none that this user may read")),
+        (0, _) => {
+            let rule = "it has no table that this user may read; name another database, or let the user read";
+            return Err(DbError::Unfit { place: place.to_string(), rule: rule.to_owned() }.into());
+        }
         (1, _) => 0,
         (_, Wanted::Table) => return Err(which("any of them may be meant")),
         (_, Wanted::Log) => {

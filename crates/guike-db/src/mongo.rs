@@ -34,6 +34,12 @@ impl Mongo {
             address: place.to_string(),
             rule: "it names no database; write mongodb://user@host/database".to_owned(),
         })?;
+        if offset(place).is_none() {
+            return Err(DbError::Address {
+                address: place.to_string(),
+                rule: "its time zone is no offset; write ?timezone=%2B08:00 for MongoDB".to_owned(),
+            });
+        }
         let mut options = ClientOptions::parse(place.address()).await.map_err(failed)?;
         options.app_name = Some("guike".to_owned());
         options.server_selection_timeout = Some(std::time::Duration::from_secs(10));
@@ -306,7 +312,7 @@ fn json(value: RawBsonRef<'_>, place: &Location) -> Value {
     }
 }
 
-/// Milliseconds by which clocks at `+08:00` are ahead; 0 where nothing or UTC is named.
+/// Milliseconds by which clocks at `+08:00` are ahead; 0 where nothing or UTC is named, `None` for the name of a zone.
 fn offset(place: &Location) -> Option<i64> {
     let Some(zone) = place.timezone().filter(|z| !z.eq_ignore_ascii_case("utc")) else { return Some(0) };
     let sign = match zone.get(..1)? {
@@ -450,6 +456,16 @@ mod tests {
         let whole = rows_of(&order, None, &here).expect("readable");
         assert_eq!(whole.len(), 1);
         assert!(get(&whole[0], "lines").is_some_and(|json| json.starts_with("[{\"n\":2,\"sku\":\"A\"}")));
+    }
+
+    #[test]
+    fn zones_are_offsets() {
+        let ahead = |zone: &str| offset(&place(&format!("mongodb://localhost/shop{zone}")));
+        assert_eq!(
+            (ahead(""), ahead("?timezone=UTC"), ahead("?timezone=-03:30")),
+            (Some(0), Some(0), Some(-12_600_000))
+        );
+        assert_eq!(ahead("?timezone=Asia%2FShanghai"), None);
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl Since {
         };
         let value = value.ok_or_else(|| {
             unfit(format!(
-                "column `{column}` goes up to `{highest}`, and {back:?} below that is nothing that can be told; a column of \
+                "column `{column}` goes up to `{highest}`, from where the look-back cannot be counted; a column of \
                  times takes a look-back such as 7d, a column of whole numbers one such as 1000"
             ))
         })?;

@@ -8,7 +8,7 @@ use guike::Error;
 use guike::audit::AuditFiles;
 use guike_core::{Day, SECONDS_PER_DAY};
 use guike_guard::{Scope, Secret};
-use guike_server::{BatchLimits, Config, Guard, Limits, Log};
+use guike_server::{BatchLimits, Config, Guard, Limits, Log, TlsFiles};
 
 use crate::args::{Output, Threads};
 use crate::commands::bytes;
@@ -42,6 +42,13 @@ pub(crate) struct Serve {
     /// A proxy takes the requests, speaks HTTPS, and says in `x-forwarded-for` from where they come.
     #[arg(long)]
     pub(crate) behind_proxy: bool,
+    /// Certificate with which it speaks HTTPS, as PEM, and behind it those that lead to an authority; read again when it
+    /// changes.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Key of that certificate, as PEM without a passphrase; others than its owner and group may not read it.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
     /// File in which it is recorded who saw which customer; customers are then told by name for a stated
     /// purpose only. Default `audit.jsonl` beside the file of users.
     #[arg(long, value_name = "FILE")]
@@ -107,6 +114,7 @@ pub(crate) fn serve(flags: Serve, bar: &Bar, quiet: bool) -> Result<(), Error> {
             users: flags.users,
             link: is_new.then(|| Secret::from_random(&random)),
             is_behind_proxy: flags.behind_proxy,
+            tls: flags.tls_cert.zip(flags.tls_key).map(|(cert, key)| TlsFiles { cert, key }),
         },
         limits: Limits {
             body_bytes: usize::try_from(bytes("--max-body", &flags.max_body)?).unwrap_or(usize::MAX),
@@ -129,16 +137,17 @@ pub(crate) fn serve(flags: Serve, bar: &Bar, quiet: bool) -> Result<(), Error> {
             .unwrap_or(1),
         log: if quiet { Log::Off } else { Log::To(Box::new(std::io::stderr())) },
     };
+    let scheme = if config.guard.tls.is_some() { "https" } else { "http" };
     let listening = |address: SocketAddr, models: &[&str]| {
         bar.finish();
         if !quiet {
-            show::message(&format!("serving {} at http://{address}; Ctrl-C ends it", models.join(", ")));
+            show::message(&format!("serving {} at {scheme}://{address}; Ctrl-C ends it", models.join(", ")));
         }
         if is_new {
             // nobody could log in without it, so that it is said with --quiet, too
             let token = Secret::from_random(&random);
             show::message(&format!(
-                "nobody can log in yet; make the first admin within an hour, once, at\n  http://{address}/setup?token={}",
+                "nobody can log in yet; make the first admin within an hour, once, at\n  {scheme}://{address}/setup?token={}",
                 token.reveal()
             ));
         }

@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, header};
 use guike_core::{Day, SECONDS_PER_DAY};
 use guike_guard::{Keyring, Refusal, Scope, roles_for, scopes_for};
 
+use crate::listen::Peer;
 use crate::people::People;
 use crate::problem::{Code, Problem};
 use crate::query::list;
@@ -173,12 +174,15 @@ pub(crate) fn session(headers: &HeaderMap) -> Option<&str> {
 
 /// Whether a request was made by a page of this server, or by no page.
 ///
-/// A browser says in `origin` which site a form or a script belongs to. Where it says nothing, `sec-fetch-site` tells.
-pub(crate) fn is_own_page(headers: &HeaderMap) -> bool {
-    let of = |name: &str| headers.get(name).map(|v| v.to_str().unwrap_or("null"));
+/// A browser says in `origin` which site a form or a script belongs to. Where it says nothing, `sec-fetch-site` tells. What
+/// speaks HTTPS has no pages over HTTP: whoever sits on the way could have written those.
+pub(crate) fn is_own_page(parts: &Parts) -> bool {
+    let of = |name: &str| parts.headers.get(name).map(|v| v.to_str().unwrap_or("null"));
+    let is_encrypted = parts.extensions.get::<Peer>().is_some_and(|p| p.is_encrypted);
     match (of("origin"), of("sec-fetch-site")) {
         (Some(origin), _) => {
-            let place = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+            let plain = || origin.strip_prefix("http://").filter(|_| !is_encrypted);
+            let place = origin.strip_prefix("https://").or_else(plain);
             place.is_some_and(|p| of("host").is_some_and(|host| host.eq_ignore_ascii_case(p)))
         }
         (None, Some(site)) => matches!(site, "same-origin" | "none"),
@@ -202,7 +206,7 @@ pub(crate) fn today() -> Day {
 }
 
 /// Whether a `Host` header names this machine: `localhost:5000`, `127.0.0.1`, `[::1]:5000`.
-fn is_this_machine(host: &str) -> bool {
+pub(crate) fn is_this_machine(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
         _ => host,
@@ -220,6 +224,12 @@ mod tests {
         pairs.iter().map(|(n, v)| (name(n), header::HeaderValue::from_str(v).expect("a value"))).collect()
     }
 
+    fn parts(pairs: &[(&str, &str)]) -> Parts {
+        let mut parts = axum::http::Request::new(()).into_parts().0;
+        parts.headers = headers(pairs);
+        parts
+    }
+
     #[test]
     fn a_page_of_another_site_is_told_by_its_origin() {
         for (own, pairs) in [
@@ -235,8 +245,12 @@ mod tests {
             (false, &[("host", "guike.example"), ("sec-fetch-site", "same-site")]),
             (false, &[("origin", "https://guike.example")]),
         ] {
-            assert_eq!(is_own_page(&headers(pairs)), own, "{pairs:?}");
+            assert_eq!(is_own_page(&parts(pairs)), own, "{pairs:?}");
         }
+        let mut over_http = parts(&[("host", "guike.example"), ("origin", "http://guike.example")]);
+        assert!(is_own_page(&over_http));
+        over_http.extensions.insert(Peer { address: [127, 0, 0, 1].into(), is_encrypted: true });
+        assert!(!is_own_page(&over_http), "a page over HTTP is none of a server that speaks HTTPS");
     }
 
     #[test]

@@ -538,7 +538,7 @@ fn needs_own_form(route: &Route, call: &Call) -> Result<(), Problem> {
     let expected = csrf_token(session);
     let header = call.parts.headers.get("x-csrf-token").and_then(|v| v.to_str().ok());
     let is_ours = header == Some(expected.as_str()) || login::csrf_field(call).is_some_and(|sent| sent == expected);
-    if is_ours && is_own_page(&call.parts.headers) {
+    if is_ours && is_own_page(&call.parts) {
         return Ok(());
     }
     let detail =

@@ -11,6 +11,7 @@ mod access;
 mod app;
 mod batch;
 mod events;
+mod handshakes;
 mod kept;
 mod kserve;
 mod ledger;
@@ -28,8 +29,10 @@ mod routes;
 mod rows;
 mod served;
 mod shape;
+mod tls;
 mod v1;
 mod views;
+mod watched;
 mod who;
 
 use std::net::{SocketAddr, TcpListener};
@@ -48,6 +51,9 @@ use ledger::Ledger;
 pub use log::Log;
 use people::People;
 use served::Served;
+use tls::Tls;
+pub use tls::TlsFiles;
+use watched::{Lookout, Renewed};
 
 /// What to serve, where, and how much of it.
 #[derive(Debug)]
@@ -63,7 +69,7 @@ pub struct Config {
     pub address: SocketAddr,
     /// The file of the keys that clients must have; without it, only programs of this machine are answered.
     pub keys: Option<PathBuf>,
-    /// How persons log in, and what is recorded.
+    /// How persons log in, what is recorded, and how the way is kept secret.
     pub guard: Guard,
     /// What a client may ask for.
     pub limits: Limits,
@@ -73,7 +79,7 @@ pub struct Config {
     pub log: Log,
 }
 
-/// How persons log in, and what is recorded about who asks.
+/// How persons log in, what is recorded about who asks, and how the way between is kept secret.
 #[derive(Debug, Default)]
 pub struct Guard {
     /// The audit log; where it is kept, who a customer is is told for a stated purpose only. Persons need it.
@@ -84,6 +90,8 @@ pub struct Guard {
     pub link: Option<Secret>,
     /// Whether a proxy takes requests in, speaks HTTPS, and says in `x-forwarded-for` from where they come.
     pub is_behind_proxy: bool,
+    /// The certificate and key with which it speaks HTTPS; without them it speaks HTTP.
+    pub tls: Option<TlsFiles>,
 }
 
 /// What clients may ask for at most.
@@ -176,13 +184,16 @@ pub fn serve(config: Config, listening: impl FnOnce(SocketAddr, &[&str]), stop: 
         let rule = "what persons see is recorded; say where with --audit FILE".to_owned();
         return Err(Error::Config { what: "--users".to_owned(), value: users.display().to_string(), rule });
     }
-    if guard.users.is_some() && !is_local && !guard.is_behind_proxy {
+    let is_secret = is_local || guard.is_behind_proxy || guard.tls.is_some();
+    if guard.users.is_some() && !is_secret {
         return Err(refused(
             address,
-            "passwords and sessions would be sent where everybody on the way can read them; put the server behind a proxy \
-             that speaks HTTPS and say so with --behind-proxy, or listen on `127.0.0.1:5000`",
+            "passwords and sessions would be sent where everybody on the way can read them; speak HTTPS with --tls-cert FILE \
+             and --tls-key FILE, or put the server behind a proxy that does and say so with --behind-proxy, or listen on \
+             `127.0.0.1:5000`",
         ));
     }
+    let tls = guard.tls.map(Tls::open).transpose()?.map(Arc::new);
     let people = guard.users.map(|file| People::open(file, guard.link.as_ref(), guard.is_behind_proxy)).transpose()?;
     let keyring = keys.as_deref().map(guike::keys::read).transpose()?;
     let served = Served::open(&sources, run.as_deref(), None)?;
@@ -201,7 +212,14 @@ pub fn serve(config: Config, listening: impl FnOnce(SocketAddr, &[&str]), stop: 
     listening(address, &app.served.names());
     let door = Arc::new(Door::new(app));
     let _watcher = kept::Watcher::start(sources, Arc::clone(&door));
-    runtime.block_on(listen::listen(listener, door, stop)).map_err(internal)
+    let renewed = tls.iter().map(|tls| Arc::clone(tls) as Arc<dyn Renewed>).collect();
+    let _lookout = Lookout::start(renewed, Arc::clone(&door.app().logger));
+    if !is_secret {
+        let detail = "keys are sent where everybody on the way can read them; speak HTTPS with --tls-cert and --tls-key, \
+                      or put the server behind a proxy that does and say so with --behind-proxy";
+        door.app().logger.note("plain-http", detail);
+    }
+    runtime.block_on(listen::listen(listener, door, tls, stop)).map_err(internal)
 }
 
 fn refused(address: SocketAddr, rule: &str) -> Error {

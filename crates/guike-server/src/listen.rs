@@ -9,20 +9,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
 use axum::extract::State;
+use axum::http::{HeaderValue, Response, header};
 use axum::routing::{MethodFilter, on};
 use guike_core::Progress;
 use hyper::server::conn::http1;
 use hyper::service::Service as _;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 
+use crate::access::is_this_machine;
 use crate::app::Door;
+use crate::handshakes::Handshakes;
 use crate::problem::Code;
 use crate::routes::{Method, ROUTES};
+use crate::tls::Tls;
 
 /// How often it is asked whether to stop.
 const ASKED_EVERY: Duration = Duration::from_millis(50);
@@ -33,9 +39,18 @@ const HEAD: usize = 16 * 1024;
 /// After an error that is not a connection's (no file handles left), how long to wait.
 const AFTER_TROUBLE: Duration = Duration::from_millis(100);
 
-/// From where a request came.
+/// Of the connections, how many may be busy with the handshake of TLS: one in so many.
+const HANDSHAKES: usize = 4;
+/// For a year browsers ask this host by HTTPS only.
+const ONLY_HTTPS: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+/// From where a request came, and how.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Peer(pub(crate) IpAddr);
+pub(crate) struct Peer {
+    pub(crate) address: IpAddr,
+    /// Whether it came by HTTPS to this server itself.
+    pub(crate) is_encrypted: bool,
+}
 
 /// All routes with their handlers.
 pub(crate) fn router(door: Arc<Door>) -> Router {
@@ -57,16 +72,23 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
 }
 
 /// Accepts connections until `stop` says so, then lets the requests that are being answered end.
-pub(crate) async fn listen(listener: TcpListener, door: Arc<Door>, stop: &dyn Progress) -> std::io::Result<()> {
+pub(crate) async fn listen(
+    listener: TcpListener,
+    door: Arc<Door>,
+    tls: Option<Arc<Tls>>,
+    stop: &dyn Progress,
+) -> std::io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let router = router(Arc::clone(&door));
     let limits = door.app().limits;
     let connections = Arc::new(Semaphore::new(limits.connections));
+    let within = Duration::from_secs(limits.seconds.into());
+    let handshakes = Arc::new(Handshakes::new(limits.connections / HANDSHAKES, within));
     let graceful = GracefulShutdown::new();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(limits.seconds.into()))
+        .header_read_timeout(within)
         .max_buf_size(HEAD)
         // one write for head and body. Not `pipeline_flush`: it holds answers back as long as anything of a request waits to be
         // read, and so would gather the whole answer to a file that is still being sent
@@ -93,22 +115,53 @@ pub(crate) async fn listen(listener: TcpListener, door: Arc<Door>, stop: &dyn Pr
         };
         // answers are small and complete: waiting for more of them only costs time
         let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(router.clone());
-        let service = hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
-            request.extensions_mut().insert(Peer(peer.ip()));
-            service.call(request)
-        });
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+        let peer = Peer { address: peer.ip(), is_encrypted: tls.is_some() };
+        let (http, router, watcher) = (http.clone(), router.clone(), graceful.watcher());
+        let handshake = tls.as_ref().map(|tls| (tls.acceptor(), Arc::clone(&handshakes)));
         tokio::spawn(async move {
-            // a client that goes away or talks nonsense is its own affair
-            let _: Result<(), _> = connection.await;
+            match handshake {
+                None => talk(stream, peer, &http, router, watcher).await,
+                Some((acceptor, handshakes)) => {
+                    if let Some(stream) = handshakes.done(acceptor.accept(stream)).await {
+                        talk(stream, peer, &http, router, watcher).await;
+                    }
+                }
+            }
             drop(permit);
         });
     }
     door.app().stop();
+    handshakes.end();
     drop(listener);
     let _: Result<(), _> = tokio::time::timeout(LAST_REQUESTS, graceful.shutdown()).await;
     Ok(())
+}
+
+/// Answers what is asked on one connection, until it ends.
+async fn talk<S: AsyncRead + AsyncWrite + Unpin + 'static>(
+    stream: S,
+    peer: Peer,
+    http: &http1::Builder,
+    router: Router,
+    watcher: Watcher,
+) {
+    let service = TowerToHyperService::new(router);
+    let service = hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(peer);
+        let host = request.headers().get(header::HOST).and_then(|v| v.to_str().ok());
+        // the rule would hold for all ports of `localhost`, which belong to other programs
+        let is_for_long = peer.is_encrypted && !host.is_some_and(is_this_machine);
+        let answer = service.call(request);
+        async move {
+            let mut answer: Response<Body> = answer.await?;
+            if is_for_long {
+                answer.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, ONLY_HTTPS);
+            }
+            Ok::<_, Infallible>(answer)
+        }
+    });
+    // a client that goes away or talks nonsense is its own affair
+    let _: Result<(), _> = watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await;
 }
 
 /// The router cannot fail; hyper wants to see that.

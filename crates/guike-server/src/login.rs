@@ -250,7 +250,7 @@ fn people(app: &App) -> Result<&People, Problem> {
 }
 
 fn needs_own_page(call: &Call) -> Result<(), Problem> {
-    if is_own_page(&call.parts.headers) {
+    if is_own_page(&call.parts) {
         return Ok(());
     }
     let detail = "a page of another site, or a proxy that changes the header `host`, sent this form; open /login here";
@@ -282,7 +282,7 @@ fn local(next: &str) -> &str {
 
 /// Whose tries are counted together.
 fn address(app: &App, call: &Call) -> IpAddr {
-    let peer = call.parts.extensions.get::<Peer>().map_or(IpAddr::from([127, 0, 0, 1]), |p| p.0);
+    let peer = call.parts.extensions.get::<Peer>().map_or(IpAddr::from([127, 0, 0, 1]), |p| p.address);
     if !app.people().is_some_and(|p| p.is_behind_proxy) {
         return peer;
     }

@@ -9,13 +9,14 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use guike::Error;
 use guike::users::NewUser;
 use guike_guard::{Attempts, Link, Role, Secret, Sessions, Users, check_rules};
 
 use crate::access::{Bucket, today};
+use crate::watched::{Stamp, stamp};
 use crate::who::Who;
 
 /// Seconds of the longest wait of a name: short, so that nobody is kept out for long by somebody who guesses.
@@ -49,7 +50,7 @@ pub(crate) struct People {
 struct Known {
     users: Arc<Users>,
     asked: Instant,
-    stamp: Option<(SystemTime, u64)>,
+    stamp: Stamp,
 }
 
 /// Why nobody was logged in.
@@ -235,12 +236,6 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
     let mut random = [0; N];
     getrandom::fill(&mut random)?;
     Ok(random)
-}
-
-/// When a file was written and how long it is.
-fn stamp(file: &std::path::Path) -> Option<(SystemTime, u64)> {
-    let metadata = std::fs::metadata(file).ok()?;
-    Some((metadata.modified().ok()?, metadata.len()))
 }
 
 /// The address for which wrong passwords are counted; of IPv6 the network of a household.

@@ -138,5 +138,9 @@ fn a_model_that_is_not_there_and_an_address_of_the_network_are_refused() {
     let ended = desk.guike(&["serve", "no-such-model", "--addr", "0.0.0.0:5000"]);
     assert_eq!(ended.code, 2, "{}", ended.stderr);
     assert!(ended.stderr.contains("0.0.0.0:5000") && ended.stderr.contains("127.0.0.1:5000"), "{}", ended.stderr);
+    let ended = desk.guike(&["serve", "no-such-model", "--tls-cert", "a.crt"]);
+    assert!(ended.code == 2 && ended.stderr.contains("--tls-key"), "{}", ended.stderr);
+    let ended = desk.guike(&["serve", "no-such-model", "--tls-cert", "a.crt", "--tls-key", "a.key"]);
+    assert!(ended.code == 4 && ended.stderr.contains("a.crt"), "{}", ended.stderr);
     assert!(desk.names().is_empty());
 }

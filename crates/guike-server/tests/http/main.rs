@@ -14,5 +14,6 @@ mod pages;
 mod people;
 mod predict;
 mod support;
+mod tls;
 mod v1;
 mod workspace;

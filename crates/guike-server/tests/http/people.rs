@@ -10,10 +10,10 @@ use guike_server::{Guard, Limits};
 
 use crate::support::{Answer, Running, Trained};
 
-const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
 /// A file with users of these names and roles.
-fn users(folder: &Path, roles: &[(&str, Role)]) -> PathBuf {
+pub(crate) fn users(folder: &Path, roles: &[(&str, Role)]) -> PathBuf {
     let file = folder.join("users.json");
     for (name, role) in roles {
         let new = NewUser { name, role: *role, password: PASSWORD, created: Day(20_000), salt: [7; 16] };

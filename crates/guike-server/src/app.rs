@@ -16,7 +16,7 @@ use axum::extract::{FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use guike::events::Events;
-use guike_guard::{Action, csrf_token};
+use guike_guard::{Action, Resource, csrf_token};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -420,8 +420,9 @@ impl App {
         if let Err(problem) = needs_own_form(route, &call) {
             return Asked { who, bytes_in, ..problem.into() };
         }
-        // a page may look at every customer
-        let is_large = bytes_in > LARGE || (route.is_page && route.needs.is_some());
+        // a page may look at every customer, and a file counts them
+        let looks_at_all = route.is_page || route.needs == Some((Resource::Customers, Action::Export));
+        let is_large = bytes_in > LARGE || (looks_at_all && route.needs.is_some());
         let said = match (route.work, arriving) {
             (Work::Whole(handler), _) if is_large => self.large(handler, call).await,
             (Work::Whole(handler), _) => self.handled(handler, &call),

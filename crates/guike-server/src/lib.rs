@@ -11,6 +11,8 @@ mod access;
 mod app;
 mod batch;
 mod events;
+mod export;
+mod filter;
 mod handshakes;
 mod kept;
 mod kserve;

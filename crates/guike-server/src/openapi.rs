@@ -1,14 +1,15 @@
 //! The description of the interface (OpenAPI 3.1), from the table of routes and the types of the answers.
 
+use guike::results::export::TableForm;
 use serde_json::{Map, Value, json};
 
 use crate::app::{Answer, App, Call};
 use crate::problem::Problem;
 use crate::query::Query;
-use crate::routes::{Method, ROUTES, Route, Work};
+use crate::routes::{EXPORT, Method, ROUTES, Route, Work};
 use crate::shape::{Schemas, Shape};
 use crate::views::ProblemView;
-use crate::{batch, events};
+use crate::{batch, events, filter};
 
 /// A parameter after the `?`.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +19,11 @@ pub(crate) struct Parameter {
     pub(crate) about: &'static str,
     /// Its JSON Schema, as text.
     pub(crate) schema: &'static str,
+}
+
+/// A media type without its parameters.
+fn plain(kind: &str) -> &str {
+    kind.split(';').next().unwrap_or(kind)
 }
 
 /// `GET /openapi.json`.
@@ -81,7 +87,14 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
         let place = if is_key { "header" } else { "query" };
         json!({ "name": p.name, "in": place, "required": is_key, "description": p.about, "schema": schema })
     });
-    let parameters: Vec<Value> = in_path.chain(others).collect();
+    let is_filtered = route.parameters.iter().any(|p| p.name == filter::NAMED[0]);
+    let ends = filter::ENDS.as_flattened().iter().filter(|_| is_filtered).map(|name| {
+        let (end, number) = name.split_once('_').expect("an end and a number");
+        let about =
+            format!("Only customers whose `{number}` is at {} this.", if end == "min" { "least" } else { "most" });
+        json!({ "name": name, "in": "query", "required": false, "description": about, "schema": { "type": "number" } })
+    });
+    let parameters: Vec<Value> = in_path.chain(others).chain(ends).collect();
     let (kind, schema) = match route.answer {
         Some(schema) => ("application/json", schema(schemas)),
         None => ("text/plain", json!({ "type": "string" })),
@@ -89,6 +102,7 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
     // rows come and go as the kind that the body says it is
     let kinds = |of_others: &'static str, schema: &Value| -> Map<String, Value> {
         let kinds: Vec<&str> = match route.work {
+            _ if route.path == EXPORT => TableForm::ALL.iter().map(|form| form.media_type()).map(plain).collect(),
             Work::Streamed(_) => batch::KINDS.iter().map(|k| k.0).collect(),
             Work::Whole(_) | Work::Waiting(_) => vec![of_others],
         };

@@ -38,6 +38,7 @@ pub(crate) use reader::Reader;
 /// models.
 const SHOP: Option<Needs> = Some((Resource::Results, Action::Read));
 const CUSTOMERS: Option<Needs> = Some((Resource::Customers, Action::Read));
+const LISTS: Option<Needs> = Some((Resource::Customers, Action::Export));
 const MODELS: Option<Needs> = Some((Resource::Models, Action::Read));
 
 /// A page that is read.
@@ -61,16 +62,13 @@ const fn page(
 }
 
 /// All pages and what they load; the table of routes takes them over.
-pub(crate) const PAGES: [Route; 13] = [
+pub(crate) const PAGES: [Route; 15] = [
     page("/", SHOP, overview::answer, "The shop in a page."),
     page("/customers", CUSTOMERS, customers::answer, "Customers, searched, filtered and in order."),
     page("/customers/{id}", CUSTOMERS, customer::answer, "One customer."),
-    page(
-        "/customers.csv",
-        Some((Resource::Customers, Action::Export)),
-        export::answer,
-        "The customers of a question as CSV.",
-    ),
+    page("/customers.csv", LISTS, export::answer, "The customers of a question as CSV."),
+    page("/customers.xlsx", LISTS, export::answer, "The customers of a question as an Excel workbook."),
+    page("/customers.parquet", LISTS, export::answer, "The customers of a question as Parquet."),
     page("/tiers", SHOP, tiers::answer, "The tiers, and what other borders would change."),
     page("/rfm", SHOP, rfm::answer, "Recency, frequency and money."),
     page("/quality", SHOP, quality::answer, "How far the forecasts can be trusted."),

@@ -19,7 +19,7 @@ use crate::views::{
     CustomerView, Customers, EventsTaken, ModelView, Models, Prediction, Runs, Status, Summary, Tiers, Versions,
 };
 use crate::who::Needs;
-use crate::{batch, events, kept, kserve, predict, v1};
+use crate::{batch, events, export, kept, kserve, predict, v1};
 
 /// A request's method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +97,9 @@ impl Route {
         if self.body.is_some() {
             all.extend([408, 413, 415, 422]);
         }
+        if self.path == EXPORT {
+            all.push(413);
+        }
         if self.path.contains('{') || self.path.starts_with("/v1") || self.body.is_some() {
             all.push(404);
         }
@@ -129,6 +132,7 @@ const fn get(
 const MODELS: Option<Needs> = Some((Resource::Models, Action::Read));
 const RESULTS: Option<Needs> = Some((Resource::Results, Action::Read));
 const CUSTOMERS: Option<Needs> = Some((Resource::Customers, Action::Read));
+const LISTS: Option<Needs> = Some((Resource::Customers, Action::Export));
 const PREDICTIONS: Option<Needs> = Some((Resource::Predictions, Action::Read));
 const BATCHES: Option<Needs> = Some((Resource::Predictions, Action::Export));
 const EVENTS: Option<Needs> = Some((Resource::Events, Action::Change));
@@ -141,8 +145,28 @@ const PURPOSE: Parameter = Parameter {
     schema: r#"{"enum":["service","marketing","retention","credit","fraud","data-subject","quality"]}"#,
 };
 
+/// The path of customers as a file.
+pub(crate) const EXPORT: &str = "/v1/customers/export";
+
+/// Which customers, by what is no number; numbers are added to the description from their names.
+mod filtered {
+    use super::Parameter;
+
+    pub(super) const PREFIX: Parameter =
+        Parameter { name: "prefix", about: "Only ids that begin so.", schema: r#"{"type":"string"}"# };
+    pub(super) const TIER: Parameter =
+        Parameter { name: "tier", about: "Only this tier, by its key.", schema: r#"{"type":"string"}"# };
+    pub(super) const GROUP: Parameter =
+        Parameter { name: "group", about: "Only this named group, by its key.", schema: r#"{"type":"string"}"# };
+    pub(super) const SORT: Parameter = Parameter {
+        name: "sort",
+        about: "`customer_id` or a number of a customer; with `-` before it the greatest first.",
+        schema: r#"{"type":"string","default":"-expected_spend"}"#,
+    };
+}
+
 /// Everything for programs.
-const API: [Route; 24] = [
+const API: [Route; 25] = [
     Route {
         method: Method::Post,
         path: "/predict",
@@ -215,14 +239,10 @@ const API: [Route; 24] = [
     get("/v1/tiers", RESULTS, v1::tiers, Tiers::schema, "The tiers with their rule, size, value and risk."),
     Route {
         parameters: &[
-            Parameter { name: "prefix", about: "Only ids that begin so.", schema: r#"{"type":"string"}"# },
-            Parameter { name: "tier", about: "Only this tier, by its key.", schema: r#"{"type":"string"}"# },
-            Parameter { name: "group", about: "Only this named group, by its key.", schema: r#"{"type":"string"}"# },
-            Parameter {
-                name: "sort",
-                about: "`customer_id` or a number of a customer; with `-` before it the greatest first.",
-                schema: r#"{"type":"string","default":"-expected_spend"}"#,
-            },
+            filtered::PREFIX,
+            filtered::TIER,
+            filtered::GROUP,
+            filtered::SORT,
             Parameter {
                 name: "limit",
                 about: "Most customers of a page.",
@@ -237,6 +257,27 @@ const API: [Route; 24] = [
             v1::customers,
             Customers::schema,
             "Customers, searched, filtered and in order, page by page.",
+        )
+    },
+    Route {
+        parameters: &[
+            Parameter {
+                name: "format",
+                about: "How the file is written.",
+                schema: r#"{"enum":["csv","xlsx","parquet","ndjson"],"default":"csv"}"#,
+            },
+            filtered::PREFIX,
+            filtered::TIER,
+            filtered::GROUP,
+            filtered::SORT,
+            PURPOSE,
+        ],
+        ..get(
+            EXPORT,
+            LISTS,
+            export::answer,
+            text,
+            "Customers, searched, filtered and in order, all of them as a file that is made while it is sent.",
         )
     },
     Route {

@@ -1,8 +1,9 @@
 //! `/v1`: models, and the customers of a run with their forecasts and tiers.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
-use guike::results::{Ask, NUMBERS, Results, Sort};
+use guike::results::{Ask, Results, Sort};
 use guike::table::Outcome;
 use guike::table::score::InputKind;
 use guike::workspace::Stage;
@@ -10,9 +11,10 @@ use guike_guard::Pseudonyms;
 use serde_json::Value;
 
 use crate::app::{Answer, App, Call};
+use crate::filter;
 use crate::ledger::Sight;
 use crate::problem::{Code, Problem};
-use crate::query::{Query, list};
+use crate::query::Query;
 use crate::served::{ServedModel, ServedRun};
 use crate::shape::Nullable;
 use crate::views::{CustomerView, Customers, InputView, ModelLine, ModelView, Models, Summary, TierLine, Tiers};
@@ -93,9 +95,9 @@ fn inputs(m: &ServedModel) -> Vec<InputView> {
     m.scorer.inputs().iter().map(view).collect()
 }
 
-fn run(app: &App) -> Result<&ServedRun, Problem> {
+pub(crate) fn run(app: &App) -> Result<&Arc<ServedRun>, Problem> {
     let detail = "no results of `guike run` are served; start the server with their folder";
-    app.served.run.as_deref().ok_or_else(|| Problem::new(Code::NoResults, detail))
+    app.served.run.as_ref().ok_or_else(|| Problem::new(Code::NoResults, detail))
 }
 
 /// `GET /v1/summary`.
@@ -158,7 +160,7 @@ pub(crate) fn customer(app: &App, call: &Call) -> Result<Answer, Problem> {
 
 /// `GET /v1/customers`.
 pub(crate) fn customers(app: &App, call: &Call) -> Result<Answer, Problem> {
-    let query = Query::parse(&call.query, &["prefix", "tier", "group", "sort", "limit", "cursor", "purpose"])?;
+    let query = Query::parse(&call.query, &filter::names(&["sort", "limit", "cursor", "purpose"]))?;
     let r = run(app)?;
     let limit = match query.get("limit") {
         None => PAGE,
@@ -168,7 +170,7 @@ pub(crate) fn customers(app: &App, call: &Call) -> Result<Answer, Problem> {
             .filter(|n| (1..=LARGEST_PAGE).contains(n))
             .ok_or_else(|| wrong(format!("parameter `limit` takes a whole number from 1 to {LARGEST_PAGE}")))?,
     };
-    let ask = ask(&r.results, &query, &call.sight, limit)?;
+    let ask = filter::ask(&r.results, &query, &call.sight, limit)?;
     let from = from(r, &query, &ask)?;
     let page = r.results.page(&Ask { from, ..ask });
     let customers = Customers {
@@ -179,44 +181,8 @@ pub(crate) fn customers(app: &App, call: &Call) -> Result<Answer, Problem> {
     Ok(Answer::of(&customers).with_tag(&call.sight.tag(&r.version)).about(n))
 }
 
-fn wrong(detail: String) -> Problem {
+pub(crate) fn wrong(detail: String) -> Problem {
     Problem::new(Code::MalformedQuery, detail)
-}
-
-/// Which customers the parameters `prefix`, `tier`, `group` and `sort` ask for.
-///
-/// # Errors
-/// [`Problem`] for an order, a tier or a group that there is not, and for what would tell ids to who may not know them.
-pub(crate) fn ask<'a>(results: &Results, query: &'a Query, sight: &Sight, limit: usize) -> Result<Ask<'a>, Problem> {
-    let sorted = query.get("sort").filter(|s| !s.is_empty()).unwrap_or("-expected_spend");
-    let (name, descending) = sorted.strip_prefix('-').map_or((sorted, false), |s| (s, true));
-    let sort = Results::sort(name).ok_or_else(|| {
-        wrong(format!(
-            "parameter `sort` takes `customer_id` or one of {}, with `-` before it for the greatest first",
-            list(&NUMBERS)
-        ))
-    })?;
-    if query.get("prefix").is_some_and(|p| !p.is_empty()) {
-        sight.needs_ids("parameter `prefix`")?;
-    }
-    if matches!(sort, Sort::Id) {
-        sight.needs_ids("the order of `customer_id`")?;
-    }
-    let one_of = |parameter: &str, known: &[String]| -> Result<Option<u32>, Problem> {
-        match query.get(parameter).filter(|key| !key.is_empty()) {
-            None => Ok(None),
-            Some(key) => {
-                let at = known.iter().position(|t| t == key).ok_or_else(|| {
-                    let names: Vec<&str> = known.iter().map(String::as_str).collect();
-                    wrong(format!("parameter `{parameter}` takes one of {}", list(&names)))
-                })?;
-                Ok(Some(at as u32))
-            }
-        }
-    };
-    let tier = one_of("tier", results.tiers())?;
-    let group = one_of("group", results.groups())?;
-    Ok(Ask { prefix: query.get("prefix").unwrap_or(""), tier, group, sort, descending, from: 0, limit })
 }
 
 /// Where the page begins that the parameter `cursor` asks for.
@@ -283,6 +249,13 @@ fn question(version: &str, ask: &Ask<'_>) -> u64 {
         Sort::Id => usize::MAX,
         Sort::Number(column) => column,
     };
-    let text = format!("{version}\n{}\n{:?}\n{:?}\n{sort}\n{}", ask.prefix, ask.tier, ask.group, ask.descending);
+    let text = format!(
+        "{version}\n{}\n{:?}\n{:?}\n{}\n{sort}\n{}",
+        ask.prefix,
+        ask.tier,
+        ask.group,
+        ask.bounds.key(),
+        ask.descending
+    );
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -16,7 +16,9 @@ mod read_csv;
 mod sealed_lines;
 mod staged;
 mod table_file;
+mod table_stream;
 pub mod workspace;
+mod xlsx;
 
 pub use append_only::AppendOnly;
 pub use artifact::{
@@ -31,6 +33,7 @@ pub use staged::{Staged, write_bytes, write_file};
 pub use table_file::{
     OutColumn, OutData, TableFile, push_csv_number, push_csv_text, significant, write_csv, write_parquet,
 };
+pub use table_stream::{TableForm, TableStream};
 pub use workspace::Workspace;
 
 use std::path::{Path, PathBuf};

@@ -12,7 +12,7 @@ use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{ArrowError, DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{DEFAULT_MAX_ROW_GROUP_ROW_COUNT, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
 use crate::{StoreError, io};
@@ -92,6 +92,11 @@ pub fn push_csv_number(out: &mut Vec<u8>, x: f64) {
     if x.is_finite() {
         write!(out, "{}", significant(x)).expect("a Vec takes all");
     }
+}
+
+/// Appends a whole number.
+pub(crate) fn push_number(out: &mut Vec<u8>, n: i64) {
+    write!(out, "{n}").expect("a Vec takes all");
 }
 
 /// Writes the columns as UTF-8 CSV with a header line.
@@ -247,7 +252,7 @@ fn append_csv(
     file.write_all(&line)
 }
 
-fn batch_of(columns: &[OutColumn<'_>]) -> Result<RecordBatch, ArrowError> {
+pub(crate) fn batch_of(columns: &[OutColumn<'_>]) -> Result<RecordBatch, ArrowError> {
     let mut fields = Vec::new();
     let mut arrays: Vec<ArrayRef> = Vec::new();
     for c in columns {
@@ -265,15 +270,22 @@ fn batch_of(columns: &[OutColumn<'_>]) -> Result<RecordBatch, ArrowError> {
 }
 
 fn properties(columns: &[OutColumn<'_>]) -> WriterProperties {
+    row_groups(columns, DEFAULT_MAX_ROW_GROUP_ROW_COUNT)
+}
+
+/// With so many rows of a group, which are in memory at a time.
+pub(crate) fn row_groups(columns: &[OutColumn<'_>], rows: usize) -> WriterProperties {
     // measured numbers hardly repeat: a dictionary of them costs time and saves nothing
-    let mut properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default()));
+    let mut properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_max_row_group_row_count(Some(rows));
     for c in columns.iter().filter(|c| matches!(c.data, OutData::Number(_))) {
         properties = properties.set_column_dictionary_enabled(ColumnPath::from(c.name), false);
     }
     properties.build()
 }
 
-fn checked_rows(columns: &[OutColumn<'_>]) -> usize {
+pub(crate) fn checked_rows(columns: &[OutColumn<'_>]) -> usize {
     let rows = columns.first().map_or(0, |c| c.data.len());
     assert!(columns.iter().all(|c| c.data.len() == rows), "columns of one table have one length");
     rows

@@ -5,6 +5,9 @@
 //!
 //! It reads what the files say and computes nothing new.
 
+mod bounds;
+pub mod export;
+
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -12,6 +15,8 @@ use guike_decide::RfmGroup;
 use guike_store::{InColumn, ReadAs, StoreError, Texts};
 use rayon::prelude::*;
 use serde_json::Value;
+
+pub use bounds::Bounds;
 
 use crate::board::Board;
 use crate::error::Error;
@@ -40,9 +45,13 @@ const FEW: usize = 16;
 /// Steps of the curve of concentration.
 const STEPS: usize = 1_000;
 /// Positions of some of them.
+pub const EXPECTED_ORDERS: usize = 0;
+/// See [`NUMBERS`].
 pub const EXPECTED_SPEND: usize = 1;
 /// See [`NUMBERS`].
 pub const P_ACTIVE: usize = 7;
+/// See [`NUMBERS`].
+pub const NEXT_ORDER: usize = 8;
 /// See [`NUMBERS`].
 pub const DAYS_SINCE: usize = 9;
 /// See [`NUMBERS`].
@@ -68,6 +77,8 @@ pub struct Ask<'a> {
     pub tier: Option<u32>,
     /// Only this named group of recency, frequency and money, by its position in [`Results::groups`].
     pub group: Option<u32>,
+    /// Only those whose numbers are within.
+    pub bounds: Bounds,
     /// The order.
     pub sort: Sort,
     /// The greatest first.
@@ -389,7 +400,9 @@ impl Results {
     }
 
     fn is_among(&self, i: usize, ask: &Ask<'_>) -> bool {
-        ask.tier.is_none_or(|t| self.tier.codes[i] == t) && ask.group.is_none_or(|g| self.group.codes[i] == g)
+        ask.tier.is_none_or(|t| self.tier.codes[i] == t)
+            && ask.group.is_none_or(|g| self.group.codes[i] == g)
+            && (ask.bounds.is_open() || ask.bounds.hold(|column| self.numbers[column][i]))
     }
 
     /// Positions of the customers whose id begins so, by id.

@@ -156,7 +156,7 @@ for (const lang of ["en", "zh"]) {
   await page.waitForFunction((before) => document.querySelector("#results [role=status]").innerText !== before, all);
   is(page.url().includes("prefix="), "a search is not in the address");
   is((await page.locator("#results tbody tr").count()) < 50, "a search finds everybody");
-  const [file] = await Promise.all([page.waitForEvent("download"), page.locator("#results a[download]").click()]);
+  const [file] = await Promise.all([page.waitForEvent("download"), page.locator("#results a[download]").first().click()]);
   is((await readFile(await file.path(), "utf8")).includes(id), "the exported file lacks who was found");
 
   await page.goto(origin + "/tiers");

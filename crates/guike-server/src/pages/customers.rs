@@ -5,7 +5,10 @@ use std::fmt::Write as _;
 use askama::Template;
 use guike::report::text::{count, percent};
 use guike::report::words::{self as w, Word};
-use guike::results::{Ask, DAYS_SINCE, EXPECTED_SPEND, NUMBERS, P_ACTIVE, PURCHASE_DAYS, Results, SPEND_SO_FAR};
+use guike::results::{
+    Ask, DAYS_SINCE, EXPECTED_ORDERS, EXPECTED_SPEND, NEXT_ORDER, NUMBERS, P_ACTIVE, PURCHASE_DAYS, Results,
+    SPEND_SO_FAR,
+};
 
 use guike_guard::{Action, Resource};
 
@@ -13,15 +16,24 @@ use super::frame::Page;
 use super::show::{Block, escaped};
 use super::words as own;
 use crate::app::{Answer, App, Call};
+use crate::filter;
 use crate::ledger::PURPOSES;
 use crate::problem::Problem;
 use crate::served::{ServedRun, encoded};
 use crate::v1::{self, PAGE};
 
-/// What a page of customers may be asked.
-pub(super) const ASKED: [&str; 5] = ["prefix", "tier", "group", "sort", "cursor"];
-/// What stays the same from link to link.
-const KEPT: [&str; 5] = ["prefix", "tier", "group", "sort", "purpose"];
+/// Numbers that the form bounds; the others can be bounded in the address.
+const BOUNDED: [(usize, Word); 7] = [
+    (EXPECTED_SPEND, w::EXPECTED_SPEND),
+    (P_ACTIVE, own::I_ACTIVE),
+    (EXPECTED_ORDERS, own::I_ORDERS),
+    (NEXT_ORDER, own::NEXT_ORDER_DAYS),
+    (DAYS_SINCE, own::DAYS_SINCE),
+    (PURCHASE_DAYS, w::PURCHASE_DAYS),
+    (SPEND_SO_FAR, w::SO_FAR),
+];
+/// Files that what is found can be saved as, and how they are called.
+const FILES: [(&str, &str); 3] = [("csv", "CSV"), ("xlsx", "Excel"), ("parquet", "Parquet")];
 
 /// A column of the list.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +77,12 @@ struct Chip {
     is_current: bool,
 }
 
+/// A number that the form bounds: its name, and name, value and label of both ends.
+struct Bounded {
+    name: String,
+    ends: [(&'static str, String, String); 2],
+}
+
 #[derive(Template)]
 #[template(path = "customers.html", escape = "html")]
 struct Html<'a> {
@@ -84,26 +102,34 @@ struct Html<'a> {
     all_groups: String,
     apply: String,
     clear: Option<String>,
+    bounds_label: String,
+    has_bounds: bool,
+    bounds: Vec<Bounded>,
+    /// Of what the form does not show: name and value.
+    others: Vec<(&'static str, &'a str)>,
     chips: Vec<Chip>,
     found: String,
     table: String,
-    export: Option<(String, String)>,
+    export: String,
+    /// Address and name of every file.
+    files: Vec<(String, &'static str)>,
     next: Option<(String, String)>,
     first: Option<(String, String)>,
 }
 
 /// `GET /customers`.
 pub(super) fn answer(app: &App, call: &Call) -> Result<Answer, Problem> {
-    let page = Page::open(app, call, &ASKED)?;
+    let page = Page::open(app, call, &filter::names(&["sort", "cursor"]))?;
     let run = page.run()?;
-    let ask = v1::ask(&run.results, &page.query, &page.sight, PAGE)?;
+    let ask = filter::ask(&run.results, &page.query, &page.sight, PAGE)?;
     let from = v1::from(run, &page.query, &ask)?;
     let found = run.results.page(&Ask { from, ..ask });
     let tally = run.results.tally(&ask);
     let value = |name: &str| page.query.get(name).unwrap_or_default();
     // the filters in force, for links that change one of them
+    let kept = filter::names(&["sort", "purpose"]);
     let link = |change: &[(&str, &str)]| {
-        let mut pairs: Vec<(&str, &str)> = KEPT.iter().map(|n| (*n, value(n))).collect();
+        let mut pairs: Vec<(&str, &str)> = kept.iter().map(|n| (*n, value(n))).collect();
         for (name, new) in change {
             pairs.retain(|p| p.0 != *name);
             pairs.push((name, new));
@@ -135,7 +161,7 @@ pub(super) fn answer(app: &App, call: &Call) -> Result<Answer, Problem> {
         let href = escaped(&link(&[("sort", &next)]));
         format!("<th scope=\"col\"{}{aria}><a href=\"{href}\" title=\"{title}\">{name}{arrow}</a></th>", c.class())
     };
-    let is_filtered = ["prefix", "tier", "group"].iter().any(|n| !value(n).is_empty());
+    let is_filtered = filter::is_any(&page.query);
     let all = count(run.results.len() as u64);
     let n = count(tally.customers as u64);
     let spend = page.short(tally.expected_spend);
@@ -175,22 +201,46 @@ pub(super) fn answer(app: &App, call: &Call) -> Result<Answer, Problem> {
         all_groups: page.say(own::GROUP_ALL),
         apply: page.say(own::APPLY),
         clear: is_filtered.then(|| page.say(own::CLEAR)),
+        bounds_label: page.say(own::BOUNDS),
+        has_bounds: filter::ENDS.as_flattened().iter().any(|n| !value(n).is_empty()),
+        bounds: BOUNDED.map(|(column, name)| bounded(&page, column, name)).into(),
+        others: (0..NUMBERS.len())
+            .filter(|column| BOUNDED.iter().all(|b| b.0 != *column))
+            .flat_map(|column| filter::ENDS[column])
+            .map(|name| (name, value(name)))
+            .filter(|(_, v)| !v.is_empty())
+            .collect(),
         chips,
         found: page.fill_html(if is_filtered { own::FOUND } else { own::FOUND_ALL }, &with),
         table: match is_empty {
             true => format!("<p class=\"missing\">{nobody}</p>"),
             false => table(&page, run, &LISTED, &found.customers, head),
         },
-        export: (!is_empty).then(|| {
-            let pairs: Vec<(&str, &str)> = KEPT.iter().map(|n| (*n, value(n))).collect();
-            (address("/customers.csv", &pairs), page.fill(own::EXPORT, &[("n", n)]))
-        }),
+        export: page.fill(own::EXPORT, &[("n", n)]),
+        files: match is_empty || !page.who.may(Resource::Customers, Action::Export) {
+            true => Vec::new(),
+            false => {
+                let pairs: Vec<(&str, &str)> = kept.iter().map(|n| (*n, value(n))).collect();
+                FILES.map(|(ending, name)| (address(&format!("/customers.{ending}"), &pairs), name)).into()
+            }
+        },
         next: found.next.map(|at| (link(&[("cursor", &v1::cursor(at, &run.version, &ask))]), page.say(own::NEXT))),
         first: page.query.get("cursor").map(|_| (link(&[]), page.say(own::FIRST_PAGE))),
     };
     let part = html.render().expect("a String takes every page");
     let title = page.say(w::CUSTOMERS_TITLE);
     Ok(page.answer(&title, None, vec![Block::Part { html: part }]).about(found.customers.len()))
+}
+
+/// The fields of a number's least and greatest value.
+fn bounded(page: &Page<'_>, column: usize, name: Word) -> Bounded {
+    let name = page.say(name);
+    let end = |at: usize, word: Word| {
+        let parameter = filter::ENDS[column][at];
+        let value = page.query.get(parameter).unwrap_or_default().to_owned();
+        (parameter, value, page.fill(word, &[("what", name.clone())]))
+    };
+    Bounded { ends: [end(0, own::AT_LEAST), end(1, own::AT_MOST)], name }
 }
 
 fn purpose_word(purpose: &str) -> Word {

@@ -4,7 +4,7 @@ use guike::report::page::Text;
 use guike::report::told;
 use guike::report::view::{Part, ReportView};
 use guike::report::words as w;
-use guike::results::{Ask, EXPECTED_SPEND, Sort};
+use guike::results::{Ask, Bounds, EXPECTED_SPEND, Sort};
 use guike_guard::{Action, Resource};
 use serde_json::json;
 
@@ -103,6 +103,7 @@ fn best(page: &Page<'_>, run: &ServedRun) -> Vec<Block> {
         prefix: "",
         tier: None,
         group: None,
+        bounds: Bounds::OPEN,
         sort: Sort::Number(EXPECTED_SPEND),
         descending: true,
         from: 0,

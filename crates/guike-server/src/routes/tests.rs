@@ -26,6 +26,7 @@ const WHO_MAY: &str = "
     GET  /v1/summary                                  VNMGA r
     GET  /v1/tiers                                    VNMGA r
     GET  /v1/customers                                VNMGA r
+    GET  /v1/customers/export                         NMA r
     GET  /v1/customers/{id}                           VNMGA r
     GET  /v2                                          VNMAU r
     GET  /v2/health/live                              *
@@ -46,6 +47,8 @@ const WHO_MAY: &str = "
     GET  /customers                                   VNMGA r
     GET  /customers/{id}                              VNMGA r
     GET  /customers.csv                               NMA r
+    GET  /customers.xlsx                              NMA r
+    GET  /customers.parquet                           NMA r
     GET  /tiers                                       VNMGA r
     GET  /rfm                                         VNMGA r
     GET  /quality                                     VNMGA r

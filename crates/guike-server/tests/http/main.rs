@@ -8,6 +8,7 @@ mod batch;
 mod canary;
 mod described;
 mod events;
+mod exports;
 mod inference;
 mod operation;
 mod pages;

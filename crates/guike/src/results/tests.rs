@@ -27,8 +27,16 @@ fn results() -> (tempfile::TempDir, Results) {
     (folder, results)
 }
 
-const ALL: Ask<'_> =
-    Ask { prefix: "", tier: None, group: None, sort: Sort::Id, descending: false, from: 0, limit: 100 };
+const ALL: Ask<'_> = Ask {
+    prefix: "",
+    tier: None,
+    group: None,
+    bounds: Bounds::OPEN,
+    sort: Sort::Id,
+    descending: false,
+    from: 0,
+    limit: 100,
+};
 
 fn ids(results: &Results, ask: &Ask<'_>) -> Vec<String> {
     results.page(ask).customers.iter().map(|&i| results.id(i).to_owned()).collect()
@@ -103,4 +111,45 @@ fn files_that_do_not_belong_together_are_refused() {
     std::fs::write(&path, text).expect("written");
     let error = Results::open(folder.path()).expect_err("refused").to_string();
     assert!(error.contains("other customers"), "{error}");
+}
+
+#[test]
+fn bounds_leave_out_who_is_beyond_them_and_whose_number_is_missing() {
+    let (_folder, r) = results();
+    let within = |least: f64, greatest: f64, column: usize| {
+        let mut bounds = Bounds::OPEN;
+        bounds.from(column, least);
+        bounds.up_to(column, greatest);
+        ids(&r, &Ask { bounds, ..ALL })
+    };
+    assert_eq!(within(10.0, 20.0, EXPECTED_SPEND), ["ann", "di"]);
+    assert_eq!(within(20.0, f64::INFINITY, EXPECTED_SPEND), ["ann", "bo", "cy"]);
+    assert_eq!(within(0.0, 100.0, 8), ["bo", "cy", "di"], "two have no next order");
+    let mut bounds = Bounds::OPEN;
+    bounds.up_to(EXPECTED_SPEND, 10.0);
+    assert_eq!(r.tally(&Ask { bounds, ..ALL }).by_tier, [0, 1, 1]);
+}
+
+#[test]
+fn an_export_holds_who_is_asked_for_under_the_names_that_are_shown() {
+    let (_folder, r) = results();
+    let r = std::sync::Arc::new(r);
+    for form in export::TableForm::ALL {
+        let ask = Ask { tier: Some(0), ..ALL };
+        let mut table = export::Export::begin(std::sync::Arc::clone(&r), &ask, form, str::to_uppercase).expect("begun");
+        let mut bytes = Vec::new();
+        while let Some(piece) = table.piece().expect("made") {
+            bytes.extend(piece);
+        }
+        assert!(!bytes.is_empty() && table.piece().expect("ended").is_none());
+        if form == export::TableForm::Csv {
+            let text = String::from_utf8(bytes).expect("text");
+            let rows: Vec<&str> = text.lines().skip(1).map(|l| l.split(',').next().expect("an id")).collect();
+            assert_eq!(rows, ["BO", "CY"]);
+            assert!(text.contains("BO,gold,1,30,0,0,0,50,60,0.5,5,0,2,100.5,555,champions\n"), "{text}");
+        }
+    }
+    let nobody = Ask { prefix: "x", ..ALL };
+    let mut table = export::Export::begin(r, &nobody, export::TableForm::Parquet, str::to_owned).expect("begun");
+    assert_eq!(&table.piece().expect("made").expect("bytes")[..4], b"PAR1");
 }

@@ -7,6 +7,7 @@
 //! * [`metrics`], [`curves`], [`thresholds`] and [`distribution`] hold the definitions; [`Scores`] collects them for one forecast.
 //! * [`bootstrap`] gives intervals and paired comparisons; [`selection`] picks among candidates with them.
 //! * [`anchors`] plans the earlier cutoffs on which candidates are compared and learners are trained.
+//! * [`drift`] says how far a distribution has moved.
 //! * [`stacking`] weighs forecasts against each other.
 //! * [`conformal`] corrects intervals and [`level`] corrects totals, both from what inner anchors showed.
 //!
@@ -17,6 +18,7 @@ pub mod bootstrap;
 pub mod conformal;
 pub mod curves;
 pub mod distribution;
+pub mod drift;
 pub mod level;
 pub mod metrics;
 mod order;

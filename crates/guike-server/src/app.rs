@@ -22,6 +22,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::Limits;
 use crate::access::{Access, is_own_page, session};
+use crate::drift::Drifts;
 use crate::ledger::{Entry, Ledger, Sight};
 use crate::log::{Line, Log, Logger};
 use crate::login;
@@ -202,6 +203,8 @@ pub(crate) struct App {
     /// The audit log, where one is kept.
     ledger: Option<Arc<Ledger>>,
     pub(crate) metrics: Arc<Metrics>,
+    /// What runs of a workspace say about each other.
+    pub(crate) drifts: Arc<Drifts>,
     pub(crate) logger: Arc<Logger>,
     stopping: Arc<AtomicBool>,
     /// Large requests that are worked on at a time.
@@ -253,6 +256,7 @@ impl App {
             events: None,
             ledger: ledger.map(Arc::new),
             metrics: Arc::new(Metrics::new(now.as_secs())),
+            drifts: Arc::default(),
             logger: Arc::new(Logger::start(log)),
             stopping: Arc::default(),
             large: Arc::new(Semaphore::new(2 * threads)),
@@ -313,7 +317,7 @@ impl App {
     }
 
     pub(crate) fn metrics_text(&self) -> String {
-        self.metrics.text(&self.served, self.logger.dropped())
+        self.metrics.text(&self.served, self.logger.dropped()) + &self.drifts.metrics(&self.served)
     }
 
     /// Answers a request for a route, given by its position in [`ROUTES`].

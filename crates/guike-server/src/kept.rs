@@ -14,6 +14,7 @@ use guike::Error;
 use guike::workspace::{Decision, Kind, Revision, Stage, Version, Workspace};
 
 use crate::app::{Answer, App, Call, Door};
+use crate::drift::Drifts;
 use crate::problem::{Code, Problem};
 use crate::query::Query;
 use crate::served::Served;
@@ -59,6 +60,11 @@ impl Kept {
             }
         };
         Ok(Kept { versions, decisions, revision, run })
+    }
+
+    /// The runs of the name that is served, by number, whatever their stage.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = &Version> {
+        self.versions.iter().filter(|v| v.kind == Kind::Orders && Some(&v.name) == self.run.as_ref())
     }
 
     /// The versions to serve: champions, of runs those that were chosen.
@@ -145,10 +151,11 @@ fn look(
     let run = served.run.iter().map(|r| format!("{} {}", r.name, r.version));
     let words = models.chain(run).collect::<Vec<String>>().join(", ");
     door.serve(served);
+    Drifts::warm(door.app());
     Ok(Some(words))
 }
 
-fn kept(app: &App) -> Result<&Kept, Problem> {
+pub(crate) fn kept(app: &App) -> Result<&Kept, Problem> {
     let detail =
         "folders are served, which have no versions; start the server with a workspace (`guike train --workspace`)";
     app.served.kept.as_ref().ok_or_else(|| Problem::new(Code::NoWorkspace, detail))

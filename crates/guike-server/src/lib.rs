@@ -10,6 +10,7 @@
 mod access;
 mod app;
 mod batch;
+mod drift;
 mod events;
 mod export;
 mod filter;
@@ -213,6 +214,7 @@ pub fn serve(config: Config, listening: impl FnOnce(SocketAddr, &[&str]), stop: 
     let app = App::new(served, limits, (access, ledger), threads, log).taking(events);
     listening(address, &app.served.names());
     let door = Arc::new(Door::new(app));
+    drift::Drifts::warm(door.app());
     let _watcher = kept::Watcher::start(sources, Arc::clone(&door));
     let renewed = tls.iter().map(|tls| Arc::clone(tls) as Arc<dyn Renewed>).collect();
     let _lookout = Lookout::start(renewed, Arc::clone(&door.app().logger));

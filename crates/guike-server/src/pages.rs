@@ -10,6 +10,7 @@ mod assets;
 mod calling;
 mod customer;
 mod customers;
+mod drift;
 mod explain;
 mod export;
 mod frame;
@@ -23,6 +24,7 @@ mod show;
 mod tiers;
 mod trying;
 mod words;
+mod words_running;
 
 use guike_guard::{Action, Resource};
 
@@ -62,7 +64,7 @@ const fn page(
 }
 
 /// All pages and what they load; the table of routes takes them over.
-pub(crate) const PAGES: [Route; 15] = [
+pub(crate) const PAGES: &[Route] = &[
     page("/", SHOP, overview::answer, "The shop in a page."),
     page("/customers", CUSTOMERS, customers::answer, "Customers, searched, filtered and in order."),
     page("/customers/{id}", CUSTOMERS, customer::answer, "One customer."),
@@ -74,6 +76,7 @@ pub(crate) const PAGES: [Route; 15] = [
     page("/quality", SHOP, quality::answer, "How far the forecasts can be trusted."),
     page("/explain", SHOP, explain::answer, "What the forecasts rest on."),
     page("/retention", SHOP, retention::answer, "Whether customers stay."),
+    page("/drift", SHOP, drift::answer, "How customers have moved since earlier runs."),
     page("/models", MODELS, models::all, "Models of tables."),
     page("/models/{name}", MODELS, models::one, "A model of a table: how good it is, and a form to try it."),
     Route {

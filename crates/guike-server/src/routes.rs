@@ -19,7 +19,7 @@ use crate::views::{
     CustomerView, Customers, EventsTaken, ModelView, Models, Prediction, Runs, Status, Summary, Tiers, Versions,
 };
 use crate::who::Needs;
-use crate::{batch, events, export, kept, kserve, predict, v1};
+use crate::{batch, drift, events, export, kept, kserve, predict, v1};
 
 /// A request's method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,7 +166,7 @@ mod filtered {
 }
 
 /// Everything for programs.
-const API: [Route; 25] = [
+const API: &[Route] = &[
     Route {
         method: Method::Post,
         path: "/predict",
@@ -235,6 +235,28 @@ const API: [Route; 25] = [
         "Every version that the workspace keeps of a name, and what was decided.",
     ),
     get("/v1/runs", MODELS, kept::runs, Runs::schema, "Every run that the workspace keeps."),
+    Route {
+        work: Work::Waiting(drift::answer),
+        parameters: &[
+            Parameter {
+                name: "run",
+                about: "The number of the run to look at; left out the newest.",
+                schema: r#"{"type":"integer","minimum":1}"#,
+            },
+            Parameter {
+                name: "against",
+                about: "The number of the run to compare it with; left out the one before.",
+                schema: r#"{"type":"integer","minimum":1}"#,
+            },
+        ],
+        ..get(
+            "/v1/drift",
+            RESULTS,
+            v1::summary,
+            drift::DriftView::schema,
+            "How the shop's customers have moved between two runs that the workspace keeps.",
+        )
+    },
     get("/v1/summary", RESULTS, v1::summary, Summary::schema, "The shop in a few numbers."),
     get("/v1/tiers", RESULTS, v1::tiers, Tiers::schema, "The tiers with their rule, size, value and risk."),
     Route {

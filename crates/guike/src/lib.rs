@@ -13,6 +13,7 @@ pub mod board;
 mod checkup;
 pub mod combination;
 mod demo;
+pub mod drift;
 mod error;
 pub mod events;
 pub mod explain;

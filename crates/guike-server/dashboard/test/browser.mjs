@@ -10,7 +10,7 @@ import { chromium } from "playwright-core";
 const [guike, folder] = process.argv.slice(2);
 const executablePath = process.env.GUIKE_CHROMIUM || "/usr/bin/chromium";
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const PAGES = ["/", "/customers", "/customers/:first", "/tiers", "/rfm", "/quality", "/explain", "/retention", "/models", "/models/:first"];
+const PAGES = ["/", "/customers", "/customers/:first", "/tiers", "/rfm", "/quality", "/explain", "/retention", "/drift", "/models", "/models/:first"];
 const MOST_BYTES = 500_000;
 await rm(folder, { recursive: true, force: true });
 await mkdir(folder, { recursive: true });
@@ -22,12 +22,16 @@ function run(...args) {
   return stdout;
 }
 
-/** A shop with an earlier run to compare with, and a model of a table, served on a free port. */
+/** A shop with earlier runs to compare with, and a model of a table, served on a free port. */
 async function serve() {
   run("demo", "--out", "demo");
   const log = "demo/orders.csv.gz";
-  run("run", log, "--out", "before", "--cutoff", "1997-08-31", "--horizon", "90d", "--budget", "fast");
-  run("run", log, "--out", "shop", "--cutoff", "1997-09-30", "--horizon", "90d", "--budget", "fast", "--previous", "before/tiers.csv");
+  const until = (day, ...more) =>
+    run("run", log, "--workspace", "shop", "--cutoff", day, "--horizon", "90d", "--budget", "fast", ...more);
+  until("1997-07-02");
+  until("1997-08-31");
+  until("1997-09-30", "--previous", "shop/runs/0002/tiers.csv");
+  run("models", "promote", "shop", "3", "--workspace", "shop", "--force", "--reason", "to look at it");
   await writeFile(`${folder}/customers.csv`, run("simulate", "customers", "--n", "600", "--seed", "1"));
   run("train", "customers.csv", "--target", "value", "--out", "value-model");
   const server = spawn(guike, ["serve", "shop", "value-model", "--addr", "127.0.0.1:0"], { cwd: folder });

@@ -14,7 +14,7 @@ use guike_guard::csrf_token;
 
 use super::reader::{Reader, Theme};
 use super::show::Block;
-use super::{assets, words as own};
+use super::{assets, words as own, words_running};
 use crate::access::session;
 use crate::app::{Answer, App, Call};
 use crate::ledger::Sight;
@@ -256,7 +256,7 @@ impl<'a> Page<'a> {
     }
 
     fn nav(&self) -> Vec<Link> {
-        const OF_RUN: [(&str, Word); 7] = [
+        const OF_RUN: [(&str, Word); 8] = [
             ("/", own::OVERVIEW),
             ("/customers", w::CUSTOMERS_TITLE),
             ("/tiers", w::TIERS),
@@ -264,6 +264,7 @@ impl<'a> Page<'a> {
             ("/quality", own::QUALITY),
             ("/explain", own::EXPLAIN),
             ("/retention", own::RETENTION),
+            ("/drift", words_running::DRIFT),
         ];
         let run = self.app.served.run.is_some();
         let models = !self.app.served.models.is_empty();

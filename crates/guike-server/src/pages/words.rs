@@ -1,14 +1,13 @@
 //! What the pages say beyond the report's words, in English and Chinese side by side.
 
-use guike::report::words::{Word, word};
-
 macro_rules! words {
     ($($name:ident $en:literal $zh:literal)*) => {
-        $(pub(super) const $name: Word = word($en, $zh);)*
+        $(pub(super) const $name: guike::report::words::Word = guike::report::words::word($en, $zh);)*
         #[cfg(test)]
-        const ALL: &[(&str, Word)] = &[$((stringify!($name), $name)),*];
+        pub(super) const ALL: &[(&str, guike::report::words::Word)] = &[$((stringify!($name), $name)),*];
     };
 }
+pub(super) use words;
 
 words! {
     // around every page
@@ -227,7 +226,7 @@ mod tests {
 
     #[test]
     fn both_wordings_fill_the_same_places_and_close_their_bold() {
-        for (name, word) in ALL {
+        for (name, word) in ALL.iter().chain(crate::pages::words_running::ALL) {
             assert_eq!(places(word.en), places(word.zh), "{name}");
             for text in [word.en, word.zh] {
                 assert!(!text.is_empty() && text.matches("**").count() % 2 == 0, "{name}: {text}");

@@ -23,6 +23,7 @@ const WHO_MAY: &str = "
     GET  /v1/models/{name}/versions                   VNMAU r
     GET  /v1/runs                                     VNMAU r
     POST /v1/events                                   A e
+    GET  /v1/drift                                    VNMGA r
     GET  /v1/summary                                  VNMGA r
     GET  /v1/tiers                                    VNMGA r
     GET  /v1/customers                                VNMGA r
@@ -54,6 +55,7 @@ const WHO_MAY: &str = "
     GET  /quality                                     VNMGA r
     GET  /explain                                     VNMGA r
     GET  /retention                                   VNMGA r
+    GET  /drift                                       VNMGA r
     GET  /models                                      VNMAU r
     GET  /models/{name}                               VNMAU r
     POST /models/{name}                               NMGA p

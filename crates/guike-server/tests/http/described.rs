@@ -3,7 +3,7 @@
 use guike_server::Limits;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Running, Trained, results, results_into};
+use crate::support::{Answer, Running, Trained, results, results_into, results_until};
 use crate::workspace::Shop;
 
 const ANN: &str = r#"{"age":30,"income":6000,"purchase_frequency":5,"amount":500,"category":"spaceships"}"#;
@@ -72,6 +72,7 @@ fn every_answer_is_as_described() {
 fn every_answer_about_a_workspace_is_as_described() {
     let shop = Shop::new();
     shop.train("value-model", "logistic-regression");
+    results_until(&Shop::place(&shop.root(), "shop"), "2023-08-31", "90d");
     results_into(&Shop::place(&shop.root(), "shop"));
     check(&shop.serve());
 }

@@ -7,6 +7,7 @@ mod audit;
 mod batch;
 mod canary;
 mod described;
+mod drift;
 mod events;
 mod exports;
 mod inference;

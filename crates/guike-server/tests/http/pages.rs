@@ -10,7 +10,7 @@ const OF_RUN: [&str; 8] = ["/", "/customers", "/customers/C07", "/tiers", "/rfm"
 const OF_MODELS: [&str; 2] = ["/models", "/models/value-model"];
 
 /// As a browser asks.
-fn browse(server: &Running, path: &str, head: &str) -> Answer {
+pub(crate) fn browse(server: &Running, path: &str, head: &str) -> Answer {
     let head = format!("host: localhost\r\naccept: text/html,application/xhtml+xml,*/*;q=0.8\r\n{head}");
     server.send(format!("GET {path} HTTP/1.1\r\n{head}connection: close\r\n\r\n").as_bytes())
 }
@@ -26,7 +26,7 @@ fn whole(server: &Running, path: &str) -> Vec<u8> {
 }
 
 /// What a page must not hold, whatever its data: code or style of its own, or anything from elsewhere.
-fn is_kept_to_itself(answer: &Answer, path: &str) {
+pub(crate) fn is_kept_to_itself(answer: &Answer, path: &str) {
     let policy = answer.header("content-security-policy").expect("a policy");
     for part in ["default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'"] {
         assert!(policy.contains(part), "{path}: {policy}");

@@ -62,6 +62,14 @@ pub(crate) fn results_into(place: &guike::workspace::Place<'_>) {
     guike::workspace::run(place, &files, None, &settings, guike::Language::English, &Quiet).expect("run");
 }
 
+/// The same as it was known on an earlier day, with a forecast of so many days.
+pub(crate) fn results_until(place: &guike::workspace::Place<'_>, cutoff: &str, horizon: &str) {
+    let (_folder, files, mut settings) = orders(|customer| format!("C{customer:02}"));
+    settings.forecast.cutoff = Some(cutoff.parse().expect("a day"));
+    settings.forecast.horizon = Some(horizon.parse().expect("a horizon"));
+    guike::workspace::run(place, &files, None, &settings, guike::Language::English, &Quiet).expect("run");
+}
+
 fn orders(id: impl Fn(usize) -> String) -> (tempfile::TempDir, guike::LogFiles, guike::Settings) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut text = String::from("customer_id,date,amount\n");

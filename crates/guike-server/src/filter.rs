@@ -5,6 +5,7 @@ use guike::results::{Ask, Bounds, NUMBERS, Results, Sort};
 use crate::ledger::Sight;
 use crate::problem::Problem;
 use crate::query::{Query, list};
+use crate::served::encoded;
 use crate::v1::wrong;
 
 /// What may be said of ids, tiers and groups.
@@ -93,6 +94,13 @@ pub(crate) fn is_any(query: &Query) -> bool {
     names(&[]).iter().any(|n| query.get(n).is_some_and(|v| !v.is_empty()))
 }
 
+/// What is said of customers as an address says it, always in the same order.
+pub(crate) fn text(query: &Query) -> String {
+    let said = |name: &'static str| query.get(name).map(str::trim).filter(|v| !v.is_empty()).map(|v| (name, v));
+    let pairs = names(&[]).into_iter().filter_map(said);
+    pairs.map(|(name, value)| format!("{name}={}", encoded(value))).collect::<Vec<_>>().join("&")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +110,14 @@ mod tests {
         for (name, [least, greatest]) in NUMBERS.iter().zip(ENDS) {
             assert_eq!((least, greatest), (&*format!("min_{name}"), &*format!("max_{name}")));
         }
+    }
+
+    #[test]
+    fn a_filter_is_written_in_one_way_only() {
+        let query = |text: &str| Query::parse(text, &names(&["sort"])).expect("read");
+        let one = query("max_p_active=0.5&sort=-p_active&tier=gold&min_p_active=&prefix=a%20b");
+        assert_eq!(text(&one), "prefix=a%20b&tier=gold&max_p_active=0.5");
+        assert_eq!(text(&query("sort=p_active")), "");
     }
 
     #[test]

@@ -5,15 +5,15 @@
 //! something cannot be read, what was served stays.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use guike::Error;
-use guike::workspace::{Decision, Kind, Revision, Stage, Version, Workspace};
+use guike::workspace::{Audience, Decision, Kind, Revision, Saved, Stage, StoreError, Version, Workspace};
 
-use crate::app::{Answer, App, Call, Door};
+use crate::app::{Answer, App, Call, Door, internal};
 use crate::drift::Drifts;
 use crate::problem::{Code, Problem};
 use crate::query::Query;
@@ -31,6 +31,8 @@ pub(crate) struct Kept {
     revision: Revision,
     /// Which runs are served.
     run: Option<String>,
+    /// The workspace itself, for what is kept in it beside versions; `None` until it is handed over.
+    workspace: Mutex<Option<Workspace>>,
 }
 
 impl Kept {
@@ -59,7 +61,54 @@ impl Kept {
                 return refused("", format!("the runs of one name are served at a time; choose one of `{listed}`"));
             }
         };
-        Ok(Kept { versions, decisions, revision, run })
+        Ok(Kept { versions, decisions, revision, run, workspace: Mutex::default() })
+    }
+
+    /// With the workspace that it was read from.
+    pub(crate) fn holding(mut self, workspace: Workspace) -> Kept {
+        self.workspace = Mutex::new(Some(workspace));
+        self
+    }
+
+    /// The saved audiences by name.
+    ///
+    /// # Errors
+    /// [`Problem`] when they cannot be read.
+    pub(crate) fn audiences(&self) -> Result<Vec<Audience>, Problem> {
+        self.asked(|workspace| workspace.audiences())
+    }
+
+    /// Saves an audience; it is on disk then.
+    ///
+    /// # Errors
+    /// [`Problem`] for a name that is none, and what cannot be written.
+    pub(crate) fn save(&self, audience: &Audience) -> Result<Saved, Problem> {
+        self.asked(|workspace| workspace.save_audience(audience))
+    }
+
+    /// Deletes an audience; says whether there was one.
+    ///
+    /// # Errors
+    /// [`Problem`] for what cannot be written.
+    pub(crate) fn delete(&self, name: &str) -> Result<bool, Problem> {
+        self.asked(|workspace| workspace.delete_audience(name))
+    }
+
+    fn asked<T>(&self, ask: impl FnOnce(&mut Workspace) -> Result<T, StoreError>) -> Result<T, Problem> {
+        let mut held = self.workspace.lock().unwrap_or_else(PoisonError::into_inner);
+        let workspace = held.as_mut().ok_or_else(internal)?;
+        ask(workspace).map_err(|e| match e {
+            StoreError::Refused { rule, .. } => Problem::new(Code::WrongAudience, rule),
+            StoreError::InUse(_) => {
+                let detail = "the workspace is being written by another process; try again in a moment";
+                Problem::new(Code::Busy, detail).retry_after(1)
+            }
+            StoreError::Io { .. } => {
+                let detail = "the workspace cannot be written, so nothing was changed; is the disk full or read-only?";
+                Problem::new(Code::NotSaved, detail).retry_after(5)
+            }
+            _ => internal(),
+        })
     }
 
     /// The runs of the name that is served, by number, whatever their stage.
@@ -214,6 +263,6 @@ fn view(v: &Version) -> VersionView {
 }
 
 /// `2026-01-31T23:59:59Z`.
-fn moment(at: guike_core::Timestamp) -> String {
+pub(crate) fn moment(at: guike_core::Timestamp) -> String {
     at.to_string().replacen(' ', "T", 1) + "Z"
 }

@@ -9,6 +9,7 @@
 
 mod access;
 mod app;
+mod audiences;
 mod batch;
 mod drift;
 mod events;

@@ -59,6 +59,7 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
         let method = match route.method {
             Method::Get => MethodFilter::GET,
             Method::Post => MethodFilter::POST,
+            Method::Delete => MethodFilter::DELETE,
         };
         let answer = move |State(door): State<Arc<Door>>, request: Request| door.app().answer(at, request);
         router = router.route(route.path, on(method, answer));

@@ -40,6 +40,7 @@ pub(crate) fn document() -> Value {
         let method = match route.method {
             Method::Get => "get",
             Method::Post => "post",
+            Method::Delete => "delete",
         };
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
         path[method] = operation(route, &mut schemas);

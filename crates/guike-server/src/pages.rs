@@ -4,9 +4,11 @@
 //! lays them out. Everything is computed here; the browser gets words, tables, and the numbers of charts to draw. Without
 //! its script every page still works, and every chart has its table.
 //!
-//! What it does not do: it saves nothing. Languages, colours and filters live in the address and two cookies.
+//! What it does not do: it saves nothing but audiences, in the workspace. Languages, colours and filters live in the address
+//! and two cookies.
 
 mod assets;
+mod audiences;
 mod calling;
 mod customer;
 mod customers;
@@ -40,6 +42,7 @@ pub(crate) use reader::Reader;
 /// models.
 const SHOP: Option<Needs> = Some((Resource::Results, Action::Read));
 const CUSTOMERS: Option<Needs> = Some((Resource::Customers, Action::Read));
+const DECIDE: Option<Needs> = Some((Resource::Results, Action::Change));
 const LISTS: Option<Needs> = Some((Resource::Customers, Action::Export));
 const MODELS: Option<Needs> = Some((Resource::Models, Action::Read));
 
@@ -71,6 +74,12 @@ pub(crate) const PAGES: &[Route] = &[
     page("/customers.csv", LISTS, export::answer, "The customers of a question as CSV."),
     page("/customers.xlsx", LISTS, export::answer, "The customers of a question as an Excel workbook."),
     page("/customers.parquet", LISTS, export::answer, "The customers of a question as Parquet."),
+    page("/audiences", SHOP, audiences::answer, "Filters of customers that were saved, and who answers to them."),
+    Route {
+        method: Method::Post,
+        ..page("/audiences", DECIDE, audiences::save, "Saves a filter of customers under a name.")
+    },
+    Route { method: Method::Post, ..page("/audiences/delete", DECIDE, audiences::delete, "Deletes a saved audience.") },
     page("/tiers", SHOP, tiers::answer, "The tiers, and what other borders would change."),
     page("/rfm", SHOP, rfm::answer, "Recency, frequency and money."),
     page("/quality", SHOP, quality::answer, "How far the forecasts can be trusted."),
@@ -93,5 +102,5 @@ pub(crate) const PAGES: &[Route] = &[
 
 /// What the page at a path needs.
 fn needs(path: &str) -> Option<Needs> {
-    PAGES.iter().find(|r| r.path == path).and_then(|r| r.needs)
+    PAGES.iter().find(|r| r.path == path && r.method == Method::Get).and_then(|r| r.needs)
 }

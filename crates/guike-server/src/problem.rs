@@ -31,6 +31,10 @@ pub(crate) enum Code {
     NoResults,
     NoWorkspace,
     NoCustomer,
+    NoAudience,
+    TakenName,
+    WrongAudience,
+    NotSaved,
     NoKey,
     UnknownKey,
     ExpiredKey,
@@ -54,7 +58,7 @@ pub(crate) enum Code {
 impl Code {
     /// Every code.
     #[cfg(test)]
-    pub(crate) const ALL: [Code; 38] = [
+    pub(crate) const ALL: [Code; 42] = [
         Code::MalformedJson,
         Code::MalformedRows,
         Code::MalformedQuery,
@@ -75,6 +79,10 @@ impl Code {
         Code::NoResults,
         Code::NoWorkspace,
         Code::NoCustomer,
+        Code::NoAudience,
+        Code::TakenName,
+        Code::WrongAudience,
+        Code::NotSaved,
         Code::NoKey,
         Code::UnknownKey,
         Code::ExpiredKey,
@@ -119,6 +127,10 @@ impl Code {
             Code::NoModel => (404, "no-model", "There is no such model"),
             Code::NoResults => (404, "no-results", "No results of a run are served"),
             Code::NoWorkspace => (404, "no-workspace", "No workspace is served"),
+            Code::NoAudience => (404, "no-audience", "There is no such audience"),
+            Code::TakenName => (409, "taken-name", "Something else has this name"),
+            Code::WrongAudience => (422, "wrong-audience", "The audience cannot be kept like this"),
+            Code::NotSaved => (503, "not-saved", "The workspace cannot be written"),
             Code::NoCustomer => (404, "no-customer", "There is no such customer"),
             Code::MethodNotAllowed => (405, "method-not-allowed", "The path has no such method"),
             Code::TooSlow => (408, "too-slow", "The request did not arrive in time"),

@@ -16,16 +16,18 @@ use crate::problem::Problem;
 use crate::query::Query;
 use crate::shape::{Schemas, Shape};
 use crate::views::{
-    CustomerView, Customers, EventsTaken, ModelView, Models, Prediction, Runs, Status, Summary, Tiers, Versions,
+    AudienceDeleted, AudienceLine, AudienceView, Audiences, CustomerView, Customers, EventsTaken, ModelView, Models,
+    Prediction, Runs, Status, Summary, Tiers, Versions,
 };
 use crate::who::Needs;
-use crate::{batch, drift, events, export, kept, kserve, predict, v1};
+use crate::{audiences, batch, drift, events, export, kept, kserve, predict, v1};
 
 /// A request's method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Method {
     Get,
     Post,
+    Delete,
 }
 
 impl Method {
@@ -33,6 +35,7 @@ impl Method {
         match self {
             Method::Get => "GET",
             Method::Post => "POST",
+            Method::Delete => "DELETE",
         }
     }
 }
@@ -97,6 +100,9 @@ impl Route {
         if self.body.is_some() {
             all.extend([408, 413, 415, 422]);
         }
+        if self.path == AUDIENCES && self.body.is_some() {
+            all.push(409);
+        }
         if self.path == EXPORT {
             all.push(413);
         }
@@ -136,6 +142,7 @@ const LISTS: Option<Needs> = Some((Resource::Customers, Action::Export));
 const PREDICTIONS: Option<Needs> = Some((Resource::Predictions, Action::Read));
 const BATCHES: Option<Needs> = Some((Resource::Predictions, Action::Export));
 const EVENTS: Option<Needs> = Some((Resource::Events, Action::Change));
+const DECIDE: Option<Needs> = Some((Resource::Results, Action::Change));
 const METRICS: Option<Needs> = Some((Resource::Metrics, Action::Read));
 
 /// What for it is asked who customers are.
@@ -145,6 +152,8 @@ const PURPOSE: Parameter = Parameter {
     schema: r#"{"enum":["service","marketing","retention","credit","fraud","data-subject","quality"]}"#,
 };
 
+/// The path of saved audiences.
+const AUDIENCES: &str = "/v1/audiences";
 /// The path of customers as a file.
 pub(crate) const EXPORT: &str = "/v1/customers/export";
 
@@ -312,6 +321,52 @@ const API: &[Route] = &[
             "A customer with forecast, intervals and tier.",
         )
     },
+    Route {
+        parameters: &[PURPOSE],
+        ..get(
+            AUDIENCES,
+            RESULTS,
+            audiences::all,
+            Audiences::schema,
+            "The saved audiences: filters of customers under a name.",
+        )
+    },
+    Route {
+        method: Method::Post,
+        body: Some(audience),
+        parameters: &[PURPOSE],
+        ..get(AUDIENCES, DECIDE, audiences::make, AudienceLine::schema, "Keep a filter of customers under a name.")
+    },
+    Route {
+        parameters: &[
+            filtered::SORT,
+            Parameter {
+                name: "limit",
+                about: "Most customers of a page.",
+                schema: r#"{"type":"integer","minimum":1,"maximum":1000,"default":50}"#,
+            },
+            Parameter { name: "cursor", about: "`next` of the page before.", schema: r#"{"type":"string"}"# },
+            PURPOSE,
+        ],
+        ..get(
+            "/v1/audiences/{name}",
+            CUSTOMERS,
+            audiences::one,
+            AudienceView::schema,
+            "Who answers to an audience now: count, expected spend, and the customers page by page.",
+        )
+    },
+    Route {
+        method: Method::Delete,
+        parameters: &[PURPOSE],
+        ..get(
+            "/v1/audiences/{name}",
+            DECIDE,
+            audiences::remove,
+            AudienceDeleted::schema,
+            "Delete an audience; no customer is touched.",
+        )
+    },
     get("/v2", MODELS, kserve::server, kserve::ServerMetadata::schema, "Open Inference Protocol: the server."),
     get(
         "/v2/health/live",
@@ -409,6 +464,24 @@ fn happened(_: &mut Schemas) -> Value {
         "additionalProperties": false,
     });
     json!({ "oneOf": [event, { "type": "array", "minItems": 1, "items": event }] })
+}
+
+/// A name and a filter.
+fn audience(_: &mut Schemas) -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "name": { "type": "string", "minLength": 1, "maxLength": 64, "examples": ["gold at risk"] },
+            "filter": {
+                "type": "string",
+                "description": "what stands after the ? of /v1/customers, without order and pages",
+                "default": "",
+                "examples": ["tier=gold&max_p_active=0.5"],
+            },
+        },
+        "required": ["name"],
+        "additionalProperties": false,
+    })
 }
 
 /// A customer or a list of them, by the columns of the model.

@@ -173,7 +173,7 @@ impl Served {
                 }
             }
         }
-        self.kept = Some(kept);
+        self.kept = Some(kept.holding(workspace));
         Ok(())
     }
 

@@ -162,14 +162,7 @@ pub(crate) fn customer(app: &App, call: &Call) -> Result<Answer, Problem> {
 pub(crate) fn customers(app: &App, call: &Call) -> Result<Answer, Problem> {
     let query = Query::parse(&call.query, &filter::names(&["sort", "limit", "cursor", "purpose"]))?;
     let r = run(app)?;
-    let limit = match query.get("limit") {
-        None => PAGE,
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|n| (1..=LARGEST_PAGE).contains(n))
-            .ok_or_else(|| wrong(format!("parameter `limit` takes a whole number from 1 to {LARGEST_PAGE}")))?,
-    };
+    let limit = limit(&query)?;
     let ask = filter::ask(&r.results, &query, &call.sight, limit)?;
     let from = from(r, &query, &ask)?;
     let page = r.results.page(&Ask { from, ..ask });
@@ -179,6 +172,16 @@ pub(crate) fn customers(app: &App, call: &Call) -> Result<Answer, Problem> {
     };
     let n = customers.customers.len();
     Ok(Answer::of(&customers).with_tag(&call.sight.tag(&r.version)).about(n))
+}
+
+/// Customers of a page.
+///
+/// # Errors
+/// [`Problem`] for what is no number of them.
+pub(crate) fn limit(query: &Query) -> Result<usize, Problem> {
+    let Some(text) = query.get("limit") else { return Ok(PAGE) };
+    let number = text.parse().ok().filter(|n| (1..=LARGEST_PAGE).contains(n));
+    number.ok_or_else(|| wrong(format!("parameter `limit` takes a whole number from 1 to {LARGEST_PAGE}")))
 }
 
 pub(crate) fn wrong(detail: String) -> Problem {
@@ -207,7 +210,7 @@ pub(crate) fn found(r: &ServedRun, call: &Call) -> Option<usize> {
     by_name.or_else(by_id)
 }
 
-fn view(r: &Results, at: usize, sight: &Sight) -> CustomerView {
+pub(crate) fn view(r: &Results, at: usize, sight: &Sight) -> CustomerView {
     let number = |column: usize| Nullable(r.number(at, column));
     CustomerView {
         customer_id: sight.shown(r.id(at)).into_owned(),

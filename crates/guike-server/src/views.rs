@@ -77,6 +77,50 @@ shaped! {
         repeated: bool,
     }
 
+    /// The saved audiences.
+    Audiences {
+        /// By name.
+        audiences: Vec<AudienceLine>,
+    }
+
+    /// A saved audience.
+    AudienceLine {
+        /// Its name.
+        name: String,
+        /// Its filter, as it stands after the `?` of `/v1/customers`; without `prefix` for who may not know ids.
+        filter: String,
+        /// When it was saved, at Greenwich.
+        created: String,
+        /// The user or key that saved it.
+        by: String,
+    }
+
+    /// A saved audience, and who answers to it in the run that is served.
+    AudienceView {
+        /// Its name.
+        name: String,
+        /// Its filter, as it stands after the `?` of `/v1/customers`; without `prefix` for who may not know ids.
+        filter: String,
+        /// When it was saved, at Greenwich.
+        created: String,
+        /// The user or key that saved it.
+        by: String,
+        /// How many customers answer to it.
+        customers: usize,
+        /// What they are expected to spend within the horizon, in currency units.
+        expected_spend: f64,
+        /// A page of them.
+        members: Vec<CustomerView>,
+        /// The cursor of the next page; not there on the last one.
+        next: Option<String>,
+    }
+
+    /// An audience is not kept any more.
+    AudienceDeleted {
+        /// Always.
+        deleted: bool,
+    }
+
     /// All models.
     Models {
         /// Those of tables first; `POST /predict` asks the first of them.

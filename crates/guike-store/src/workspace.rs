@@ -5,7 +5,7 @@
 //! worst a folder that nobody knows of, and never a version without its files.
 //!
 //! ```text
-//! W/guike.sqlite              names, versions, checksums, decisions
+//! W/guike.sqlite              names, versions, checksums, decisions; saved audiences
 //! W/models/NAME/VERSION/      what `guike train` writes
 //! W/runs/NNNN/                what `guike run` writes
 //! W/drafts/                   what is being made; cleared when nobody is at it any more
@@ -13,6 +13,7 @@
 //!
 //! It does not know what makes one version better than another: whoever decides hands in figures and a reason, which are kept.
 
+mod audiences;
 mod backup;
 mod database;
 mod decisions;
@@ -30,6 +31,7 @@ use tempfile::TempDir;
 
 use crate::{StoreError, io};
 
+pub use audiences::{Audience, MOST_AUDIENCES, Saved};
 pub use backup::{BackupSummary, restore};
 pub use version::{Action, Decision, Judgement, Kind, NewVersion, Revision, Stage, Version};
 

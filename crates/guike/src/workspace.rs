@@ -11,10 +11,13 @@ use std::path::Path;
 
 use guike_core::{Progress, Timestamp};
 use guike_data::{LogFile, LogFiles};
+pub use guike_store::StoreError;
 pub use guike_store::Workspace;
-pub use guike_store::workspace::{Action, BackupSummary, DATABASE, Decision, Kind, Revision, Stage, Version};
+use guike_store::read_json;
+pub use guike_store::workspace::{
+    Action, Audience, BackupSummary, DATABASE, Decision, Kind, MOST_AUDIENCES, Revision, Saved, Stage, Version,
+};
 use guike_store::workspace::{Judgement, NewVersion};
-use guike_store::{StoreError, read_json};
 use serde_json::{Value, json};
 
 use crate::error::Error;

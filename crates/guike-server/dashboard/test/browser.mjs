@@ -10,7 +10,7 @@ import { chromium } from "playwright-core";
 const [guike, folder] = process.argv.slice(2);
 const executablePath = process.env.GUIKE_CHROMIUM || "/usr/bin/chromium";
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const PAGES = ["/", "/customers", "/customers/:first", "/tiers", "/rfm", "/quality", "/explain", "/retention", "/drift", "/models", "/models/:first"];
+const PAGES = ["/", "/customers", "/customers/:first", "/audiences", "/tiers", "/rfm", "/quality", "/explain", "/retention", "/drift", "/models", "/models/:first"];
 const MOST_BYTES = 500_000;
 await rm(folder, { recursive: true, force: true });
 await mkdir(folder, { recursive: true });
@@ -162,6 +162,17 @@ for (const lang of ["en", "zh"]) {
   is((await page.locator("#results tbody tr").count()) < 50, "a search finds everybody");
   const [file] = await Promise.all([page.waitForEvent("download"), page.locator("#results a[download]").first().click()]);
   is((await readFile(await file.path(), "utf8")).includes(id), "the exported file lacks who was found");
+
+  await page.fill("#audience", "who was found");
+  await Promise.all([page.waitForURL("**/audiences"), page.locator(".keep button").click()]);
+  is((await page.locator("tbody th").innerText()) === "who was found", "a saved audience is not in the list");
+  await accessible(page, "audiences with one");
+  await page.screenshot({ path: `${folder}/audience.png`, fullPage: true });
+  await page.locator("tbody th a").click();
+  is(page.url().includes("prefix="), "an audience does not open as its filter");
+  await page.goBack();
+  await Promise.all([page.waitForURL("**/audiences"), page.locator("tbody button").click()]);
+  is((await page.locator("tbody").count()) === 0, "a deleted audience is still in the list");
 
   await page.goto(origin + "/tiers");
   const before = await page.locator("#preview").innerText();

@@ -16,24 +16,24 @@ use super::frame::Page;
 use super::show::{Block, escaped};
 use super::words as own;
 use crate::app::{Answer, App, Call};
-use crate::filter;
 use crate::ledger::PURPOSES;
 use crate::problem::Problem;
 use crate::served::{ServedRun, encoded};
 use crate::v1::{self, PAGE};
+use crate::{audiences, filter};
 
 /// Numbers that the form bounds; the others can be bounded in the address.
 const BOUNDED: [(usize, Word); 7] = [
     (EXPECTED_SPEND, w::EXPECTED_SPEND),
-    (P_ACTIVE, own::I_ACTIVE),
-    (EXPECTED_ORDERS, own::I_ORDERS),
-    (NEXT_ORDER, own::NEXT_ORDER_DAYS),
+    (P_ACTIVE, own::BOUND_ACTIVE),
+    (EXPECTED_ORDERS, own::BOUND_ORDERS),
+    (NEXT_ORDER, own::BOUND_NEXT),
     (DAYS_SINCE, own::DAYS_SINCE),
     (PURCHASE_DAYS, w::PURCHASE_DAYS),
     (SPEND_SO_FAR, w::SO_FAR),
 ];
 /// Files that what is found can be saved as, and how they are called.
-const FILES: [(&str, &str); 3] = [("csv", "CSV"), ("xlsx", "Excel"), ("parquet", "Parquet")];
+pub(super) const FILES: [(&str, &str); 3] = [("csv", "CSV"), ("xlsx", "Excel"), ("parquet", "Parquet")];
 
 /// A column of the list.
 #[derive(Debug, Clone, Copy)]
@@ -77,6 +77,14 @@ struct Chip {
     is_current: bool,
 }
 
+/// The form that keeps a filter.
+struct Keep {
+    token: Option<String>,
+    filter: String,
+    label: String,
+    save: String,
+}
+
 /// A number that the form bounds: its name, and name, value and label of both ends.
 struct Bounded {
     name: String,
@@ -113,6 +121,10 @@ struct Html<'a> {
     export: String,
     /// Address and name of every file.
     files: Vec<(String, &'static str)>,
+    /// What keeps the filter, for who may: the token, the filter, and the words.
+    keep: Option<Keep>,
+    /// Why filters cannot be kept here.
+    not_kept: Option<String>,
     next: Option<(String, String)>,
     first: Option<(String, String)>,
 }
@@ -162,6 +174,7 @@ pub(super) fn answer(app: &App, call: &Call) -> Result<Answer, Problem> {
         format!("<th scope=\"col\"{}{aria}><a href=\"{href}\" title=\"{title}\">{name}{arrow}</a></th>", c.class())
     };
     let is_filtered = filter::is_any(&page.query);
+    let may_keep = audiences::may_change(&page.who);
     let all = count(run.results.len() as u64);
     let n = count(tally.customers as u64);
     let spend = page.short(tally.expected_spend);
@@ -224,12 +237,31 @@ pub(super) fn answer(app: &App, call: &Call) -> Result<Answer, Problem> {
                 FILES.map(|(ending, name)| (address(&format!("/customers.{ending}"), &pairs), name)).into()
             }
         },
+        keep: (is_filtered && may_keep && app.served.kept.is_some()).then(|| Keep {
+            token: page.token.clone(),
+            filter: filter::text(&page.query),
+            label: page.say(own::AUDIENCE_NAME),
+            save: page.say(own::KEEP),
+        }),
+        not_kept: (is_filtered && may_keep && app.served.kept.is_none()).then(|| page.say(own::NO_AUDIENCES_HERE)),
         next: found.next.map(|at| (link(&[("cursor", &v1::cursor(at, &run.version, &ask))]), page.say(own::NEXT))),
         first: page.query.get("cursor").map(|_| (link(&[]), page.say(own::FIRST_PAGE))),
     };
     let part = html.render().expect("a String takes every page");
     let title = page.say(w::CUSTOMERS_TITLE);
     Ok(page.answer(&title, None, vec![Block::Part { html: part }]).about(found.customers.len()))
+}
+
+/// The name of one of [`NUMBERS`].
+pub(super) fn number_name(page: &Page<'_>, column: usize) -> String {
+    let named = BOUNDED.iter().find(|b| b.0 == column);
+    named.map_or_else(|| NUMBERS[column].to_owned(), |(_, name)| page.say(*name))
+}
+
+/// The name of a tier.
+pub(super) fn tier_name(page: &Page<'_>, results: &Results, key: &str) -> String {
+    let found = named_tiers(page, results).into_iter().find(|t| t.0 == key);
+    found.map_or_else(|| key.to_owned(), |t| t.1)
 }
 
 /// The fields of a number's least and greatest value.

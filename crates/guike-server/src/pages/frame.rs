@@ -256,9 +256,10 @@ impl<'a> Page<'a> {
     }
 
     fn nav(&self) -> Vec<Link> {
-        const OF_RUN: [(&str, Word); 8] = [
+        const OF_RUN: [(&str, Word); 9] = [
             ("/", own::OVERVIEW),
             ("/customers", w::CUSTOMERS_TITLE),
+            ("/audiences", own::AUDIENCES),
             ("/tiers", w::TIERS),
             ("/rfm", own::RFM),
             ("/quality", own::QUALITY),
@@ -274,7 +275,11 @@ impl<'a> Page<'a> {
         pages
             .filter(|(href, _)| may(href))
             .map(|(href, word)| Link {
-                href: if href == "/customers" { href.to_owned() + &self.purpose() } else { href.to_owned() },
+                href: if matches!(href, "/customers" | "/audiences") {
+                    href.to_owned() + &self.purpose()
+                } else {
+                    href.to_owned()
+                },
                 label: self.say(word),
                 lang: "",
                 is_current: path == href

@@ -62,7 +62,9 @@ words! {
     BOUNDS "From … to …" "数值范围"
     AT_LEAST "{what}: at least" "{what}：不低于"
     AT_MOST "{what}: at most" "{what}：不高于"
-    NEXT_ORDER_DAYS "days to the next purchase" "距下次购买天数"
+    BOUND_NEXT "Days to the next purchase" "距下次购买天数"
+    BOUND_ACTIVE "Probability to buy (0 to 1)" "购买概率（0 至 1）"
+    BOUND_ORDERS "Expected purchase days" "预期购买日"
     NEXT "Next page" "下一页"
     FIRST_PAGE "First page" "第一页"
     DAYS_SINCE "Days since last purchase" "距上次购买天数"
@@ -75,6 +77,20 @@ words! {
     NEXT_NEVER "may never come" "可能不再购买"
     SORTED_BY "Sort by {what}" "按{what}排序"
     CLEAR "Clear filters" "清除筛选"
+
+    // audiences
+    AUDIENCES "Audiences" "人群"
+    AUDIENCE "Audience" "人群"
+    AUDIENCES_LEAD "Filters of customers that were saved under a name. Each is asked anew of the run that is served, so that it is never out of date." "以名称保存的顾客筛选条件。每次查看都按当前结果重新计算，因此不会过时。"
+    NO_AUDIENCES "None is saved yet. Filter customers and save the filter there." "尚未保存任何人群。请在顾客页筛选后保存。"
+    NO_AUDIENCES_HERE "A filter is kept in a workspace, and a folder is served here. Start the server with a workspace to save audiences: guike run orders.csv --workspace my-shop, guike serve my-shop" "筛选条件保存在工作区中，而此处加载的是文件夹。如要保存人群，请以工作区启动服务器：guike run orders.csv --workspace my-shop，guike serve my-shop"
+    AUDIENCE_NAME "Save this filter as an audience called" "将此筛选保存为人群，名称"
+    KEEP "Save" "保存"
+    FILTER "Filter" "筛选条件"
+    SAVED_BY "Saved by" "保存者"
+    SAVE_AS "Save as" "另存为"
+    DELETE "Delete" "删除"
+    DELETE_ONE "Delete the audience {name}" "删除人群 {name}"
 
     // one customer
     BACK "All customers" "全部顾客"

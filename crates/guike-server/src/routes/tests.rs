@@ -29,6 +29,10 @@ const WHO_MAY: &str = "
     GET  /v1/customers                                VNMGA r
     GET  /v1/customers/export                         NMA r
     GET  /v1/customers/{id}                           VNMGA r
+    GET  /v1/audiences                                VNMGA r
+    POST /v1/audiences                                MA
+    GET  /v1/audiences/{name}                         VNMGA r
+    DELETE /v1/audiences/{name}                       MA
     GET  /v2                                          VNMAU r
     GET  /v2/health/live                              *
     GET  /v2/health/ready                             *
@@ -50,6 +54,9 @@ const WHO_MAY: &str = "
     GET  /customers.csv                               NMA r
     GET  /customers.xlsx                              NMA r
     GET  /customers.parquet                           NMA r
+    GET  /audiences                                   VNMGA r
+    POST /audiences                                   MA
+    POST /audiences/delete                            MA
     GET  /tiers                                       VNMGA r
     GET  /rfm                                         VNMGA r
     GET  /quality                                     VNMGA r

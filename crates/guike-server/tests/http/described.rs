@@ -96,6 +96,13 @@ fn check(server: &Running) {
         for (method, operation) in methods.as_object().expect("methods") {
             let asked = |query: &str, body: &str| match method.as_str() {
                 "get" => server.get(&(concrete(path) + query)),
+                "delete" => server.send(
+                    format!(
+                        "DELETE {}{query} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+                        concrete(path)
+                    )
+                    .as_bytes(),
+                ),
                 _ => server.post(&(concrete(path) + query), body),
             };
             let good = if path.ends_with("infer") { infer.as_str() } else { ANN };

@@ -6,7 +6,8 @@ use guike_server::Limits;
 
 use crate::support::{Answer, Running, Trained, results, results_of};
 
-const OF_RUN: [&str; 8] = ["/", "/customers", "/customers/C07", "/tiers", "/rfm", "/quality", "/explain", "/retention"];
+const OF_RUN: [&str; 9] =
+    ["/", "/customers", "/audiences", "/customers/C07", "/tiers", "/rfm", "/quality", "/explain", "/retention"];
 const OF_MODELS: [&str; 2] = ["/models", "/models/value-model"];
 
 /// As a browser asks.
@@ -218,7 +219,7 @@ fn a_run_of_an_earlier_version_is_shown_as_far_as_it_goes() {
     for path in OF_RUN {
         let page = browse(&server, path, "");
         assert_eq!(page.status, 200, "{path}");
-        let is_whole = path.starts_with("/customers");
+        let is_whole = path.starts_with("/customers") || path == "/audiences";
         assert_eq!(page.body.contains("made by an earlier version"), !is_whole, "{path}");
     }
 }

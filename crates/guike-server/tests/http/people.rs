@@ -29,7 +29,7 @@ fn serving(trained: &Trained, users: PathBuf, link: Option<Secret>) -> Running {
 }
 
 /// Sends a form as a browser does.
-fn form(server: &Running, path: &str, head: &str, body: &str) -> Answer {
+pub(crate) fn form(server: &Running, path: &str, head: &str, body: &str) -> Answer {
     let host = "localhost:5000";
     server.send(
         format!(
@@ -41,12 +41,12 @@ fn form(server: &Running, path: &str, head: &str, body: &str) -> Answer {
     )
 }
 
-fn log_in(server: &Running, name: &str, password: &str) -> Answer {
+pub(crate) fn log_in(server: &Running, name: &str, password: &str) -> Answer {
     form(server, "/login", "", &format!("name={name}&password={}&next=%2Fv1%2Fmodels", password.replace(' ', "+")))
 }
 
 /// The cookie of a login that went well, as the browser sends it back.
-fn cookie(answer: &Answer) -> String {
+pub(crate) fn cookie(answer: &Answer) -> String {
     assert_eq!(answer.status, 303, "{}", answer.body);
     let set = answer.header("set-cookie").expect("a cookie");
     // header names and values are compared in lower case here

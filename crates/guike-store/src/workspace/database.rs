@@ -12,7 +12,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use crate::StoreError;
 
 /// One step per schema version; a step that was released never changes.
-const MIGRATIONS: [&str; 1] = [include_str!("schema_1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
 /// The newest schema.
 pub(super) const SCHEMA: u32 = MIGRATIONS.len() as u32;
 /// Tells our databases from others: `GUIK`.
@@ -47,7 +47,10 @@ pub(super) fn open(path: &Path, has_results: bool) -> Result<(Connection, bool),
     if version == 0 && has_results {
         return Err(corrupt(path, "it is empty, and there are models or runs beside it".to_owned()));
     }
-    migrate(&mut db, path)?;
+    // what cannot be written is read as it is: what later schemas added is then empty
+    if !is_frozen || version == 0 {
+        migrate(&mut db, path)?;
+    }
     let application: i32 = db.query_row("PRAGMA application_id", [], |r| r.get(0)).map_err(sql("read", path))?;
     if application != APPLICATION {
         return Err(corrupt(path, "it is a database of another program".to_owned()));
@@ -202,6 +205,24 @@ mod tests {
         let _ = fs::remove_file(tmp.path().join("guike.sqlite-wal"));
         let said = open(&path, true).expect_err("refused").to_string();
         assert!(said.contains("models or runs beside it"), "{said}");
+    }
+
+    #[test]
+    fn a_database_of_the_first_schema_is_brought_up_to_date() {
+        let tmp = tempfile::tempdir().expect("a temporary folder");
+        let path = tmp.path().join("guike.sqlite");
+        let old = Connection::open(&path).expect("opened");
+        old.execute_batch(MIGRATIONS[0]).expect("written");
+        old.execute_batch("INSERT INTO names (name, kind) VALUES ('a', 'table')").expect("written");
+        old.pragma_update(None, "application_id", APPLICATION).expect("updated");
+        old.pragma_update(None, "user_version", 1).expect("updated");
+        drop(old);
+        let (db, is_frozen) = open(&path, false).expect("opened");
+        assert_eq!((version(&db, &path).expect("read"), is_frozen), (SCHEMA, false));
+        let count = |table: &str| -> i64 {
+            db.query_row(&format!("SELECT count(*) FROM {table}"), [], |r| r.get(0)).expect("read")
+        };
+        assert_eq!((count("names"), count("audiences")), (1, 0));
     }
 
     #[test]

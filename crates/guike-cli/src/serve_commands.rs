@@ -7,8 +7,8 @@ use clap::{Args, Subcommand};
 use guike::Error;
 use guike::audit::AuditFiles;
 use guike_core::{Day, SECONDS_PER_DAY};
-use guike_guard::{Scope, Secret};
-use guike_server::{BatchLimits, Config, Guard, Limits, Log, TlsFiles};
+use guike_guard::{Scope, Secret, TokenRules};
+use guike_server::{BatchLimits, Config, Guard, Limits, Log, TlsFiles, Tokens};
 
 use crate::args::{Output, Threads};
 use crate::commands::bytes;
@@ -49,6 +49,19 @@ pub(crate) struct Serve {
     /// Key of that certificate, as PEM without a passphrase; others than its owner and group may not read it.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
+    /// Public keys of an identity provider (a JSON Web Key Set): programs come with tokens that it signs; read again when it
+    /// changes.
+    #[arg(long, value_name = "FILE", requires_all = ["jwt_issuer", "jwt_audience"])]
+    pub(crate) jwt_keys: Option<PathBuf>,
+    /// Who must have issued the tokens (`iss`).
+    #[arg(long, value_name = "ISSUER", requires = "jwt_keys")]
+    pub(crate) jwt_issuer: Option<String>,
+    /// For whom the tokens must be (`aud`): the name of this server at the issuer.
+    #[arg(long, value_name = "AUDIENCE", requires = "jwt_keys")]
+    pub(crate) jwt_audience: Option<String>,
+    /// Claim of the tokens that names a role of Guike; points lead into objects.
+    #[arg(long, value_name = "CLAIM", requires = "jwt_keys", default_value = "roles")]
+    pub(crate) jwt_role_claim: String,
     /// File in which it is recorded who saw which customer; customers are then told by name for a stated
     /// purpose only. Default `audit.jsonl` beside the file of users.
     #[arg(long, value_name = "FILE")]
@@ -103,6 +116,11 @@ pub(crate) fn serve(flags: Serve, bar: &Bar, quiet: bool) -> Result<(), Error> {
     // what persons see is always recorded
     let beside = |users: &PathBuf| users.with_file_name("audit.jsonl");
     let audit = flags.audit.or_else(|| flags.users.as_ref().map(beside));
+    let issued = flags.jwt_issuer.zip(flags.jwt_audience);
+    let tokens = flags.jwt_keys.zip(issued).map(|(keys, (issuer, audience))| Tokens {
+        keys,
+        rules: TokenRules { issuer, audience, role_claim: flags.jwt_role_claim },
+    });
     let config = Config {
         sources: flags.sources,
         events: flags.events,
@@ -115,6 +133,7 @@ pub(crate) fn serve(flags: Serve, bar: &Bar, quiet: bool) -> Result<(), Error> {
             link: is_new.then(|| Secret::from_random(&random)),
             is_behind_proxy: flags.behind_proxy,
             tls: flags.tls_cert.zip(flags.tls_key).map(|(cert, key)| TlsFiles { cert, key }),
+            tokens,
         },
         limits: Limits {
             body_bytes: usize::try_from(bytes("--max-body", &flags.max_body)?).unwrap_or(usize::MAX),
@@ -171,7 +190,7 @@ pub(crate) enum Keys {
         file: PathBuf,
         /// Whose key it is: letters, digits, `-`, `_` and `.`.
         name: String,
-        /// What it opens: predict, read or metrics; once for each.
+        /// What it opens: predict, read, metrics or events; once for each.
         #[arg(long, value_name = "SCOPE", required = true)]
         scope: Vec<Scope>,
         /// The last day on which it opens anything; default no end.

@@ -14,7 +14,7 @@ use crate::hash::{bytes, fits_name, hexadecimal, sha256};
 use crate::roles::Rights;
 
 /// What every key begins with, so that it is recognised where it should not be.
-const BEGINS: &str = "guike_";
+pub const KEY_BEGINS: &str = "guike_";
 /// Newest format of the file.
 const FORMAT: u32 = 1;
 
@@ -131,7 +131,7 @@ pub enum KeyError {
     #[error("a name has 1 to 40 letters, digits, `-`, `_` and `.`")]
     Name,
     /// A key for nothing.
-    #[error("a key opens at least one of predict, read and metrics")]
+    #[error("a key opens at least one of predict, read, metrics and events")]
     NoScope,
 }
 
@@ -219,7 +219,7 @@ impl Keyring {
         let mut scopes = scopes.to_vec();
         scopes.sort_unstable();
         scopes.dedup();
-        let secret = Secret(format!("{BEGINS}{}", hexadecimal(&random)));
+        let secret = Secret(format!("{KEY_BEGINS}{}", hexadecimal(&random)));
         let hash = hash(secret.reveal());
         self.keys.push(Key { name: name.to_owned(), sha256: hexadecimal(&hash), scopes, created, expires });
         self.hashes.push(hash);

@@ -1,7 +1,7 @@
-//! Who may ask, and how often: keys of programs and sessions of persons against what a route needs.
+//! Who may ask, and how often: keys and tokens of programs and sessions of persons against what a route needs.
 //!
 //! The one idea: with a file of keys or of users everything but health and the way in is refused to who is none of them;
-//! without either, only programs of this machine can ask, under its own name.
+//! without any, only programs of this machine can ask, under its own name.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -9,8 +9,9 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use guike_core::{Day, SECONDS_PER_DAY};
-use guike_guard::{Keyring, Refusal, Scope, roles_for, scopes_for};
+use guike_guard::{KEY_BEGINS, Keyring, Refusal, Scope, TokenFault, roles_for, scopes_for};
 
+use crate::bearers::Bearers;
 use crate::listen::Peer;
 use crate::people::People;
 use crate::problem::{Code, Problem};
@@ -25,6 +26,8 @@ pub(crate) struct Access {
     of_keys: Vec<Who>,
     /// Who may log in, where persons may.
     pub(crate) people: Option<People>,
+    /// Whose tokens are believed.
+    bearers: Option<Arc<Bearers>>,
     /// Whether only programs of this machine can reach it.
     is_local: bool,
     /// Requests a second that a key or a user may make, where that is limited.
@@ -45,6 +48,11 @@ impl Bucket {
         Bucket { left: rate, at: Instant::now() }
     }
 
+    /// Whether nothing was asked for a while.
+    pub(crate) fn is_full(&self, rate: f64) -> bool {
+        self.left + self.at.elapsed().as_secs_f64() * rate >= rate
+    }
+
     /// Takes one, if there is one.
     pub(crate) fn take(&mut self, rate: f64) -> bool {
         let now = Instant::now();
@@ -63,7 +71,13 @@ impl Access {
         let of_key = |k: &guike_guard::Key| Who::key(Arc::from(k.name.as_str()), k.rights());
         let of_keys = keyring.iter().flat_map(|k| k.keys().iter().map(of_key)).collect();
         let buckets = (0..n).map(|_| Mutex::new(Bucket::full(rate.unwrap_or(0.0)))).collect();
-        Access { keyring, of_keys, people, is_local, rate, buckets }
+        Access { keyring, of_keys, people, bearers: None, is_local, rate, buckets }
+    }
+
+    /// The same, and tokens are believed.
+    pub(crate) fn believing(mut self, bearers: Option<Arc<Bearers>>) -> Access {
+        self.bearers = bearers;
+        self
     }
 
     /// Who asks, if that one may ask for this.
@@ -71,7 +85,7 @@ impl Access {
     /// # Errors
     /// [`Problem`] for who may not ask this, or not so often.
     pub(crate) fn admit(&self, parts: &Parts, needs: Option<Needs>) -> Result<Who, Problem> {
-        if self.keyring.is_none() && self.people.is_none() {
+        if self.keyring.is_none() && self.people.is_none() && self.bearers.is_none() {
             // a page of another site may send its reader's browser here under a name that it makes point to this machine
             let host = parts.headers.get(header::HOST).and_then(|v| v.to_str().ok());
             if self.is_local && !host.is_some_and(is_this_machine) {
@@ -83,8 +97,11 @@ impl Access {
             }
             return Ok(Who::LOCAL);
         }
-        if let (Some(key), Some(needs)) = (sent(&parts.headers), needs) {
-            return self.admit_key(key, needs);
+        if let (Some(sent), Some(needs)) = (sent(&parts.headers), needs) {
+            return match &self.bearers {
+                Some(bearers) if !sent.starts_with(KEY_BEGINS) => self.admit_bearer(bearers, sent, needs),
+                _ => self.admit_key(sent, needs),
+            };
         }
         let who = match (&self.people, session(&parts.headers)) {
             (Some(people), Some(session)) => people.who(session),
@@ -97,12 +114,16 @@ impl Access {
                 Err(Problem::new(Code::NoSession, "the session is over, or never was; log in again at /login"))
             }
             (None, Some(_)) => {
-                let way = match (&self.keyring, &self.people) {
-                    (None, _) => "log in at /login",
-                    (_, None) => "send a key in the header `authorization: Bearer KEY`; `guike keys add` makes one",
-                    _ => "log in at /login, or send a key in the header `authorization: Bearer KEY`",
-                };
-                Err(Problem::new(Code::NoKey, way))
+                let ways = [
+                    (self.people.is_some(), "log in at /login"),
+                    (
+                        self.keyring.is_some(),
+                        "send a key of `guike keys add` in the header `authorization: Bearer KEY`",
+                    ),
+                    (self.bearers.is_some(), "send a token in the header `authorization: Bearer TOKEN`"),
+                ];
+                let ways: Vec<&str> = ways.into_iter().filter(|way| way.0).map(|way| way.1).collect();
+                Err(Problem::new(Code::NoKey, ways.join(", or ")))
             }
         }
     }
@@ -133,13 +154,21 @@ impl Access {
         Ok(who.clone())
     }
 
-    fn admit_user(&self, who: Who, (resource, action): Needs) -> Result<Who, Problem> {
-        if !who.may(resource, action) {
-            let roles: Vec<&str> = roles_for(resource, action).iter().map(|r| r.name()).collect();
-            let detail =
-                format!("your role does not allow `{} {}`; these do: {}", action.name(), resource.name(), list(&roles));
-            return Err(Problem::new(Code::ForeignRole, detail));
+    fn admit_bearer(&self, bearers: &Bearers, token: &str, needs: Needs) -> Result<Who, Problem> {
+        // one sentence for whatever is wrong with it: who makes tokens up learns nothing from it
+        let detail = "this token is not believed: it must be signed with a key of --jwt-keys, be in force, and be from the \
+                      issuer, for the audience and with the role that the server was told; its log says what did not hold";
+        let refused = |fault: TokenFault| Problem::new(Code::UnknownToken, detail).because(fault.name());
+        let who = bearers.who(token).map_err(refused)?;
+        needs_role(&who, needs)?;
+        match (who.bearer_name(), self.rate) {
+            (Some(name), Some(rate)) if !bearers.take(name, rate) => Err(too_many(rate)),
+            _ => Ok(who),
         }
+    }
+
+    fn admit_user(&self, who: Who, needs: Needs) -> Result<Who, Problem> {
+        needs_role(&who, needs)?;
         match (&self.people, who.logged_in(), self.rate) {
             (Some(people), Some((name, _)), Some(rate)) if !people.take(name, rate) => Err(too_many(rate)),
             _ => Ok(who),
@@ -152,6 +181,16 @@ impl Access {
         let mut bucket = self.buckets[at].lock().unwrap_or_else(PoisonError::into_inner);
         if bucket.take(rate) { Ok(()) } else { Err(too_many(rate)) }
     }
+}
+
+fn needs_role(who: &Who, (resource, action): Needs) -> Result<(), Problem> {
+    if who.may(resource, action) {
+        return Ok(());
+    }
+    let roles: Vec<&str> = roles_for(resource, action).iter().map(|r| r.name()).collect();
+    let detail =
+        format!("your role does not allow `{} {}`; these do: {}", action.name(), resource.name(), list(&roles));
+    Err(Problem::new(Code::ForeignRole, detail))
 }
 
 fn too_many(rate: f64) -> Problem {
@@ -190,7 +229,7 @@ pub(crate) fn is_own_page(parts: &Parts) -> bool {
     }
 }
 
-/// The key in a request: `authorization: Bearer KEY`, or `x-api-key: KEY`.
+/// The key or token in a request: `authorization: Bearer KEY`, or `x-api-key: KEY`.
 fn sent(headers: &HeaderMap) -> Option<&str> {
     let bearer = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| {
         let (kind, key) = v.split_once(' ')?;

@@ -372,6 +372,7 @@ impl App {
         self.metrics.in_flight.fetch_sub(1, Ordering::Relaxed);
         let Asked { said, bytes_in, who } = asked;
         let code = said.as_ref().err().map(|problem| problem.code.words().1);
+        let fault = said.as_ref().err().and_then(|problem| problem.fault);
         let is_inference = route.starts_with("/v2");
         let (response, bytes_out) = match said {
             Ok(answer) => respond(answer, id),
@@ -385,8 +386,8 @@ impl App {
         };
         let (status, took) = (response.status().as_u16(), begun.elapsed());
         self.metrics.count(at, status, took);
-        let (key, user) = (who.key_name(), who.logged_in().map(|(name, _)| name));
-        self.logger.add(&Line { id, method, route, status, code, took, bytes_in, bytes_out, key, user });
+        let (key, token, user) = (who.key_name(), who.bearer_name(), who.logged_in().map(|(name, _)| name));
+        self.logger.add(&Line { id, method, route, status, code, fault, took, bytes_in, bytes_out, key, token, user });
         response
     }
 

@@ -75,7 +75,7 @@ impl Ledger {
             time: moment(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()),
             who: who.map(str::to_owned),
             kind,
-            role: entry.who.logged_in().map(|(_, role)| role.name()),
+            role: entry.who.role().map(|role| role.name()),
             action: entry.action.to_owned(),
             resource: entry.resource,
             about,

@@ -11,6 +11,7 @@ mod access;
 mod app;
 mod audiences;
 mod batch;
+mod bearers;
 mod drift;
 mod events;
 mod export;
@@ -50,6 +51,8 @@ use guike_guard::Secret;
 
 use access::Access;
 use app::{App, Door};
+use bearers::Bearers;
+pub use bearers::Tokens;
 use guike::audit::AuditFiles;
 use ledger::Ledger;
 pub use log::Log;
@@ -96,6 +99,8 @@ pub struct Guard {
     pub is_behind_proxy: bool,
     /// The certificate and key with which it speaks HTTPS; without them it speaks HTTP.
     pub tls: Option<TlsFiles>,
+    /// Which tokens of an identity provider are believed; without them none are.
+    pub tokens: Option<Tokens>,
 }
 
 /// What clients may ask for at most.
@@ -177,7 +182,7 @@ impl Default for Limits {
 pub fn serve(config: Config, listening: impl FnOnce(SocketAddr, &[&str]), stop: &dyn Progress) -> Result<(), Error> {
     let Config { sources, events, run, address, keys, guard, limits, threads, log } = config;
     let is_local = address.ip().is_loopback();
-    if keys.is_none() && guard.users.is_none() && !is_local {
+    if keys.is_none() && guard.users.is_none() && guard.tokens.is_none() && !is_local {
         return Err(refused(
             address,
             "others than this machine could ask, and nobody would be asked who they are; make keys with `guike keys add` and \
@@ -198,6 +203,7 @@ pub fn serve(config: Config, listening: impl FnOnce(SocketAddr, &[&str]), stop: 
         ));
     }
     let tls = guard.tls.map(Tls::open).transpose()?.map(Arc::new);
+    let bearers = guard.tokens.map(Bearers::open).transpose()?.map(Arc::new);
     let people = guard.users.map(|file| People::open(file, guard.link.as_ref(), guard.is_behind_proxy)).transpose()?;
     let keyring = keys.as_deref().map(guike::keys::read).transpose()?;
     let served = Served::open(&sources, run.as_deref(), None)?;
@@ -211,16 +217,17 @@ pub fn serve(config: Config, listening: impl FnOnce(SocketAddr, &[&str]), stop: 
     // last of what can fail: a server that does not start leaves no log behind
     let ledger = guard.audit.as_ref().map(Ledger::open).transpose()?;
     let events = events.as_deref().map(Events::open).transpose()?;
-    let access = Access::new(keyring, people, is_local, limits.rate);
+    let access = Access::new(keyring, people, is_local, limits.rate).believing(bearers.clone());
     let app = App::new(served, limits, (access, ledger), threads, log).taking(events);
     listening(address, &app.served.names());
     let door = Arc::new(Door::new(app));
     drift::Drifts::warm(door.app());
     let _watcher = kept::Watcher::start(sources, Arc::clone(&door));
-    let renewed = tls.iter().map(|tls| Arc::clone(tls) as Arc<dyn Renewed>).collect();
+    let tls_again = tls.iter().map(|tls| Arc::clone(tls) as Arc<dyn Renewed>);
+    let renewed = bearers.into_iter().map(|b| b as Arc<dyn Renewed>).chain(tls_again).collect();
     let _lookout = Lookout::start(renewed, Arc::clone(&door.app().logger));
     if !is_secret {
-        let detail = "keys are sent where everybody on the way can read them; speak HTTPS with --tls-cert and --tls-key, \
+        let detail = "keys and tokens are sent where everybody on the way can read them; speak HTTPS with --tls-cert and --tls-key, \
                       or put the server behind a proxy that does and say so with --behind-proxy";
         door.app().logger.note("plain-http", detail);
     }

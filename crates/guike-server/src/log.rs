@@ -58,11 +58,15 @@ pub(crate) struct Line<'a> {
     pub(crate) status: u16,
     /// The code of the problem, where there was one.
     pub(crate) code: Option<&'static str>,
+    /// What did not hold of a token, which is told to nobody else.
+    pub(crate) fault: Option<&'static str>,
     pub(crate) took: Duration,
     pub(crate) bytes_in: usize,
     pub(crate) bytes_out: usize,
     /// The name of the key that was used.
     pub(crate) key: Option<&'a str>,
+    /// The name of who came with a token.
+    pub(crate) token: Option<&'a str>,
     /// The name of the user who is logged in.
     pub(crate) user: Option<&'a str>,
 }
@@ -100,14 +104,16 @@ impl Logger {
             return;
         }
         // every text here is one of ours, without anything that JSON would have to escape
-        let Line { id, method, route, status, code, took, bytes_in, bytes_out, key, user } = line;
+        let Line { id, method, route, status, code, fault, took, bytes_in, bytes_out, key, token, user } = line;
         let code = code.map_or_else(String::new, |c| format!(",\"code\":\"{c}\""));
+        let fault = fault.map_or_else(String::new, |f| format!(",\"fault\":\"{f}\""));
         let key = key.map_or_else(String::new, |k| format!(",\"key\":\"{k}\""));
+        let token = token.map_or_else(String::new, |t| format!(",\"token\":\"{t}\""));
         let user = user.map_or_else(String::new, |u| format!(",\"user\":\"{u}\""));
         let written = writeln!(
             lines,
-            "{{\"time\":\"{}\",\"id\":\"{id}\",\"method\":\"{method}\",\"route\":\"{route}\",\"status\":{status}{code},\
-             \"micros\":{},\"bytes_in\":{bytes_in},\"bytes_out\":{bytes_out}{key}{user}}}",
+            "{{\"time\":\"{}\",\"id\":\"{id}\",\"method\":\"{method}\",\"route\":\"{route}\",\"status\":{status}{code}{fault},\
+             \"micros\":{},\"bytes_in\":{bytes_in},\"bytes_out\":{bytes_out}{key}{token}{user}}}",
             moment(now),
             took.as_micros()
         );

@@ -64,7 +64,8 @@ pub(crate) fn document() -> Value {
                     "type": "http",
                     "scheme": "bearer",
                     "description": "A key of `guike keys add`, where the server was started with --keys; \
-                                    `x-api-key` may be used in its place.",
+                                    `x-api-key` may be used in its place. Where it was started with --jwt-keys, a token of the \
+                                    identity provider does the same.",
                 },
                 "session": {
                     "type": "apiKey",

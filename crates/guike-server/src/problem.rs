@@ -38,6 +38,7 @@ pub(crate) enum Code {
     NoKey,
     UnknownKey,
     ExpiredKey,
+    UnknownToken,
     ForeignScope,
     NeedsPurpose,
     NotRecorded,
@@ -58,7 +59,7 @@ pub(crate) enum Code {
 impl Code {
     /// Every code.
     #[cfg(test)]
-    pub(crate) const ALL: [Code; 42] = [
+    pub(crate) const ALL: [Code; 43] = [
         Code::MalformedJson,
         Code::MalformedRows,
         Code::MalformedQuery,
@@ -86,6 +87,7 @@ impl Code {
         Code::NoKey,
         Code::UnknownKey,
         Code::ExpiredKey,
+        Code::UnknownToken,
         Code::ForeignScope,
         Code::NeedsPurpose,
         Code::NotRecorded,
@@ -112,6 +114,7 @@ impl Code {
             Code::NoKey => (401, "no-key", "The request says not who asks"),
             Code::UnknownKey => (401, "unknown-key", "There is no such key"),
             Code::ExpiredKey => (401, "expired-key", "The key is out of force"),
+            Code::UnknownToken => (401, "unknown-token", "The token is not believed"),
             Code::ForeignScope => (403, "foreign-scope", "The key does not open this"),
             Code::NeedsPurpose => (403, "needs-purpose", "Who customers are is told for a purpose only"),
             Code::NoEvents => (404, "no-events", "No events are taken"),
@@ -163,6 +166,8 @@ pub(crate) struct Problem {
     column: Option<String>,
     /// After how many seconds it is worth trying again.
     pub(crate) retry_after: Option<u32>,
+    /// What did not hold, in a word for the server's log alone.
+    pub(crate) fault: Option<&'static str>,
 }
 
 impl From<&guike::Error> for Problem {
@@ -174,7 +179,7 @@ impl From<&guike::Error> for Problem {
 
 impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Problem {
-        Problem { code, detail: detail.into(), row: None, column: None, retry_after: None }
+        Problem { code, detail: detail.into(), row: None, column: None, retry_after: None, fault: None }
     }
 
     /// About a column.
@@ -192,6 +197,12 @@ impl Problem {
 
     pub(crate) fn retry_after(mut self, seconds: u32) -> Problem {
         self.retry_after = Some(seconds);
+        self
+    }
+
+    /// With a word that stands in the log and is told to nobody.
+    pub(crate) fn because(mut self, fault: &'static str) -> Problem {
+        self.fault = Some(fault);
         self
     }
 

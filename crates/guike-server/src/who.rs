@@ -1,4 +1,4 @@
-//! Who asks: a person, a key, a program of this machine, or nobody in particular; and what that one may do.
+//! Who asks: a person, a key, a token, a program of this machine, or nobody in particular; and what that one may do.
 //!
 //! The one idea: a handler or a page never asks for a role or a scope, only [`Who::may`], which is answered by the one table
 //! of `guike-guard`. Hiding what somebody may not see and refusing it are then the same question.
@@ -25,6 +25,8 @@ enum Kind {
     Local,
     /// The key of this name.
     Key(Arc<str>),
+    /// The program of this name, which came with a token.
+    Bearer(Arc<str>, Role),
     /// The user of this name, who is logged in.
     User(Arc<str>, Role),
 }
@@ -43,6 +45,10 @@ impl Who {
         Who { kind: Kind::User(name, role), rights: Rights::of_role(role) }
     }
 
+    pub(crate) fn bearer(name: Arc<str>, role: Role) -> Who {
+        Who { kind: Kind::Bearer(name, role), rights: Rights::of_role(role) }
+    }
+
     /// Whether this may be done.
     pub(crate) fn may(&self, resource: Resource, action: Action) -> bool {
         self.rights.allow(resource, action)
@@ -54,7 +60,16 @@ impl Who {
             Kind::Anybody => ("nobody", None),
             Kind::Local => ("local", None),
             Kind::Key(name) => ("key", Some(name)),
+            Kind::Bearer(name, _) => ("token", Some(name)),
             Kind::User(name, _) => ("user", Some(name)),
+        }
+    }
+
+    /// The role of a user, or of who came with a token.
+    pub(crate) fn role(&self) -> Option<Role> {
+        match &self.kind {
+            Kind::User(_, role) | Kind::Bearer(_, role) => Some(*role),
+            Kind::Anybody | Kind::Local | Kind::Key(_) => None,
         }
     }
 
@@ -62,7 +77,15 @@ impl Who {
     pub(crate) fn key_name(&self) -> Option<&str> {
         match &self.kind {
             Kind::Key(name) => Some(name),
-            Kind::Anybody | Kind::Local | Kind::User(..) => None,
+            Kind::Anybody | Kind::Local | Kind::Bearer(..) | Kind::User(..) => None,
+        }
+    }
+
+    /// The name of who came with a token.
+    pub(crate) fn bearer_name(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Bearer(name, _) => Some(name),
+            Kind::Anybody | Kind::Local | Kind::Key(_) | Kind::User(..) => None,
         }
     }
 
@@ -70,7 +93,7 @@ impl Who {
     pub(crate) fn logged_in(&self) -> Option<(&str, Role)> {
         match &self.kind {
             Kind::User(name, role) => Some((name, *role)),
-            Kind::Anybody | Kind::Local | Kind::Key(_) => None,
+            Kind::Anybody | Kind::Local | Kind::Key(_) | Kind::Bearer(..) => None,
         }
     }
 }

@@ -142,5 +142,8 @@ fn a_model_that_is_not_there_and_an_address_of_the_network_are_refused() {
     assert!(ended.code == 2 && ended.stderr.contains("--tls-key"), "{}", ended.stderr);
     let ended = desk.guike(&["serve", "no-such-model", "--tls-cert", "a.crt", "--tls-key", "a.key"]);
     assert!(ended.code == 4 && ended.stderr.contains("a.crt"), "{}", ended.stderr);
+    let ended =
+        desk.guike(&["serve", "no-such-model", "--jwt-keys", "jwks.json", "--jwt-issuer", "https://id.example"]);
+    assert!(ended.code == 2 && ended.stderr.contains("--jwt-audience"), "{}", ended.stderr);
     assert!(desk.names().is_empty());
 }

@@ -2,11 +2,15 @@
 
 use axum::http::Request;
 use axum::http::request::Parts;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use guike_core::Day;
-use guike_guard::{Keyring, Role, Scope};
+use guike_guard::{Keyring, Role, Scope, TokenRules};
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
 use super::*;
 use crate::access::{Access, COOKIE};
+use crate::bearers::{Bearers, Tokens};
 use crate::people::People;
 
 /// `V`iewer, a`N`alyst, `M`arketer, a`G`ent, `A`dmin, a`U`ditor; keys with the scopes `p`redict, `r`ead, `m`etrics, `e`vents; `*` is
@@ -69,6 +73,8 @@ const WHO_MAY: &str = "
     GET  /assets/{file}                               *
 ";
 
+/// The letters of the roles.
+const ROLES: [char; 6] = ['V', 'N', 'M', 'G', 'A', 'U'];
 const PASSWORD: &str = "correct horse battery";
 
 /// Who asks: the letter of the table (or what is wrong with the credential), and the header that says it.
@@ -77,7 +83,27 @@ struct Asker {
     header: Option<(&'static str, String)>,
 }
 
-/// Access with a user of every role who is logged in, and a key of every scope; and everybody who may come.
+/// Tokens of every role, a role that there is not, and somebody else's; and what believes them.
+fn bearers(folder: &std::path::Path) -> (Bearers, Vec<Asker>) {
+    let encoded = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    let [ours, other] = [1, 2].map(|seed| Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).expect("a key"));
+    let keys = folder.join("jwks.json");
+    let key = json!({ "kty": "OKP", "crv": "Ed25519", "x": encoded(ours.public_key().as_ref()) });
+    std::fs::write(&keys, json!({ "keys": [key] }).to_string()).expect("written");
+    let token = |pair: &Ed25519KeyPair, role: &str| {
+        let claims = json!({ "iss": "i", "aud": "a", "sub": "crm", "exp": u32::MAX, "role": role });
+        let text = format!("{}.{}", encoded(br#"{"alg":"EdDSA"}"#), encoded(claims.to_string().as_bytes()));
+        format!("Bearer {text}.{}", encoded(pair.sign(text.as_bytes()).as_ref()))
+    };
+    let roles = Role::ALL.into_iter().zip(ROLES).map(|(role, letter)| (letter, token(&ours, role.name())));
+    let wrong = [('w', token(&ours, "root")), ('w', token(&other, "admin"))];
+    let asker = |(letter, token)| Asker { letter, header: Some(("authorization", token)) };
+    let rules = TokenRules { issuer: "i".into(), audience: "a".into(), role_claim: "role".into() };
+    (Bearers::open(Tokens { keys, rules }).expect("opened"), roles.chain(wrong).map(asker).collect())
+}
+
+/// Access with a user of every role who is logged in, a token of every role and a key of every scope; and everybody who may
+/// come.
 fn everybody(folder: &std::path::Path) -> (Access, Vec<Asker>) {
     let file = folder.join("users.json");
     let mut users = guike_guard::Users::default();
@@ -100,12 +126,14 @@ fn everybody(folder: &std::path::Path) -> (Access, Vec<Asker>) {
     askers.push(Asker { letter: 'w', header: Some(("cookie", format!("{COOKIE}={}", "0".repeat(64)))) });
     askers.push(Asker { letter: '-', header: None });
     let people = People::open(file, None, false).expect("opened");
-    for (role, letter) in Role::ALL.into_iter().zip(['V', 'N', 'M', 'G', 'A', 'U']) {
+    for (role, letter) in Role::ALL.into_iter().zip(ROLES) {
         let from = std::net::IpAddr::from([127, 0, 0, 1]);
         let (session, _) = people.log_in(role.name(), PASSWORD, from).expect("logged in");
         askers.push(Asker { letter, header: Some(("cookie", format!("{COOKIE}={}", session.reveal()))) });
     }
-    (Access::new(Some(keyring), Some(people), false, None), askers)
+    let (bearers, with_tokens) = bearers(folder);
+    askers.extend(with_tokens);
+    (Access::new(Some(keyring), Some(people), false, None).believing(Some(Arc::new(bearers))), askers)
 }
 
 fn request(asker: &Asker) -> Parts {

@@ -18,5 +18,6 @@ mod people;
 mod predict;
 mod support;
 mod tls;
+mod tokens;
 mod v1;
 mod workspace;

@@ -205,7 +205,7 @@ pub(crate) enum Keys {
         #[command(flatten)]
         output: Output,
     },
-    /// Take a key out of force; servers that are running know it until they are started again.
+    /// Take a key out of force; servers that are running see it within about a second.
     #[command(after_help = "Example:\n  guike keys revoke keys.json crm")]
     Revoke {
         /// The file of keys.
@@ -247,7 +247,7 @@ pub(crate) fn keys(what: &Keys, quiet: bool) -> Result<(), Error> {
             guike::keys::revoke(file, name)?;
             if !quiet {
                 show::message(&format!(
-                    "`{name}` opens nothing any more, once servers with this file are started again"
+                    "`{name}` opens nothing any more; servers with this file see it within about a second"
                 ));
             }
         }

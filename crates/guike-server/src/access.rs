@@ -9,9 +9,10 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use guike_core::{Day, SECONDS_PER_DAY};
-use guike_guard::{KEY_BEGINS, Keyring, Refusal, Scope, TokenFault, roles_for, scopes_for};
+use guike_guard::{KEY_BEGINS, Refusal, Scope, TokenFault, roles_for, scopes_for};
 
 use crate::bearers::Bearers;
+use crate::keyfile::Keys;
 use crate::listen::Peer;
 use crate::people::People;
 use crate::problem::{Code, Problem};
@@ -21,9 +22,8 @@ use crate::who::{Needs, Who};
 /// Who may ask.
 #[derive(Debug)]
 pub(crate) struct Access {
-    keyring: Option<Keyring>,
-    /// Who each key is.
-    of_keys: Vec<Who>,
+    /// The keys, where any are asked for.
+    pub(crate) keys: Option<Keys>,
     /// Who may log in, where persons may.
     pub(crate) people: Option<People>,
     /// Whose tokens are believed.
@@ -31,9 +31,9 @@ pub(crate) struct Access {
     /// Whether only programs of this machine can reach it.
     is_local: bool,
     /// Requests a second that a key or a user may make, where that is limited.
-    rate: Option<f64>,
-    /// What each key (or everybody, without keys) may still ask.
-    buckets: Vec<Mutex<Bucket>>,
+    pub(crate) rate: Option<f64>,
+    /// What everybody together may still ask, where nobody says who asks.
+    bucket: Mutex<Bucket>,
 }
 
 /// Requests that may still be made; a full one holds those of one second.
@@ -65,13 +65,10 @@ impl Bucket {
 }
 
 impl Access {
-    pub(crate) fn new(keyring: Option<Keyring>, people: Option<People>, is_local: bool, rate: Option<u32>) -> Access {
-        let n = keyring.as_ref().map_or(1, |k| k.keys().len());
+    pub(crate) fn new(keys: Option<Keys>, people: Option<People>, is_local: bool, rate: Option<u32>) -> Access {
         let rate = rate.map(f64::from);
-        let of_key = |k: &guike_guard::Key| Who::key(Arc::from(k.name.as_str()), k.rights());
-        let of_keys = keyring.iter().flat_map(|k| k.keys().iter().map(of_key)).collect();
-        let buckets = (0..n).map(|_| Mutex::new(Bucket::full(rate.unwrap_or(0.0)))).collect();
-        Access { keyring, of_keys, people, bearers: None, is_local, rate, buckets }
+        let bucket = Mutex::new(Bucket::full(rate.unwrap_or(0.0)));
+        Access { keys, people, bearers: None, is_local, rate, bucket }
     }
 
     /// The same, and tokens are believed.
@@ -85,7 +82,7 @@ impl Access {
     /// # Errors
     /// [`Problem`] for who may not ask this, or not so often.
     pub(crate) fn admit(&self, parts: &Parts, needs: Option<Needs>) -> Result<Who, Problem> {
-        if self.keyring.is_none() && self.people.is_none() && self.bearers.is_none() {
+        if self.keys.is_none() && self.people.is_none() && self.bearers.is_none() {
             // a page of another site may send its reader's browser here under a name that it makes point to this machine
             let host = parts.headers.get(header::HOST).and_then(|v| v.to_str().ok());
             if self.is_local && !host.is_some_and(is_this_machine) {
@@ -93,7 +90,7 @@ impl Access {
                 return Err(Problem::new(Code::ForeignHost, detail));
             }
             if needs.is_some() {
-                self.take(0)?;
+                self.take()?;
             }
             return Ok(Who::LOCAL);
         }
@@ -116,10 +113,7 @@ impl Access {
             (None, Some(_)) => {
                 let ways = [
                     (self.people.is_some(), "log in at /login"),
-                    (
-                        self.keyring.is_some(),
-                        "send a key of `guike keys add` in the header `authorization: Bearer KEY`",
-                    ),
+                    (self.keys.is_some(), "send a key of `guike keys add` in the header `authorization: Bearer KEY`"),
                     (self.bearers.is_some(), "send a token in the header `authorization: Bearer TOKEN`"),
                 ];
                 let ways: Vec<&str> = ways.into_iter().filter(|way| way.0).map(|way| way.1).collect();
@@ -129,8 +123,9 @@ impl Access {
     }
 
     fn admit_key(&self, key: &str, (resource, action): Needs) -> Result<Who, Problem> {
-        let known = self.keyring.as_ref().ok_or(Refusal::Unknown).and_then(|k| k.check(key, today()));
-        let at = known.map_err(|refusal| match refusal {
+        let keys = self.keys.as_ref().map(|k| k.known(self.rate));
+        let known = keys.as_deref().ok_or(Refusal::Unknown).and_then(|k| k.check(key).map(|found| (k, found)));
+        let (keys, (at, who)) = known.map_err(|refusal| match refusal {
             Refusal::Unknown => {
                 Problem::new(Code::UnknownKey, "no such key is in force; was it revoked, or cut short?")
             }
@@ -138,7 +133,6 @@ impl Access {
                 Problem::new(Code::ExpiredKey, "the last day of this key is over; `guike keys add` makes a new one")
             }
         })?;
-        let who = &self.of_keys[at];
         if !who.may(resource, action) {
             let way = match scopes_for(resource, action) {
                 [] => "no key opens it".to_owned(),
@@ -150,8 +144,10 @@ impl Access {
             let detail = format!("this key does not open `{} {}`; {way}", action.name(), resource.name());
             return Err(Problem::new(Code::ForeignScope, detail));
         }
-        self.take(at)?;
-        Ok(who.clone())
+        match self.rate {
+            Some(rate) if !keys.take(at, rate) => Err(too_many(rate)),
+            _ => Ok(who.clone()),
+        }
     }
 
     fn admit_bearer(&self, bearers: &Bearers, token: &str, needs: Needs) -> Result<Who, Problem> {
@@ -175,10 +171,10 @@ impl Access {
         }
     }
 
-    /// Takes one request from what a key may still ask.
-    fn take(&self, at: usize) -> Result<(), Problem> {
+    /// Takes one request from what everybody may still ask.
+    fn take(&self) -> Result<(), Problem> {
         let Some(rate) = self.rate else { return Ok(()) };
-        let mut bucket = self.buckets[at].lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
         if bucket.take(rate) { Ok(()) } else { Err(too_many(rate)) }
     }
 }

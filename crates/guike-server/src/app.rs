@@ -15,6 +15,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use guike::audit::AuditFiles;
 use guike::events::Events;
 use guike_guard::{Action, Resource, csrf_token};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -23,6 +24,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::Limits;
 use crate::access::{Access, is_own_page, session};
 use crate::drift::Drifts;
+use crate::keyfile::Keys;
 use crate::ledger::{Entry, Ledger, Sight};
 use crate::log::{Line, Log, Logger};
 use crate::login;
@@ -101,6 +103,8 @@ pub(crate) struct Answer {
     customers: Option<usize>,
     /// What happened to a session, and whose it is.
     event: Option<(&'static str, Who)>,
+    /// What was done to what, in place of the action alone, for the audit log.
+    deed: Option<String>,
 }
 
 impl Answer {
@@ -124,6 +128,7 @@ impl Answer {
             tag: None,
             customers: None,
             event: None,
+            deed: None,
         }
     }
 
@@ -145,6 +150,12 @@ impl Answer {
     /// Says what happened to a session and whose it is, for the audit log.
     pub(crate) fn happened(mut self, what: &'static str, to: Who) -> Answer {
         self.event = Some((what, to));
+        self
+    }
+
+    /// Says what was done, for the audit log: `disable mei`.
+    pub(crate) fn did(mut self, what: String) -> Answer {
+        self.deed = Some(what);
         self
     }
 
@@ -302,6 +313,21 @@ impl App {
         self.access.people.as_ref()
     }
 
+    /// The keys, where any are asked for.
+    pub(crate) fn keys(&self) -> Option<&Keys> {
+        self.access.keys.as_ref()
+    }
+
+    /// Requests a second that one who asks may make, where that is limited.
+    pub(crate) fn rate(&self) -> Option<f64> {
+        self.access.rate
+    }
+
+    /// Where the audit log is, where one is kept.
+    pub(crate) fn audit_files(&self) -> Option<&AuditFiles> {
+        self.ledger.as_ref().map(|l| &l.files)
+    }
+
     /// # Errors
     /// [`Problem`] once it was asked to end.
     pub(crate) fn needs_ready(&self) -> Result<(), Problem> {
@@ -425,6 +451,15 @@ impl App {
         if let Err(problem) = needs_own_form(route, &call) {
             return Asked { who, bytes_in, ..problem.into() };
         }
+        if let (Some(ledger), Some((resource, action))) = (&self.ledger, Ledger::is_announced(route.needs)) {
+            let (action, resource) = (action.name(), resource.name());
+            let result = "asked".to_owned();
+            let entry =
+                Entry { action, resource, who: &who, id: None, customers: None, sight: &sight, result, request };
+            if let Err(problem) = ledger.record(entry).await {
+                return Asked { who, bytes_in, ..problem.into() };
+            }
+        }
         // a page may look at every customer, and a file counts them
         let looks_at_all = route.is_page || route.needs == Some((Resource::Customers, Action::Export));
         let is_large = bytes_in > LARGE || (looks_at_all && route.needs.is_some());
@@ -441,6 +476,7 @@ impl App {
         let mut said = said.map(|answer| answer.unless(unchanged.as_ref()));
         if let Some(ledger) = &self.ledger {
             let event = said.as_ref().ok().and_then(|answer| answer.event.clone());
+            let deed = said.as_ref().ok().and_then(|answer| answer.deed.clone());
             let (customers, result) = match &said {
                 Ok(answer) => (answer.customers, answer.status.as_str().to_owned()),
                 Err(problem) => (None, problem.code.words().1.to_owned()),
@@ -449,7 +485,7 @@ impl App {
                 Some((what, whose)) => Some((*what, "sessions", whose)),
                 None => Ledger::is_kept(route.needs).map(|(resource, action)| {
                     let action = if sight.is_revealed() { Action::Reveal } else { action };
-                    (action.name(), resource.name(), &who)
+                    (deed.as_deref().unwrap_or(action.name()), resource.name(), &who)
                 }),
             };
             if let Some((action, resource, who)) = done {

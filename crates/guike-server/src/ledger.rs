@@ -26,13 +26,15 @@ pub(crate) const PURPOSES: [&str; 7] =
 #[derive(Debug)]
 pub(crate) struct Ledger {
     audit: Audit,
+    /// Where it is.
+    pub(crate) files: AuditFiles,
 }
 
 /// What is recorded about a request.
 #[derive(Debug)]
 pub(crate) struct Entry<'a> {
-    /// What was done: `read`, `log-in` …
-    pub(crate) action: &'static str,
+    /// What was done: `read`, `log-in`, `disable mei` …
+    pub(crate) action: &'a str,
     /// To what: `customers`, `sessions` …
     pub(crate) resource: &'static str,
     pub(crate) who: &'a Who,
@@ -55,12 +57,17 @@ impl Ledger {
         let mut random = [0; 32];
         getrandom::fill(&mut random)
             .map_err(|e| Error::Internal(format!("the system gives no random numbers ({e})")))?;
-        Ok(Ledger { audit: Audit::open(files, &random)? })
+        Ok(Ledger { audit: Audit::open(files, &random)?, files: files.clone() })
     }
 
     /// Whether a record is made of what needs this.
     pub(crate) fn is_kept(needs: Option<Needs>) -> Option<Needs> {
         needs.filter(|(resource, action)| *resource == Resource::Customers || *action != Action::Read)
+    }
+
+    /// Whether it is recorded before it is done, too: who changes what others may do leaves a trace, whatever the disk does.
+    pub(crate) fn is_announced(needs: Option<Needs>) -> Option<Needs> {
+        needs.filter(|n| n.1 == Action::Change && matches!(n.0, Resource::Users | Resource::Keys))
     }
 
     /// Records, and waits until that is on disk.

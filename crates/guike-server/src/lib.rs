@@ -4,10 +4,11 @@
 //! (`routes`). Everything around that function (limits, problems, counters, the log) happens in one place (`app`). Where a
 //! workspace is served, what it decides is seen within a second, and takes the place of what was served (`kept`).
 //!
-//! What it does not do: it trains nothing, writes no file but those of users and of the audit log, and knows no flag; the command line
+//! What it does not do: it trains nothing, writes no file but those of users, keys, events and the audit log, and knows no flag; the command line
 //! hands it a [`Config`].
 
 mod access;
+mod admin;
 mod app;
 mod audiences;
 mod batch;
@@ -18,6 +19,7 @@ mod export;
 mod filter;
 mod handshakes;
 mod kept;
+mod keyfile;
 mod kserve;
 mod ledger;
 mod listen;
@@ -205,7 +207,11 @@ pub fn serve(config: Config, listening: impl FnOnce(SocketAddr, &[&str]), stop: 
     let tls = guard.tls.map(Tls::open).transpose()?.map(Arc::new);
     let bearers = guard.tokens.map(Bearers::open).transpose()?.map(Arc::new);
     let people = guard.users.map(|file| People::open(file, guard.link.as_ref(), guard.is_behind_proxy)).transpose()?;
-    let keyring = keys.as_deref().map(guike::keys::read).transpose()?;
+    let rate = limits.rate.map(f64::from);
+    let keys = match keys {
+        Some(file) => Some(keyfile::Keys::new(guike::keys::read(&file)?, Some(file), rate)),
+        None => None,
+    };
     let served = Served::open(&sources, run.as_deref(), None)?;
     let listener = TcpListener::bind(address)
         .map_err(|e| refused(address, &format!("it cannot be listened on ({e}); choose another port with --addr")))?;
@@ -217,7 +223,7 @@ pub fn serve(config: Config, listening: impl FnOnce(SocketAddr, &[&str]), stop: 
     // last of what can fail: a server that does not start leaves no log behind
     let ledger = guard.audit.as_ref().map(Ledger::open).transpose()?;
     let events = events.as_deref().map(Events::open).transpose()?;
-    let access = Access::new(keyring, people, is_local, limits.rate).believing(bearers.clone());
+    let access = Access::new(keys, people, is_local, limits.rate).believing(bearers.clone());
     let app = App::new(served, limits, (access, ledger), threads, log).taking(events);
     listening(address, &app.served.names());
     let door = Arc::new(Door::new(app));

@@ -54,6 +54,7 @@ enum Page<'a> {
     LogIn { next: &'a str, said: Option<String> },
     LoggedIn { name: &'a str, role: &'static str, csrf: String },
     Setup { token: &'a str, said: Option<&'static str> },
+    Choose { token: &'a str, name: String, said: Option<&'static str> },
     NoLink,
 }
 
@@ -80,6 +81,9 @@ struct Words {
     /// Why no admin was made, where the rule is not told in its own words.
     not_good: Option<&'static str>,
     make: &'static str,
+    choose: &'static str,
+    choose_rules: &'static str,
+    choose_it: &'static str,
     no_link: &'static str,
     wrong: &'static str,
     wait: &'static str,
@@ -102,7 +106,10 @@ const ENGLISH: Words = Words {
     rules: "A name of letters, digits, - _ and . (no e-mail address), and a password of at least 12 characters.",
     not_good: None,
     make: "Make the admin",
-    no_link: "This link was used already, is older than an hour, or never was. A new start of the server prints a new one as long as there is no user.",
+    choose: "Choose your password",
+    choose_rules: "A password of at least 12 characters; a sentence is easy to remember.",
+    choose_it: "Use this password",
+    no_link: "This link was used already, is older than an hour, or never was. An admin makes a new one; as long as there is no user, a new start of the server prints one.",
     wrong: "Name or password is wrong.",
     wait: "Too many tries. Try again in",
     seconds: "seconds.",
@@ -124,7 +131,10 @@ const CHINESE: Words = Words {
     rules: "用户名由字母、数字、- _ 和 . 组成（不要用邮箱），密码至少 12 个字符。",
     not_good: Some("用户名或密码不符合要求：密码不能过短、过于简单或与用户名相近。"),
     make: "创建管理员",
-    no_link: "此链接已用过、超过一小时或不存在。只要还没有用户，重新启动服务会打印新的链接。",
+    choose: "设置密码",
+    choose_rules: "密码至少 12 个字符；一句话更容易记住。",
+    choose_it: "使用此密码",
+    no_link: "此链接已用过、超过一小时或不存在。管理员可创建新链接；若还没有用户，重新启动服务会打印新的链接。",
     wrong: "用户名或密码不正确。",
     wait: "尝试次数过多，请在",
     seconds: "秒后再试。",
@@ -206,6 +216,8 @@ fn setup_form(app: &App, call: &Call) -> Result<Answer, Problem> {
     let token = query.get("token").unwrap_or_default();
     if people.is_link(token) {
         shown(words, Page::Setup { token, said: None }, StatusCode::OK)
+    } else if let Some(name) = people.invited(token) {
+        shown(words, Page::Choose { token, name, said: None }, StatusCode::OK)
     } else {
         shown(words, Page::NoLink, StatusCode::FORBIDDEN)
     }
@@ -219,6 +231,9 @@ fn setup(app: &App, call: &Call) -> Result<Answer, Problem> {
     let words = words(call, sent.get("lang"));
     let token = sent.get("token").unwrap_or_default();
     let (name, password) = (sent.get("name").unwrap_or_default(), sent.get("password").unwrap_or_default());
+    if let Some(invited) = people.invited(token) {
+        return chosen(people, words, token, invited, password);
+    }
     match people.first_admin(token, name, password) {
         Ok(()) => Ok(see_other("/login").happened("first-admin", people.named(name))),
         Err(NotMade::Link) => shown(words, Page::NoLink, StatusCode::FORBIDDEN),
@@ -231,6 +246,23 @@ fn setup(app: &App, call: &Call) -> Result<Answer, Problem> {
             shown(words, page, StatusCode::INTERNAL_SERVER_ERROR)
         }
     }
+}
+
+/// `POST /setup` of a user who chooses her password.
+fn chosen(
+    people: &People,
+    words: &'static Words,
+    token: &str,
+    name: String,
+    password: &str,
+) -> Result<Answer, Problem> {
+    let (said, status) = match people.choose(token, password) {
+        Ok(who) => return Ok(see_other("/login").happened("password", who)),
+        Err(NotMade::Link) => return shown(words, Page::NoLink, StatusCode::FORBIDDEN),
+        Err(NotMade::Rule(said)) => (words.not_good.unwrap_or(said), StatusCode::UNPROCESSABLE_ENTITY),
+        Err(NotMade::File) => (words.no_file, StatusCode::INTERNAL_SERVER_ERROR),
+    };
+    shown(words, Page::Choose { token, name, said: Some(said) }, status)
 }
 
 /// `GET /login.css`.
@@ -249,7 +281,7 @@ fn people(app: &App) -> Result<&People, Problem> {
     app.people().ok_or_else(|| Problem::new(Code::NoSuchPath, detail))
 }
 
-fn needs_own_page(call: &Call) -> Result<(), Problem> {
+pub(crate) fn needs_own_page(call: &Call) -> Result<(), Problem> {
     if is_own_page(&call.parts) {
         return Ok(());
     }
@@ -258,7 +290,7 @@ fn needs_own_page(call: &Call) -> Result<(), Problem> {
 }
 
 /// The fields of a form.
-fn sent(call: &Call, known: &[&'static str]) -> Result<Query, Problem> {
+pub(crate) fn sent(call: &Call, known: &[&'static str]) -> Result<Query, Problem> {
     let wrong = || Problem::new(Code::MalformedQuery, "the body is no form; send `name=value&…` as a browser does");
     let kind = call.parts.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     if !kind.trim().to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
@@ -301,7 +333,7 @@ fn words(call: &Call, asked: Option<&str>) -> &'static Words {
 fn shown(words: &'static Words, page: Page<'_>, status: StatusCode) -> Result<Answer, Problem> {
     let again = match &page {
         Page::LogIn { next, .. } => format!("next={}&", encoded(next)),
-        Page::Setup { token, .. } => format!("token={}&", encoded(token)),
+        Page::Setup { token, .. } | Page::Choose { token, .. } => format!("token={}&", encoded(token)),
         Page::LoggedIn { .. } | Page::NoLink => String::new(),
     };
     let html = Shown { words, again, page }.render();
@@ -314,7 +346,7 @@ fn shown(words: &'static Words, page: Page<'_>, status: StatusCode) -> Result<An
         .header(header::REFERRER_POLICY, HeaderValue::from_static("same-origin")))
 }
 
-fn see_other(to: &str) -> Answer {
+pub(crate) fn see_other(to: &str) -> Answer {
     let answer = Answer::text("text/plain; charset=utf-8", Vec::new()).with_status(StatusCode::SEE_OTHER);
     answer.header(header::LOCATION, text(to))
 }

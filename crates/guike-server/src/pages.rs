@@ -7,6 +7,7 @@
 //! What it does not do: it saves nothing but audiences, in the workspace. Languages, colours and filters live in the address
 //! and two cookies.
 
+mod admin;
 mod assets;
 mod audiences;
 mod calling;
@@ -96,6 +97,15 @@ pub(crate) const PAGES: &[Route] = &[
             trying::answer,
             "What a model says of the values of a form.",
         )
+    },
+    page("/admin", Some((Resource::Users, Action::Read)), admin::answer, "Who may ask, and the record of who did."),
+    Route {
+        method: Method::Post,
+        ..page("/admin/users", Some((Resource::Users, Action::Change)), admin::users, "Changes a user.")
+    },
+    Route {
+        method: Method::Post,
+        ..page("/admin/keys", Some((Resource::Keys, Action::Change)), admin::keys, "Makes a key or revokes one.")
     },
     page("/assets/{file}", None, assets::answer, "The script and the style of the pages."),
 ];

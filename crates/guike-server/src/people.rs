@@ -9,13 +9,14 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use guike::Error;
-use guike::users::NewUser;
+use guike::users::{NewUser, UserChange};
 use guike_guard::{Attempts, Link, Role, Secret, Sessions, Users, check_rules};
 
 use crate::access::{Bucket, today};
+use crate::log::moment;
 use crate::watched::{Stamp, stamp};
 use crate::who::Who;
 
@@ -43,6 +44,12 @@ pub(crate) struct People {
     /// What opens the page of the first admin.
     link: Mutex<Option<Link>>,
     buckets: Mutex<BTreeMap<String, Bucket>>,
+    /// With what users choose their passwords, by name.
+    invited: Mutex<BTreeMap<String, Link>>,
+    /// When users last logged in.
+    last_logins: Mutex<BTreeMap<String, Duration>>,
+    /// Held while the file is changed: of two changes none is lost.
+    turn: Mutex<()>,
 }
 
 /// The file of users as it was read last.
@@ -96,6 +103,9 @@ impl People {
             looking: AtomicUsize::new(0),
             link: Mutex::new(link),
             buckets: Mutex::default(),
+            invited: Mutex::default(),
+            last_logins: Mutex::default(),
+            turn: Mutex::default(),
         })
     }
 
@@ -135,6 +145,8 @@ impl People {
         locked(&self.of_addresses).forget(&address);
         let random = random().map_err(|_| NotIn::Busy)?;
         let session = locked(&self.sessions).begin(user, now, random);
+        let moment = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        locked(&self.last_logins).insert(user.name.clone(), moment);
         Ok((session, Who::user(Arc::from(user.name.as_str()), user.role)))
     }
 
@@ -173,6 +185,77 @@ impl People {
         Ok(())
     }
 
+    /// When a user last logged in since the start.
+    pub(crate) fn last_login(&self, name: &str) -> Option<String> {
+        locked(&self.last_logins).get(name).map(|at| moment(*at))
+    }
+
+    /// Adds a user; what comes back opens the page on which she chooses her password.
+    ///
+    /// # Errors
+    /// As [`guike::users::add`].
+    pub(crate) fn invite(&self, name: &str, role: Role) -> Result<Secret, Error> {
+        {
+            let _turn = locked(&self.turn);
+            // a password that nobody knows, until she has chosen hers
+            let password = Secret::from_random(&random().map_err(no_random)?);
+            let salt = random().map_err(no_random)?;
+            let new = NewUser { name, role, password: password.reveal(), created: today(), salt };
+            tokio::task::block_in_place(|| guike::users::add(&self.file, &new))?;
+            self.reread(true);
+        }
+        self.invite_again(name)
+    }
+
+    /// What opens the page on which a user chooses another password; an earlier link opens nothing any more.
+    ///
+    /// # Errors
+    /// [`Error::NotThere`] when nobody has this name.
+    pub(crate) fn invite_again(&self, name: &str) -> Result<Secret, Error> {
+        if self.users().user(name).is_none() {
+            return Err(Error::NotThere("nobody has this name".to_owned()));
+        }
+        let secret = Secret::from_random(&random().map_err(no_random)?);
+        locked(&self.invited).insert(name.to_owned(), Link::new(&secret, self.now()));
+        Ok(secret)
+    }
+
+    /// Who may choose a password with this link.
+    pub(crate) fn invited(&self, sent: &str) -> Option<String> {
+        let now = self.now();
+        locked(&self.invited).iter().find(|(_, link)| link.opens(sent, now)).map(|(name, _)| name.clone())
+    }
+
+    /// Gives a user the password that she chose; the link is used up.
+    pub(crate) fn choose(&self, sent: &str, password: &str) -> Result<Who, NotMade> {
+        let name = self.invited(sent).ok_or(NotMade::Link)?;
+        check_rules(&name, password).map_err(|e| NotMade::Rule(rule(&e)))?;
+        // of two who have the link, one is first
+        let taken = {
+            let mut invited = locked(&self.invited);
+            let is_hers = invited.get(&name).is_some_and(|link| link.opens(sent, self.now()));
+            is_hers.then(|| invited.remove(&name)).flatten()
+        };
+        let link = taken.ok_or(NotMade::Link)?;
+        let salt = random().map_err(|_| NotMade::File)?;
+        if self.change(&name, UserChange::Password(password, salt)).is_err() {
+            locked(&self.invited).insert(name, link);
+            return Err(NotMade::File);
+        }
+        Ok(self.named(&name))
+    }
+
+    /// Changes a user; her sessions are over.
+    ///
+    /// # Errors
+    /// As [`guike::users::change`].
+    pub(crate) fn change(&self, name: &str, change: UserChange<'_>) -> Result<(), Error> {
+        let _turn = locked(&self.turn);
+        tokio::task::block_in_place(|| guike::users::change(&self.file, name, change))?;
+        self.reread(true);
+        Ok(())
+    }
+
     /// Takes one request from what a user may still ask.
     pub(crate) fn take(&self, name: &str, rate: f64) -> bool {
         let mut buckets = locked(&self.buckets);
@@ -183,7 +266,7 @@ impl People {
     }
 
     /// The users as the file has them, or had them a second ago.
-    fn users(&self) -> Arc<Users> {
+    pub(crate) fn users(&self) -> Arc<Users> {
         self.reread(false);
         Arc::clone(&locked(&self.known).users)
     }
@@ -236,6 +319,10 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
     let mut random = [0; N];
     getrandom::fill(&mut random)?;
     Ok(random)
+}
+
+fn no_random(e: getrandom::Error) -> Error {
+    Error::Internal(format!("the system gives no random numbers ({e})"))
 }
 
 /// The address for which wrong passwords are counted; of IPv6 the network of a household.

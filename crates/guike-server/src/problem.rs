@@ -48,6 +48,10 @@ pub(crate) enum Code {
     NotStored,
     NoSession,
     ForeignRole,
+    NoUser,
+    NoKeyName,
+    NotChanged,
+    NotWritten,
     ForeignPage,
     WrongTensor,
     TooManyRequests,
@@ -59,7 +63,7 @@ pub(crate) enum Code {
 impl Code {
     /// Every code.
     #[cfg(test)]
-    pub(crate) const ALL: [Code; 43] = [
+    pub(crate) const ALL: &[Code] = &[
         Code::MalformedJson,
         Code::MalformedRows,
         Code::MalformedQuery,
@@ -97,6 +101,10 @@ impl Code {
         Code::NotStored,
         Code::NoSession,
         Code::ForeignRole,
+        Code::NoUser,
+        Code::NoKeyName,
+        Code::NotChanged,
+        Code::NotWritten,
         Code::ForeignPage,
         Code::WrongTensor,
         Code::TooManyRequests,
@@ -124,6 +132,10 @@ impl Code {
             Code::NotRecorded => (503, "not-recorded", "The audit log cannot be written"),
             Code::NoSession => (401, "no-session", "There is no such session"),
             Code::ForeignRole => (403, "foreign-role", "The role does not allow this"),
+            Code::NoUser => (404, "no-user", "There is no such user"),
+            Code::NoKeyName => (404, "no-such-key", "No key has this name"),
+            Code::NotChanged => (422, "not-changed", "The change is against a rule"),
+            Code::NotWritten => (503, "not-written", "A file of the server cannot be written"),
             Code::ForeignPage => (403, "foreign-page", "The request was not made by a page of this server"),
             Code::ForeignHost => (403, "foreign-host", "The request was made for another host"),
             Code::NoSuchPath => (404, "no-such-path", "There is nothing at this path"),

@@ -20,7 +20,7 @@ use crate::views::{
     Prediction, Runs, Status, Summary, Tiers, Versions,
 };
 use crate::who::Needs;
-use crate::{audiences, batch, drift, events, export, kept, kserve, predict, v1};
+use crate::{admin, audiences, batch, drift, events, export, kept, kserve, predict, v1};
 
 /// A request's method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,6 +142,11 @@ const LISTS: Option<Needs> = Some((Resource::Customers, Action::Export));
 const PREDICTIONS: Option<Needs> = Some((Resource::Predictions, Action::Read));
 const BATCHES: Option<Needs> = Some((Resource::Predictions, Action::Export));
 const EVENTS: Option<Needs> = Some((Resource::Events, Action::Change));
+const USERS: Option<Needs> = Some((Resource::Users, Action::Read));
+const CHANGE_USERS: Option<Needs> = Some((Resource::Users, Action::Change));
+const KEYS: Option<Needs> = Some((Resource::Keys, Action::Read));
+const CHANGE_KEYS: Option<Needs> = Some((Resource::Keys, Action::Change));
+const AUDIT: Option<Needs> = Some((Resource::Audit, Action::Read));
 const DECIDE: Option<Needs> = Some((Resource::Results, Action::Change));
 const METRICS: Option<Needs> = Some((Resource::Metrics, Action::Read));
 
@@ -172,6 +177,17 @@ mod filtered {
         about: "`customer_id` or a number of a customer; with `-` before it the greatest first.",
         schema: r#"{"type":"string","default":"-expected_spend"}"#,
     };
+}
+
+/// A route that changes something: a body, no parameters.
+const fn post(
+    path: &'static str,
+    needs: Option<Needs>,
+    handler: Handler,
+    (body, answer): (SchemaOf, SchemaOf),
+    about: &'static str,
+) -> Route {
+    Route { method: Method::Post, body: Some(body), ..get(path, needs, handler, answer, about) }
 }
 
 /// Everything for programs.
@@ -235,6 +251,51 @@ const API: &[Route] = &[
         body: Some(happened),
         answer: Some(EventsTaken::schema),
         is_page: false,
+    },
+    get("/v1/users", USERS, admin::users, admin::UsersView::schema, "Everybody who may log in."),
+    post(
+        "/v1/users",
+        CHANGE_USERS,
+        admin::add_user,
+        (admin::new_user_shape, admin::UserView::schema),
+        "Add a user, who gets a link with which she chooses her password.",
+    ),
+    post(
+        "/v1/users/{name}",
+        CHANGE_USERS,
+        admin::alter_user,
+        (admin::other_user_shape, admin::UserView::schema),
+        "Give a user another role or a link for another password, keep her from logging in, or let her again.",
+    ),
+    get("/v1/keys", KEYS, admin::all_keys, admin::KeysView::schema, "Every key, without what opens it."),
+    post(
+        "/v1/keys",
+        CHANGE_KEYS,
+        admin::add_key,
+        (admin::new_key_shape, admin::KeyView::schema),
+        "Make a key, which is told this once.",
+    ),
+    post(
+        "/v1/keys/{name}/revoke",
+        CHANGE_KEYS,
+        admin::revoke_key,
+        (admin::nothing, admin::KeysView::schema),
+        "Take a key out of force, at once.",
+    ),
+    Route {
+        work: Work::Waiting(admin::audit),
+        parameters: &[Parameter {
+            name: "last",
+            about: "How many of the newest records.",
+            schema: r#"{"type":"integer","minimum":1,"maximum":1000,"default":100}"#,
+        }],
+        ..get(
+            "/v1/audit",
+            AUDIT,
+            health,
+            admin::AuditView::schema,
+            "The newest records of the audit log, and whether all of it verifies.",
+        )
     },
     get(
         "/v1/models/{name}/versions",

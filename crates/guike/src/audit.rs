@@ -273,6 +273,44 @@ pub fn records(files: &AuditFiles) -> Result<(Vec<Value>, bool), Error> {
     Ok((records, true))
 }
 
+/// The newest records of a log, and whether all of it verifies.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Latest {
+    /// The newest records, the last one last.
+    pub records: Vec<Value>,
+    /// What was found, or the first thing that was changed, in words.
+    pub found: Result<Verified, String>,
+}
+
+/// How often a log is looked at again that somebody wrote to meanwhile.
+const TRIES: usize = 8;
+
+/// The newest `most` records of a log that may be written meanwhile, and whether all of it verifies.
+///
+/// # Errors
+/// [`StoreError::Io`] when it cannot be read.
+pub fn latest(files: &AuditFiles, most: usize) -> Result<Latest, Error> {
+    let head = || if exists(&files.head()) { guike_store::read_bytes(&files.head()).map(Some) } else { Ok(None) };
+    let mut tries = 0;
+    let found = loop {
+        let before = head()?;
+        tries += 1;
+        match check(files, &[]) {
+            Ok(found) => break Ok(found),
+            // a record that came between the look at the log and the look at its head is no cut end
+            Err(Error::Store(StoreError::Corrupt { .. })) if tries < TRIES && head()? != before => {}
+            Err(Error::Store(StoreError::Corrupt { reason, .. })) => break Err(reason),
+            Err(other) => return Err(other),
+        }
+    };
+    let log = guike_store::read_bytes(&files.log)?;
+    let text = String::from_utf8_lossy(&log);
+    let lines = text.lines().skip(1).collect::<Vec<_>>();
+    let newest = lines[lines.len().saturating_sub(most)..].iter();
+    let record = |line: &&str| serde_json::from_str::<Value>(line).ok().map(|mut whole| whole["record"].take());
+    Ok(Latest { records: newest.filter_map(record).collect(), found })
+}
+
 fn exists(path: &Path) -> bool {
     guike_store::is_there(path)
 }

@@ -34,7 +34,12 @@ async function serve() {
   run("models", "promote", "shop", "3", "--workspace", "shop", "--force", "--reason", "to look at it");
   await writeFile(`${folder}/customers.csv`, run("simulate", "customers", "--n", "600", "--seed", "1"));
   run("train", "customers.csv", "--target", "value", "--out", "value-model");
-  const server = spawn(guike, ["serve", "shop", "value-model", "--addr", "127.0.0.1:0"], { cwd: folder });
+  return listen("shop", "value-model");
+}
+
+/** A server of these things on a free port. */
+async function listen(...what) {
+  const server = spawn(guike, ["serve", ...what, "--addr", "127.0.0.1:0"], { cwd: folder });
   const origin = await new Promise((found, failed) => {
     let said = "";
     server.stderr.on("data", (text) => {
@@ -55,7 +60,7 @@ let weight = 0;
 const is = (fact, what) => fact || wrong.push(what);
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
 
-async function open(options) {
+async function open(options, of = origin) {
   // axe is put into the page by the browser itself, past the page's policy, which stays as it is for the page's own code
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
@@ -64,7 +69,7 @@ async function open(options) {
   page.on("pageerror", (e) => wrong.push(`${page.url()}: ${e.message}`));
   page.on("request", (r) => {
     const url = r.url();
-    is(url.startsWith(origin) || /^(data|blob):/.test(url), `${page.url()}: asked ${url}`);
+    is(url.startsWith(of) || /^(data|blob):/.test(url), `${page.url()}: asked ${url}`);
   });
   page.on("requestfinished", async (r) => {
     const size = await r.sizes().catch(() => null);
@@ -197,6 +202,43 @@ for (const lang of ["en", "zh"]) {
   is((await page.getAttribute("html", "data-theme")) === "dark", "the colours are not kept");
   is((await page.getAttribute("html", "lang")) === "zh-CN", "the language is not kept");
   await context.close();
+}
+
+// who may ask, and who did: with users, a key and a log
+if (!guike.startsWith("http")) {
+  const password = "correct horse battery";
+  for (const [name, role] of [["root", "admin"], ["ute", "auditor"]]) {
+    const added = spawnSync(guike, ["users", "add", "users.json", name, "--role", role], { cwd: folder, input: password + "\n" });
+    is(added.status === 0, `guike users add ${name} ended with ${added.status}`);
+  }
+  run("keys", "add", "keys.json", "crm", "--scope", "read");
+  const guarded = await listen("value-model", "--users", "users.json", "--keys", "keys.json");
+  process.on("exit", () => guarded.end());
+  for (const name of ["root", "ute"]) {
+    for (const lang of ["en", "zh"]) {
+      for (const theme of ["light", "dark"]) {
+        const { context, page } = await open({ colorScheme: theme, locale: lang === "en" ? "en-GB" : "zh-CN" }, guarded.origin);
+        await page.goto(guarded.origin + "/admin");
+        await page.fill("#name", name);
+        await page.fill("#password", password);
+        await page.locator("form button").click();
+        await page.locator("main h1").waitFor();
+        is(page.url().endsWith("/admin"), `${name} is sent to ${page.url()}`);
+        if (name === "root" && lang === "en" && theme === "light") {
+          await page.fill("#key-name", "till");
+          await page.check("[name=scope-predict]");
+          await page.locator("form:has(#key-name) button").click();
+          is((await page.locator("code.once").innerText()).startsWith("guike_"), "a key is not shown to who makes it");
+        }
+        const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        is(over <= 0, `admin of ${name}: ${over} pixels too wide`);
+        await accessible(page, `admin-${name}-${lang}-${theme}`);
+        await page.screenshot({ path: `${folder}/admin-${name}-${lang}-${theme}.png`, fullPage: true });
+        await context.close();
+      }
+    }
+  }
+  guarded.end();
 }
 
 await browser.close();

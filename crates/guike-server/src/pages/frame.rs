@@ -269,7 +269,12 @@ impl<'a> Page<'a> {
         ];
         let run = self.app.served.run.is_some();
         let models = !self.app.served.models.is_empty();
-        let pages = OF_RUN.into_iter().filter(|_| run).chain([("/models", own::MODELS)].into_iter().filter(|_| models));
+        let is_guarded = self.app.people().is_some() || self.app.keys().is_some() || self.app.audit_files().is_some();
+        let pages = OF_RUN
+            .into_iter()
+            .filter(|_| run)
+            .chain([("/models", own::MODELS)].into_iter().filter(|_| models))
+            .chain([("/admin", words_running::ADMIN)].into_iter().filter(|_| is_guarded));
         let path = self.reader.path.as_str();
         let may = |href: &str| super::needs(href).is_none_or(|(resource, action)| self.who.may(resource, action));
         pages

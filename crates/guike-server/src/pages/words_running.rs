@@ -1,4 +1,4 @@
-//! What the pages about running the system say, in English and Chinese side by side.
+//! What the pages about running the system say, in English and Chinese side by side: drift, access, jobs.
 
 use super::words::words;
 
@@ -64,4 +64,47 @@ words! {
     SHARE_NOW "Share now" "现在占比"
     MISSING "missing" "缺失"
     OTHER_HORIZON "The two runs look ahead by different lengths of time, so that their forecasts are not compared." "两次运行的预测期不同，因此不比较其预测。"
+
+    // who may ask, and who did
+    ADMIN "Access" "访问"
+    ADMIN_TITLE "Who may ask, and who did" "访问与审计"
+    USERS "Users" "用户"
+    KEYS "Keys of programs" "程序密钥"
+    AUDIT "Audit log" "审计日志"
+    NO_USERS "Nobody logs in here: the server was started without --users." "无需登录：服务启动时未使用 --users。"
+    NO_KEYS "No keys are asked for: the server was started without --keys." "无需密钥：服务启动时未使用 --keys。"
+    NO_AUDIT "No audit log is kept: the server was started without --audit." "未保存审计日志：服务启动时未使用 --audit。"
+    NAME "Name" "名称"
+    ROLE "Role" "角色"
+    STATE "State" "状态"
+    SINCE "Since" "创建于"
+    LAST_LOGIN "Last login" "上次登录"
+    NOT_SINCE_START "not since the server was started" "服务启动后未登录"
+    MAY_LOG_IN "may log in" "可登录"
+    MAY_NOT_LOG_IN "may not log in" "不可登录"
+    SET_ROLE "Set role" "设置角色"
+    DISABLE "Disable" "停用"
+    ENABLE "Enable" "启用"
+    NEW_LINK "New link" "新链接"
+    ADD_USER "Add a user" "添加用户"
+    ADD_USER_HOW "A new user gets a link with which she chooses her password, once, within an hour. A new link does the same for who has forgotten it. Links end when the server does." "新用户凭链接自行设置密码，链接一小时内有效且仅限一次；忘记密码者可凭新链接重设。服务停止后链接失效。"
+    LINK_ONCE "Send this link to **{name}**; it is shown this once, works once, and ends after an hour:" "请将此链接发给 **{name}**；仅显示这一次，只能使用一次，一小时后失效："
+    KEY_ONCE "This is the key of **{name}**; it is shown this once:" "这是 **{name}** 的密钥；仅显示这一次："
+    SCOPES "What it opens" "权限"
+    EXPIRES "Last day" "有效期至"
+    EXPIRES_FIELD "Last day (may be empty)" "有效期至（可为空）"
+    IN_FORCE "in force" "有效"
+    OUT_OF_FORCE "out of force" "已过期"
+    REVOKE "Revoke" "撤销"
+    ADD_KEY "Make a key" "创建密钥"
+    ADD_KEY_HOW "The key is shown once; the server keeps its hash. A revoked key opens nothing from the next request on." "密钥仅显示一次，服务只保存其哈希。撤销后立即失效。"
+    VERIFIED "All {n} records verify: chain, seals and end are as they should be. Note this elsewhere: {anchor}" "全部 {n} 条记录通过验证：链、签章与结尾均完好。请另行记下：{anchor}"
+    NOT_VERIFIED "The log does not verify: {trouble}" "日志未通过验证：{trouble}"
+    WHEN "When" "时间"
+    WHO "Who" "操作者"
+    DID "Did" "操作"
+    TO "To" "对象"
+    ABOUT "About" "涉及"
+    ENDED "Ended" "结果"
+    N_CUSTOMERS "{n} customers" "{n} 位顾客"
 }

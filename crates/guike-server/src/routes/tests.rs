@@ -11,6 +11,7 @@ use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use super::*;
 use crate::access::{Access, COOKIE};
 use crate::bearers::{Bearers, Tokens};
+use crate::keyfile::Keys;
 use crate::people::People;
 
 /// `V`iewer, a`N`alyst, `M`arketer, a`G`ent, `A`dmin, a`U`ditor; keys with the scopes `p`redict, `r`ead, `m`etrics, `e`vents; `*` is
@@ -27,6 +28,13 @@ const WHO_MAY: &str = "
     GET  /v1/models/{name}/versions                   VNMAU r
     GET  /v1/runs                                     VNMAU r
     POST /v1/events                                   A e
+    GET  /v1/users                                    AU
+    POST /v1/users                                    A
+    POST /v1/users/{name}                             A
+    GET  /v1/keys                                     AU
+    POST /v1/keys                                     A
+    POST /v1/keys/{name}/revoke                       A
+    GET  /v1/audit                                    AU
     GET  /v1/drift                                    VNMGA r
     GET  /v1/summary                                  VNMGA r
     GET  /v1/tiers                                    VNMGA r
@@ -70,6 +78,9 @@ const WHO_MAY: &str = "
     GET  /models                                      VNMAU r
     GET  /models/{name}                               VNMAU r
     POST /models/{name}                               NMGA p
+    GET  /admin                                       AU
+    POST /admin/users                                 A
+    POST /admin/keys                                  A
     GET  /assets/{file}                               *
 ";
 
@@ -133,7 +144,8 @@ fn everybody(folder: &std::path::Path) -> (Access, Vec<Asker>) {
     }
     let (bearers, with_tokens) = bearers(folder);
     askers.extend(with_tokens);
-    (Access::new(Some(keyring), Some(people), false, None).believing(Some(Arc::new(bearers))), askers)
+    let access = Access::new(Some(Keys::new(keyring, None, None)), Some(people), false, None);
+    (access.believing(Some(Arc::new(bearers))), askers)
 }
 
 fn request(asker: &Asker) -> Parts {

@@ -3,6 +3,7 @@
 //! Every test starts its own server on a free port and ends it.
 
 mod access;
+mod admin;
 mod audiences;
 mod audit;
 mod batch;

@@ -322,7 +322,8 @@ fn guarded(answer: Answer) -> Answer {
     [
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        // with `no-referrer` a browser would call the origin of the pages' forms `null`, and they would be refused
+        (header::REFERRER_POLICY, "same-origin"),
         (header::X_FRAME_OPTIONS, "DENY"),
     ]
     .into_iter()

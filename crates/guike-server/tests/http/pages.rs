@@ -33,7 +33,7 @@ pub(crate) fn is_kept_to_itself(answer: &Answer, path: &str) {
         assert!(policy.contains(part), "{path}: {policy}");
     }
     assert!(!policy.contains("unsafe"), "{path}: {policy}");
-    for (name, value) in [("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer")] {
+    for (name, value) in [("x-content-type-options", "nosniff"), ("referrer-policy", "same-origin")] {
         assert_eq!(answer.header(name), Some(value), "{path}");
     }
     for tag in answer.body.split("<script").skip(1) {

@@ -41,32 +41,11 @@ pub(crate) enum Command {
         guike run exports/ --out results                   every table in the folder\n  \
         guike run orders.csv --workspace my-shop           a version that `guike serve my-shop` serves\n  \
         mysql shop -e 'select …' | guike run -             standard input, whatever its format")]
-    Run {
-        #[command(flatten)]
-        log: Log,
-        /// Folder for the results; appears only when everything is complete.
-        #[arg(long, default_value = "guike-out")]
-        out: PathBuf,
-        /// Keep the results in this workspace instead, as the next version of `--name`; made where there is none.
-        #[arg(long, value_name = "FOLDER", conflicts_with = "out")]
-        workspace: Option<PathBuf>,
-        /// What the run is called in the workspace.
-        #[arg(long, default_value = "shop", requires = "workspace")]
-        name: String,
-        #[command(flatten)]
-        data: DataFlags,
-        #[command(flatten)]
-        forecast: ForecastFlags,
-        /// Earlier tiers.csv: a customer changes tier only when clearly over the border.
-        #[arg(long, value_name = "FILE")]
-        previous: Option<PathBuf>,
-        #[command(flatten)]
-        language: Language,
-    },
+    Run(Box<crate::run_command::RunFlags>),
     /// The main job once more, with the events behind the log that a server took since.
     #[command(after_help = "Examples:\n  guike refresh orders.csv --events events.log --workspace my-shop\n  \
         guike refresh orders.csv --events events.log --out results")]
-    Refresh(Box<crate::refresh_command::Refresh>),
+    Refresh(Box<crate::run_command::RefreshFlags>),
     /// Read and clean a log into one sorted Parquet file.
     #[command(after_help = "Examples:\n  guike import orders.csv --out orders.parquet\n  \
         guike import postgres://reader@db.shop/erp --table orders --out orders.parquet")]

@@ -15,7 +15,7 @@ use crate::doctor;
 use crate::ingest_command;
 use crate::pretrain_commands;
 use crate::progress::Bar;
-use crate::refresh_command;
+use crate::run_command;
 use crate::serve_commands;
 use crate::shell;
 use crate::show::{self, Rows};
@@ -41,27 +41,8 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
             bar.finish();
             tell(&summary?, quiet);
         }
-        Command::Run { log, out, workspace, name, data, forecast, previous, language } => {
-            let settings = settings(&data, Some(&forecast))?;
-            let log = files(&log.log, &settings.data.read, &bar)?;
-            let language = language_of(language.lang);
-            let previous = previous.as_deref();
-            let ended = guike::in_pool(forecast.threads.threads, || match &workspace {
-                None => Ok((guike::run(&log, &out, previous, &settings, language, &bar)?, None)),
-                Some(workspace) => {
-                    let place = workspace_commands::place(workspace, &name)?;
-                    let (summary, version) = guike::workspace::run(&place, &log, previous, &settings, language, &bar)?;
-                    Ok((summary, Some(version)))
-                }
-            });
-            bar.finish();
-            let (summary, version): (RunSummary, _) = ended?;
-            tell(&summary, quiet);
-            if let Some(version) = version.filter(|_| !quiet) {
-                workspace_commands::tell_version(&version);
-            }
-        }
-        Command::Refresh(flags) => refresh_command::refresh(*flags, &bar, quiet)?,
+        Command::Run(flags) => run_command::run(*flags, &bar, quiet)?,
+        Command::Refresh(flags) => run_command::refresh(*flags, &bar, quiet)?,
         Command::Import { log, out, data } => {
             let settings = settings(&data, None)?;
             let quality = guike::import_to(&files(&log.log, &settings.data.read, &bar)?, &out, &settings, &bar);

@@ -11,7 +11,7 @@ mod doctor;
 mod ingest_command;
 mod pretrain_commands;
 mod progress;
-mod refresh_command;
+mod run_command;
 mod serve_commands;
 mod shell;
 mod show;

@@ -103,7 +103,7 @@ fn damaged(path: &Path, detail: impl std::fmt::Display) -> DataError {
 /// ```
 /// use guike_core::EventLogBuilder;
 /// use guike_data::canonical::{read_canonical, write_canonical};
-/// use guike_data::{Imported, QualityReport};
+/// use guike_data::QualityReport;
 ///
 /// let builder = EventLogBuilder {
 ///     customer_ids: vec!["U7".into()],
@@ -113,22 +113,20 @@ fn damaged(path: &Path, detail: impl std::fmt::Display) -> DataError {
 ///     amount: vec![11_770_000],
 ///     ..Default::default()
 /// };
-/// let imported = Imported { log: builder.build(), quality: QualityReport::default() };
 /// let path = tempfile::tempdir().unwrap().keep().join("log.parquet");
-/// write_canonical(&imported, &path).unwrap();
+/// write_canonical(&builder.build(), &QualityReport::default(), &path).unwrap();
 /// assert_eq!(read_canonical(&path).unwrap().log.all().amount, [11_770_000]);
 /// std::fs::write(&path, "no Parquet").unwrap();
 /// assert!(read_canonical(&path).is_err());
 /// # std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
 /// ```
-pub fn write_canonical(imported: &Imported, path: &Path) -> Result<(), DataError> {
-    let log = &imported.log;
+pub fn write_canonical(log: &EventLog, quality: &QualityReport, path: &Path) -> Result<(), DataError> {
     let failed = |e: std::io::Error| DataError::io("write", path, e);
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
     let schema = schema_of(log);
     let key = |key: &str, value: String| KeyValue::new(key.to_owned(), value);
-    let header = serde_json::to_string(&header_of(imported)).map_err(|e| failed(e.into()))?;
+    let header = serde_json::to_string(&header_of(log, quality)).map_err(|e| failed(e.into()))?;
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_key_value_metadata(Some(vec![key(FORMAT_KEY, CANONICAL_FORMAT.to_string()), key(HEADER_KEY, header)]))
@@ -173,7 +171,7 @@ fn schema_of(log: &EventLog) -> Arc<Schema> {
     Arc::new(Schema::new(fields))
 }
 
-fn header_of(Imported { log, quality }: &Imported) -> Header {
+fn header_of(log: &EventLog, quality: &QualityReport) -> Header {
     let idle = log.offsets().windows(2).any(|w| w[0] == w[1]);
     Header {
         currency: log.currency().map(str::to_owned),

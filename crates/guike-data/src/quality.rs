@@ -415,6 +415,9 @@ pub struct QualityReport {
     pub last_day: Option<Day>,
     /// Currency, where the log names one.
     pub currency: Option<String>,
+    /// Events that a server took and that stand behind the files' rows, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<EventsRead>,
     /// The rules that were applied, in words.
     pub rules: Vec<String>,
     /// What the reader of the report should know besides.
@@ -455,6 +458,15 @@ impl QualityReport {
     pub fn dropped(&self, reason: Reason) -> u64 {
         self.dropped.iter().find(|d| d.reason == reason).map_or(0, |d| d.rows)
     }
+}
+
+/// How far a log of events was read, so that whoever reads it further knows where to go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventsRead {
+    /// How many events, from the first.
+    pub events: u64,
+    /// A checksum of them: another log has another one.
+    pub digest: String,
 }
 
 /// The shape of a cell: digits become 9, letters x, other scripts 文; at most 24 characters.

@@ -23,7 +23,7 @@ fn round_trip(log: &EventLog) -> EventLog {
     let imported = Imported { log: log.clone(), quality };
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("log.parquet");
-    write_canonical(&imported, &path).expect("written");
+    write_canonical(&imported.log, &imported.quality, &path).expect("written");
     let files: Vec<PathBuf> = std::fs::read_dir(folder.path()).expect("a folder").flatten().map(|f| f.path()).collect();
     assert_eq!(files, std::slice::from_ref(&path), "nothing beside the log is left");
     let back = read_canonical(&path).expect("read");
@@ -113,5 +113,5 @@ fn what_is_no_canonical_log_is_refused_with_a_reason() {
     assert!(refusal().contains("is damaged"), "{}", refusal());
     let empty = EventLogBuilder { offsets: vec![0], ..Default::default() }.build();
     let empty = Imported { log: empty, quality: QualityReport::default() };
-    assert!(write_canonical(&empty, &folder.path().join("no/such/log.parquet")).is_err());
+    assert!(write_canonical(&empty.log, &empty.quality, &folder.path().join("no/such/log.parquet")).is_err());
 }

@@ -94,7 +94,7 @@ fn online_retail_is_not_cleaned_a_second_time() {
     let Some(raw) = log("online_retail/online_retail.csv.gz") else { return };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("orders.parquet");
-    guike_data::write_canonical(&raw, &path).expect("written");
+    guike_data::write_canonical(&raw.log, &raw.quality, &path).expect("written");
     let again = import(&path, &ImportOptions::default(), &Quiet).expect("read again");
     let rows = |i: &Imported| {
         let e = i.log.all();

@@ -165,14 +165,14 @@ fn an_imported_log_is_not_cleaned_a_second_time() {
     let csv = put(f.path(), "orders.csv", INVOICES);
     let raw = import(&csv, &ImportOptions::default(), &Quiet).expect("read");
     let parquet = f.path().join("orders.parquet");
-    write_canonical(&raw, &parquet).expect("written");
+    write_canonical(&raw.log, &raw.quality, &parquet).expect("written");
     let again = import(&parquet, &ImportOptions::default(), &Quiet).expect("read again");
     assert_eq!(events(&again), events(&raw));
     assert_eq!((again.quality.rows_read, &again.quality.dropped), (6, &raw.quality.dropped));
     let remark = |n: &String| n.contains("not cleaned a second time");
     assert!(again.quality.notes.iter().any(remark), "{:?}", again.quality.notes);
     // and however often it is imported, the remark stands there once
-    write_canonical(&again, &parquet).expect("written");
+    write_canonical(&again.log, &again.quality, &parquet).expect("written");
     let thrice = import(&parquet, &ImportOptions::default(), &Quiet).expect("read again");
     assert_eq!(thrice.quality, again.quality);
     assert_eq!(read_canonical(&parquet).expect("read").quality, again.quality);
@@ -196,7 +196,7 @@ fn cleaning_that_comes_too_late_is_said_so() {
     let f = folder();
     let raw = import(&put(f.path(), "orders.csv", INVOICES), &ImportOptions::default(), &Quiet).expect("read");
     let parquet = f.path().join("orders.parquet");
-    write_canonical(&raw, &parquet).expect("written");
+    write_canonical(&raw.log, &raw.quality, &parquet).expect("written");
     let mut options = ImportOptions::default();
     options.clean.drop_non_goods = true;
     let again = import(&parquet, &options, &Quiet).expect("read again");

@@ -184,13 +184,7 @@ impl RfmGroups {
     pub fn of(rfm: &RfmTable, value: &[f64]) -> RfmGroups {
         assert_eq!(rfm.len(), value.len(), "one value per customer");
         let quintiles = RfmQuintiles::of(rfm);
-        let mut scores = quintiles.scores(rfm);
-        for (s, &repeats) in scores.iter_mut().zip(&rfm.repeats) {
-            if repeats == 0 {
-                s[1] = 1;
-            }
-        }
-        let groups: Vec<RfmGroup> = scores.iter().map(|&s| RfmGroup::of(s)).collect();
+        let (scores, groups) = RfmGroups::by(&quintiles, rfm);
         let mut heat = vec![vec![RfmCell::default(); 5]; 5];
         let mut by_group = RfmGroup::ALL.map(|g| (g, RfmCell::default()));
         for ((s, g), &v) in scores.iter().zip(&groups).zip(value) {
@@ -199,6 +193,18 @@ impl RfmGroups {
             by_group[RfmGroup::ALL.iter().position(|x| x == g).expect("every group is listed")].1.add(v);
         }
         RfmGroups { quintiles, scores, groups, by_group: by_group.to_vec(), heat }
+    }
+
+    /// Scores and groups of customers by borders that were found on others.
+    pub fn by(quintiles: &RfmQuintiles, rfm: &RfmTable) -> (Vec<[u8; 3]>, Vec<RfmGroup>) {
+        let mut scores = quintiles.scores(rfm);
+        for (s, &repeats) in scores.iter_mut().zip(&rfm.repeats) {
+            if repeats == 0 {
+                s[1] = 1;
+            }
+        }
+        let groups = scores.iter().map(|&s| RfmGroup::of(s)).collect();
+        (scores, groups)
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::body::{Body, Bytes};
@@ -16,7 +16,6 @@ use axum::extract::{FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use guike::audit::AuditFiles;
-use guike::events::Events;
 use guike_guard::{Action, Resource, csrf_token};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -26,6 +25,7 @@ use crate::access::{Access, is_own_page, session};
 use crate::drift::Drifts;
 use crate::keyfile::Keys;
 use crate::ledger::{Entry, Ledger, Sight};
+use crate::live::Live;
 use crate::log::{Line, Log, Logger};
 use crate::login;
 use crate::metrics::Metrics;
@@ -209,8 +209,8 @@ pub(crate) struct App {
     pub(crate) served: Arc<Served>,
     pub(crate) limits: Limits,
     access: Arc<Access>,
-    /// Where events are kept, where any are taken.
-    pub(crate) events: Option<Arc<Events>>,
+    /// Events that are taken, where any are.
+    pub(crate) live: Option<Arc<Live>>,
     /// The audit log, where one is kept.
     ledger: Option<Arc<Ledger>>,
     pub(crate) metrics: Arc<Metrics>,
@@ -232,11 +232,13 @@ pub(crate) struct App {
 #[derive(Debug)]
 pub(crate) struct Door {
     app: RwLock<Arc<App>>,
+    /// Whoever changes what is served does it after whoever began before.
+    changing: Mutex<()>,
 }
 
 impl Door {
     pub(crate) fn new(app: App) -> Door {
-        Door { app: RwLock::new(Arc::new(app)) }
+        Door { app: RwLock::new(Arc::new(app)), changing: Mutex::default() }
     }
 
     /// What is served now.
@@ -244,9 +246,12 @@ impl Door {
         Arc::clone(&self.app.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// From now on this is served.
-    pub(crate) fn serve(&self, served: Served) {
-        let app = Arc::new(App { served: Arc::new(served), ..App::clone(&self.app()) });
+    /// From now on what `change` makes of what is served is served; `None` changes nothing.
+    pub(crate) fn change(&self, change: impl FnOnce(&Served) -> Option<Served>) {
+        let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.app();
+        let Some(served) = change(&before.served) else { return };
+        let app = Arc::new(App { served: Arc::new(served), ..App::clone(&before) });
         *self.app.write().unwrap_or_else(PoisonError::into_inner) = app;
     }
 }
@@ -264,7 +269,7 @@ impl App {
             served: Arc::new(served),
             limits,
             access: Arc::new(access),
-            events: None,
+            live: None,
             ledger: ledger.map(Arc::new),
             metrics: Arc::new(Metrics::new(now.as_secs())),
             drifts: Arc::default(),
@@ -278,8 +283,8 @@ impl App {
     }
 
     /// The same, with a log for events.
-    pub(crate) fn taking(mut self, events: Option<Events>) -> App {
-        self.events = events.map(Arc::new);
+    pub(crate) fn taking(mut self, live: Option<Live>) -> App {
+        self.live = live.map(Arc::new);
         self
     }
 
@@ -429,7 +434,7 @@ impl App {
         };
         let (body, arriving) = match route.work {
             Work::Streamed(answer) => (Bytes::new(), Some((answer, body))),
-            Work::Whole(_) | Work::Waiting(_) => match self.read(body).await {
+            Work::Whole(_) | Work::Slow(_) | Work::Waiting(_) => match self.read(body).await {
                 Ok(body) => (body, None),
                 Err(problem) => return Asked { who, ..problem.into() },
             },
@@ -462,10 +467,11 @@ impl App {
         }
         // a page may look at every customer, and a file counts them
         let looks_at_all = route.is_page || route.needs == Some((Resource::Customers, Action::Export));
-        let is_large = bytes_in > LARGE || (looks_at_all && route.needs.is_some());
+        let is_slow = matches!(route.work, Work::Slow(_)) || (looks_at_all && route.needs.is_some());
+        let is_large = bytes_in > LARGE || is_slow;
         let said = match (route.work, arriving) {
-            (Work::Whole(handler), _) if is_large => self.large(handler, call).await,
-            (Work::Whole(handler), _) => self.handled(handler, &call),
+            (Work::Whole(handler) | Work::Slow(handler), _) if is_large => self.large(handler, call).await,
+            (Work::Whole(handler) | Work::Slow(handler), _) => self.handled(handler, &call),
             (Work::Waiting(answer), _) => match self.place(is_large) {
                 Ok(_place) => answer(Arc::clone(self), call).await,
                 Err(problem) => Err(problem),

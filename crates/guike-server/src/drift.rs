@@ -179,7 +179,7 @@ impl Drifts {
     /// Finds what the history of the served runs will be asked for, on a thread of its own.
     pub(crate) fn warm(app: Arc<App>) {
         std::thread::spawn(move || {
-            let runs = app.served.kept.iter().flat_map(crate::kept::Kept::runs).collect::<Vec<_>>();
+            let runs = app.served.kept.iter().flat_map(|k| k.runs()).collect::<Vec<_>>();
             for pair in runs[runs.len().saturating_sub(LATEST)..].windows(2).rev() {
                 // who asks for it is told what is wrong
                 let _ = app.drifts.between(pair[0], pair[1]);
@@ -191,7 +191,7 @@ impl Drifts {
     pub(crate) fn metrics(&self, served: &Served) -> String {
         let mut out = String::new();
         let mut put = |line: std::fmt::Arguments<'_>| writeln!(out, "{line}").expect("a String takes all");
-        let runs: Vec<&Version> = served.kept.iter().flat_map(crate::kept::Kept::runs).collect();
+        let runs: Vec<&Version> = served.kept.iter().flat_map(|k| k.runs()).collect();
         if let [.., before, after] = runs.as_slice()
             && let Some(drift) = self.known(before, after)
         {

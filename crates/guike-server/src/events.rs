@@ -26,7 +26,7 @@ pub(crate) fn answer(app: Arc<App>, call: Call) -> Answering {
         Query::parse(&call.query, &["purpose"])?;
         call.needs_json()?;
         let detail = "this server takes no events; start it with --events FILE";
-        let log = app.events.clone().ok_or_else(|| Problem::new(Code::NoEvents, detail))?;
+        let log = app.live.clone().ok_or_else(|| Problem::new(Code::NoEvents, detail))?;
         let key = key(&call)?;
         let (kind, name) = call.who.kind();
         let who = format!("{kind} {}", name.unwrap_or_default());
@@ -38,11 +38,7 @@ pub(crate) fn answer(app: Arc<App>, call: Call) -> Answering {
         let events = parsed.map_err(|_| internal())?.map_err(|e| problem(&e))?;
         let n = events.len();
         let (tell, told) = tokio::sync::oneshot::channel();
-        // who asked may have gone away meanwhile; what she told of stands all the same
-        let done = Box::new(move |said| {
-            let _: Result<(), _> = tell.send(said);
-        });
-        log.add(&who, &key, events, done);
+        log.add(&who, &key, events, tell);
         let taken = told.await.map_err(|_| internal())?.map_err(refused)?;
         let view = EventsTaken { events: n, repeated: taken == Taken::Before };
         Ok(Answer::of(&view).about(n))

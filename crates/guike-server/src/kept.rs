@@ -199,7 +199,7 @@ fn look(
     let models = served.models.iter().map(|m| format!("{} {}", m.name, m.version));
     let run = served.run.iter().map(|r| format!("{} {}", r.name, r.version));
     let words = models.chain(run).collect::<Vec<String>>().join(", ");
-    door.serve(served);
+    door.change(|now| Some(served.with_events_of(now)));
     Drifts::warm(door.app());
     Ok(Some(words))
 }
@@ -207,7 +207,7 @@ fn look(
 pub(crate) fn kept(app: &App) -> Result<&Kept, Problem> {
     let detail =
         "folders are served, which have no versions; start the server with a workspace (`guike train --workspace`)";
-    app.served.kept.as_ref().ok_or_else(|| Problem::new(Code::NoWorkspace, detail))
+    app.served.kept.as_deref().ok_or_else(|| Problem::new(Code::NoWorkspace, detail))
 }
 
 /// `GET /v1/models/{name}/versions`.

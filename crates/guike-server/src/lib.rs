@@ -23,9 +23,11 @@ mod keyfile;
 mod kserve;
 mod ledger;
 mod listen;
+mod live;
 mod log;
 mod login;
 mod metrics;
+mod one;
 mod openapi;
 mod pages;
 mod people;
@@ -47,7 +49,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use guike::Error;
-use guike::events::Events;
 use guike_core::Progress;
 use guike_guard::Secret;
 
@@ -57,6 +58,7 @@ use bearers::Bearers;
 pub use bearers::Tokens;
 use guike::audit::AuditFiles;
 use ledger::Ledger;
+use live::{Follower, Live};
 pub use log::Log;
 use people::People;
 use served::Served;
@@ -222,12 +224,14 @@ pub fn serve(config: Config, listening: impl FnOnce(SocketAddr, &[&str]), stop: 
         tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build().map_err(internal)?;
     // last of what can fail: a server that does not start leaves no log behind
     let ledger = guard.audit.as_ref().map(Ledger::open).transpose()?;
-    let events = events.as_deref().map(Events::open).transpose()?;
+    let live = events.as_deref().map(Live::open).transpose()?;
+    let heard = live.as_ref().map(Live::heard);
     let access = Access::new(keys, people, is_local, limits.rate).believing(bearers.clone());
-    let app = App::new(served, limits, (access, ledger), threads, log).taking(events);
+    let app = App::new(served, limits, (access, ledger), threads, log).taking(live);
     listening(address, &app.served.names());
     let door = Arc::new(Door::new(app));
     drift::Drifts::warm(door.app());
+    let _follower = heard.map(|heard| Follower::start(heard, Arc::clone(&door)));
     let _watcher = kept::Watcher::start(sources, Arc::clone(&door));
     let tls_again = tls.iter().map(|tls| Arc::clone(tls) as Arc<dyn Renewed>);
     let renewed = bearers.into_iter().map(|b| b as Arc<dyn Renewed>).chain(tls_again).collect();

@@ -32,6 +32,8 @@ pub(crate) struct Metrics {
     pub(crate) in_flight: AtomicI64,
     /// How often a workspace had something else to serve, and how often it could not be read.
     pub(crate) reloads: [AtomicU64; 2],
+    /// Customers whose forecasts followed events.
+    pub(crate) rescored: AtomicU64,
     /// How many batches came to their end, were refused, and were cut short.
     pub(crate) batches: [AtomicU64; 3],
     /// Seconds since 1970 at the start.
@@ -45,6 +47,7 @@ impl Metrics {
             routes,
             in_flight: AtomicI64::new(0),
             reloads: Default::default(),
+            rescored: AtomicU64::new(0),
             batches: Default::default(),
             started,
         }
@@ -128,6 +131,13 @@ impl Metrics {
         put(format_args!("# TYPE guike_batches_total counter"));
         for (result, n) in ["whole", "refused", "cut"].iter().zip(&self.batches) {
             put(format_args!("guike_batches_total{{result=\"{result}\"}} {}", n.load(Ordering::Relaxed)));
+        }
+        if served.run.is_some() {
+            put(format_args!(
+                "# HELP guike_customers_rescored_total Customers whose forecasts followed what was told of them."
+            ));
+            put(format_args!("# TYPE guike_customers_rescored_total counter"));
+            put(format_args!("guike_customers_rescored_total {}", self.rescored.load(Ordering::Relaxed)));
         }
         if served.kept.is_some() {
             put(format_args!(

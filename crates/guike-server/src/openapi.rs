@@ -106,7 +106,7 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
         let kinds: Vec<&str> = match route.work {
             _ if route.path == EXPORT => TableForm::ALL.iter().map(|form| form.media_type()).map(plain).collect(),
             Work::Streamed(_) => batch::KINDS.iter().map(|k| k.0).collect(),
-            Work::Whole(_) | Work::Waiting(_) => vec![of_others],
+            Work::Whole(_) | Work::Slow(_) | Work::Waiting(_) => vec![of_others],
         };
         kinds.into_iter().map(|kind| (kind.to_owned(), json!({ "schema": schema }))).collect()
     };

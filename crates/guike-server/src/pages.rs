@@ -11,6 +11,7 @@ mod admin;
 mod assets;
 mod audiences;
 mod calling;
+mod course;
 mod customer;
 mod customers;
 mod drift;
@@ -72,6 +73,7 @@ pub(crate) const PAGES: &[Route] = &[
     page("/", SHOP, overview::answer, "The shop in a page."),
     page("/customers", CUSTOMERS, customers::answer, "Customers, searched, filtered and in order."),
     page("/customers/{id}", CUSTOMERS, customer::answer, "One customer."),
+    page("/customers/{id}/why", CUSTOMERS, course::why, "Why one customer's forecast is what it is."),
     page("/customers.csv", LISTS, export::answer, "The customers of a question as CSV."),
     page("/customers.xlsx", LISTS, export::answer, "The customers of a question as an Excel workbook."),
     page("/customers.parquet", LISTS, export::answer, "The customers of a question as Parquet."),

@@ -16,11 +16,11 @@ use crate::problem::Problem;
 use crate::query::Query;
 use crate::shape::{Schemas, Shape};
 use crate::views::{
-    AudienceDeleted, AudienceLine, AudienceView, Audiences, CustomerView, Customers, EventsTaken, ModelView, Models,
-    Prediction, Runs, Status, Summary, Tiers, Versions,
+    AudienceDeleted, AudienceLine, AudienceView, Audiences, CustomerHistory, CustomerView, Customers, EventsTaken,
+    ExplanationView, ModelView, Models, Prediction, Runs, Status, Summary, Tiers, Versions,
 };
 use crate::who::Needs;
-use crate::{admin, audiences, batch, drift, events, export, kept, kserve, predict, v1};
+use crate::{admin, audiences, batch, drift, events, export, kept, kserve, one, predict, v1};
 
 /// A request's method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +54,8 @@ pub(crate) type WaitingHandler = fn(Arc<App>, Call) -> batch::Answering;
 pub(crate) enum Work {
     /// When the whole body is there.
     Whole(Handler),
+    /// The same, by a thread of its own: it takes more than a blink.
+    Slow(Handler),
     /// When the whole body is there, and what it waits for.
     Waiting(WaitingHandler),
     /// While it arrives; who answers holds the limits.
@@ -426,6 +428,27 @@ const API: &[Route] = &[
             audiences::remove,
             AudienceDeleted::schema,
             "Delete an audience; no customer is touched.",
+        )
+    },
+    Route {
+        parameters: &[PURPOSE],
+        ..get(
+            "/v1/customers/{id}/history",
+            CUSTOMERS,
+            one::history,
+            CustomerHistory::schema,
+            "What a customer bought, and what is expected of her day by day.",
+        )
+    },
+    Route {
+        parameters: &[PURPOSE],
+        work: Work::Slow(one::explanation),
+        ..get(
+            "/v1/customers/{id}/explanation",
+            CUSTOMERS,
+            one::explanation,
+            ExplanationView::schema,
+            "Why a customer's forecast is what it is, who is like her, and what one more order would change.",
         )
     },
     get("/v2", MODELS, kserve::server, kserve::ServerMetadata::schema, "Open Inference Protocol: the server."),

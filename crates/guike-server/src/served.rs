@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use axum::http::HeaderValue;
 use guike::Error;
+use guike::history::{History, Now};
 use guike::results::Results;
 use guike::table::Outcome;
 use guike::table::outcomes::Outcomes;
@@ -17,6 +18,7 @@ use guike::workspace::{Kind, Stage, Version, Workspace};
 use guike_guard::Pseudonyms;
 
 use crate::kept::Kept;
+use crate::problem::{Code, Problem};
 
 /// A model on tables, ready to answer.
 #[derive(Debug)]
@@ -50,7 +52,7 @@ pub(crate) struct Served {
     /// The results of `guike run`.
     pub(crate) run: Option<Arc<ServedRun>>,
     /// What the workspace keeps, where one is served.
-    pub(crate) kept: Option<Kept>,
+    pub(crate) kept: Option<Arc<Kept>>,
 }
 
 /// The results of a run.
@@ -62,10 +64,18 @@ pub(crate) struct ServedRun {
     pub(crate) version: String,
     /// Its stage in the workspace.
     pub(crate) stage: Option<Stage>,
+    /// What its files say, with what events have changed since.
     pub(crate) results: Arc<Results>,
+    /// Events of the server's log that the results know of, but for those that the run read itself.
+    events: usize,
+    /// The run's log and model, read while requests are answered already.
+    shelf: Arc<Shelf>,
     /// The numbers of all pseudonyms in order, with whose they are; made when one is asked for.
     names: OnceLock<Vec<(u64, u32)>>,
 }
+
+/// What takes long to read: empty until it is there; then what a run kept, or why it cannot be had.
+type Shelf = OnceLock<Result<Option<History>, String>>;
 
 impl ServedRun {
     /// The customer of a pseudonym.
@@ -78,6 +88,51 @@ impl ServedRun {
         });
         let at = sorted.binary_search_by_key(&number, |(n, _)| *n).ok()?;
         Some(sorted[at].1 as usize)
+    }
+
+    /// The log and the model of the run.
+    ///
+    /// # Errors
+    /// [`Problem`] where the run kept no log, or it is still being read.
+    pub(crate) fn history(&self) -> Result<&History, Problem> {
+        match self.shelf.get() {
+            Some(Ok(Some(history))) => Ok(history),
+            Some(Ok(None)) => Err(Problem::new(
+                Code::NoHistory,
+                "the results hold no log: it was left out with --without-log, or an earlier version made them; run again",
+            )),
+            Some(Err(_)) => Err(Problem::new(
+                Code::NoHistory,
+                "the log or the model of the run cannot be read; the server's log says why",
+            )),
+            None => {
+                let detail = "the log of the run is still being read; ask again in a moment";
+                Err(Problem::new(Code::StillReading, detail).retry_after(1))
+            }
+        }
+    }
+
+    /// Whether the other is this run, whatever events have changed.
+    pub(crate) fn is_same_run(&self, other: &ServedRun) -> bool {
+        Arc::ptr_eq(&self.shelf, &other.shelf)
+    }
+
+    /// The same run with customers as they are after so many events of the server's log.
+    pub(crate) fn revised(&self, now: &[Now], events: usize) -> ServedRun {
+        ServedRun {
+            name: self.name.clone(),
+            version: self.version.clone(),
+            stage: self.stage,
+            results: Arc::new(self.results.revised(now)),
+            events,
+            shelf: Arc::clone(&self.shelf),
+            names: OnceLock::new(),
+        }
+    }
+
+    /// What tells one state of the results from another: the version, and after events how many.
+    pub(crate) fn tag(&self) -> String {
+        if self.events == 0 { self.version.clone() } else { format!("{}.{}", self.version, self.events) }
     }
 
     /// The model that was chosen.
@@ -173,8 +228,16 @@ impl Served {
                 }
             }
         }
-        self.kept = Some(kept.holding(workspace));
+        self.kept = Some(Arc::new(kept.holding(workspace)));
         Ok(())
+    }
+
+    /// The same with what events have changed in the run that is served now, if it is the same run.
+    pub(crate) fn with_events_of(mut self, now: &Served) -> Served {
+        if let Some((run, of_now)) = self.run.as_mut().zip(now.run.as_ref()).filter(|(run, n)| run.is_same_run(n)) {
+            *run = Arc::clone(of_now);
+        }
+        self
     }
 
     fn is_free(&self, source: &Path, name: &str) -> Result<(), Error> {
@@ -204,7 +267,11 @@ impl ServedRun {
         let orders = Arc::clone(&results);
         std::thread::spawn(move || orders.warm());
         let version = registered.map_or_else(|| version(results.fingerprint()), |v| v.number.to_string());
-        Ok(ServedRun { name, version, stage: registered.map(|v| v.stage), results, names: OnceLock::new() })
+        let shelf = Arc::new(Shelf::new());
+        let (filled, source) = (Arc::clone(&shelf), source.to_owned());
+        std::thread::spawn(move || filled.set(History::open(&source).map_err(|e| e.to_string())));
+        let stage = registered.map(|v| v.stage);
+        Ok(ServedRun { name, version, stage, results, events: 0, shelf, names: OnceLock::new() })
     }
 }
 

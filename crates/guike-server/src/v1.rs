@@ -127,7 +127,7 @@ pub(crate) fn summary(app: &App, call: &Call) -> Result<Answer, Problem> {
         notes: e["notes"].clone(),
         tiers: tiers.unwrap_or_default(),
     };
-    Ok(Answer::of(&summary).with_tag(&r.version))
+    Ok(Answer::of(&summary).with_tag(&r.tag()))
 }
 
 /// `GET /v1/tiers`.
@@ -145,17 +145,27 @@ pub(crate) fn tiers(app: &App, call: &Call) -> Result<Answer, Problem> {
         migration: t["migration"].clone(),
         notes: t["notes"].clone(),
     };
-    Ok(Answer::of(&tiers).with_tag(&r.version))
+    Ok(Answer::of(&tiers).with_tag(&r.tag()))
 }
 
 /// `GET /v1/customers/{id}`.
 pub(crate) fn customer(app: &App, call: &Call) -> Result<Answer, Problem> {
     Query::parse(&call.query, &["purpose"])?;
     let r = run(app)?;
-    // ids may be personal: a problem does not repeat them
+    let at = found(r, call).ok_or_else(no_customer)?;
+    Ok(Answer::of(&view(&r.results, at, &call.sight)).with_tag(&call.sight.tag(&r.tag())).about(1))
+}
+
+/// Ids may be personal: the problem does not repeat them.
+pub(crate) fn no_customer() -> Problem {
     let detail = "no customer has this id; write it as the log does, with %XX for what an address cannot hold";
-    let at = found(r, call).ok_or_else(|| Problem::new(Code::NoCustomer, detail))?;
-    Ok(Answer::of(&view(&r.results, at, &call.sight)).with_tag(&call.sight.tag(&r.version)).about(1))
+    Problem::new(Code::NoCustomer, detail)
+}
+
+/// The last day that is known of a customer: that of the run, or of what was told of her since.
+pub(crate) fn as_of(r: &Results, at: usize) -> String {
+    let of_run = || r.evaluation()["cutoff"].as_str().unwrap_or_default().to_owned();
+    r.as_of(at).map_or_else(of_run, |day| day.to_string())
 }
 
 /// `GET /v1/customers`.
@@ -168,10 +178,10 @@ pub(crate) fn customers(app: &App, call: &Call) -> Result<Answer, Problem> {
     let page = r.results.page(&Ask { from, ..ask });
     let customers = Customers {
         customers: page.customers.iter().map(|&at| view(&r.results, at, &call.sight)).collect(),
-        next: page.next.map(|at| cursor(at, &r.version, &ask)),
+        next: page.next.map(|at| cursor(at, &r.tag(), &ask)),
     };
     let n = customers.customers.len();
-    Ok(Answer::of(&customers).with_tag(&call.sight.tag(&r.version)).about(n))
+    Ok(Answer::of(&customers).with_tag(&call.sight.tag(&r.tag())).about(n))
 }
 
 /// Customers of a page.
@@ -195,7 +205,7 @@ pub(crate) fn wrong(detail: String) -> Problem {
 pub(crate) fn from(r: &ServedRun, query: &Query, ask: &Ask<'_>) -> Result<usize, Problem> {
     match query.get("cursor").filter(|c| !c.is_empty()) {
         None => Ok(0),
-        Some(text) => opened(text, &r.version, ask).ok_or_else(|| {
+        Some(text) => opened(text, &r.tag(), ask).ok_or_else(|| {
             wrong("parameter `cursor` belongs to other results or another question; begin again without it".to_owned())
         }),
     }
@@ -215,6 +225,7 @@ pub(crate) fn view(r: &Results, at: usize, sight: &Sight) -> CustomerView {
     CustomerView {
         customer_id: sight.shown(r.id(at)).into_owned(),
         tier: r.tier(at).to_owned(),
+        as_of: as_of(r, at),
         expected_orders: number(0),
         expected_spend: number(1),
         median_spend: number(2),

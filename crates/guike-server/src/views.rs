@@ -313,6 +313,8 @@ shaped! {
         customer_id: String,
         /// Key of the tier.
         tier: String,
+        /// The last day that is known of her: the run's, or of what was told of her since.
+        as_of: String,
         /// Expected purchase days within the horizon.
         expected_orders: Nullable,
         /// Expected spend within the horizon.
@@ -341,5 +343,137 @@ shaped! {
         rfm_score: String,
         /// The named group of that score.
         rfm_group: String,
+    }
+
+    /// What one customer did, and what is expected of her.
+    CustomerHistory {
+        /// As the log writes it.
+        customer_id: String,
+        /// The last day that is known of her.
+        as_of: String,
+        /// Her purchase days, the first first.
+        purchases: Vec<PurchaseView>,
+        /// From that day on, up to the horizon.
+        ahead: Vec<AheadView>,
+    }
+
+    /// What was bought on a day.
+    PurchaseView {
+        /// The day.
+        day: String,
+        /// What was spent.
+        spend: f64,
+    }
+
+    /// What is expected until a day.
+    AheadView {
+        /// Days after the last known one.
+        days: usize,
+        /// Expected spend until then.
+        expected_spend: f64,
+        /// Lower end of its 80 % interval.
+        spend_p10: f64,
+        /// Upper end of its 80 % interval.
+        spend_p90: f64,
+        /// Probability of a purchase until then.
+        p_active: f64,
+    }
+
+    /// Why a customer's forecast is what it is: `base` and the themes add up to what is expected.
+    ExplanationView {
+        /// As the log writes it.
+        customer_id: String,
+        /// The model.
+        model: String,
+        /// The last day that is known of her.
+        as_of: String,
+        /// How far ahead.
+        horizon_days: usize,
+        /// What is expected of her.
+        expected: ExpectedView,
+        /// Lower end of the 80 % interval of spend.
+        spend_p10: f64,
+        /// Upper end of the 80 % interval of spend.
+        spend_p90: f64,
+        /// What is expected on average of those she is compared with.
+        base: ExpectedView,
+        /// How many those are.
+        compared_with: usize,
+        /// Whether every coalition of themes was asked.
+        exact: bool,
+        /// The parts, largest first.
+        themes: Vec<ThemeView>,
+        /// Customers like her.
+        alike: Vec<AlikeView>,
+        /// Key of her tier by the borders of the run.
+        tier: Option<String>,
+        /// Key of the next better tier.
+        next_tier: Option<String>,
+        /// The smallest order that was tried and reaches it.
+        next_tier_order: Option<f64>,
+        /// One more order today, of several sizes.
+        what_if: Vec<WhatIfView>,
+    }
+
+    /// What is expected of a customer within the horizon.
+    ExpectedView {
+        /// Spend.
+        expected_spend: f64,
+        /// Purchase days.
+        expected_orders: f64,
+        /// Probability of a purchase.
+        p_active: f64,
+    }
+
+    /// What one theme adds.
+    ThemeView {
+        /// Its name.
+        theme: &'static str,
+        /// Added to the expected spend.
+        expected_spend: f64,
+        /// Standard error of that; 0 where every coalition was asked.
+        standard_error: f64,
+        /// Added to the probability of a purchase.
+        p_active: f64,
+        /// What is known of her under this theme.
+        facts: Vec<FactView>,
+    }
+
+    /// One thing that is known of a customer.
+    FactView {
+        /// Name of the feature or attribute.
+        feature: String,
+        /// Its value.
+        value: Option<f64>,
+        /// Its category, where it has one.
+        category: Option<String>,
+        /// The median over a sample of the shop's customers.
+        median: Option<f64>,
+    }
+
+    /// A customer who is much the same.
+    AlikeView {
+        /// As the log writes it.
+        customer_id: String,
+        /// Days from her last purchase.
+        days_since_last_order: f64,
+        /// Her purchase days.
+        purchase_days: usize,
+        /// Her mean spend per purchase day.
+        spend_mean: f64,
+        /// What is expected of her.
+        expected: ExpectedView,
+    }
+
+    /// What would be expected after one more order today.
+    WhatIfView {
+        /// Size of the order.
+        order: f64,
+        /// The same in multiples of her mean order.
+        times_usual: f64,
+        /// What is expected then.
+        expected: ExpectedView,
+        /// Key of the tier then.
+        tier: Option<String>,
     }
 }

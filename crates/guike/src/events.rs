@@ -4,7 +4,7 @@
 //! So whoever does not know whether she was heard says the same again under the same key, and nothing is taken twice.
 //! Requests that come while the disk is at work are written together afterwards.
 //!
-//! What it does not do: forecasts stay as the last run made them; the next one reads them behind its log (`join`).
+//! The next run reads them behind its log (`join`); until then [`crate::history`] says what they change for whom they tell of.
 
 mod ingest;
 mod join;
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use crate::error::Error;
 
 pub use ingest::{Ingested, ingest};
-pub(crate) use join::joined;
+pub(crate) use join::{Has, joined, joined_as};
 pub use parse::{EventError, EventTrouble, parse};
 pub use writer::{Done, Events, Refused, Taken};
 
@@ -35,6 +35,13 @@ pub struct Event {
     pub amount: Money,
 }
 
+impl Event {
+    /// Whether money was given back.
+    pub(crate) fn is_refund(&self) -> bool {
+        self.amount.0 < 0
+    }
+}
+
 /// Every event of a log in the order in which they were taken, also while a server appends to it.
 ///
 /// # Errors
@@ -46,6 +53,14 @@ pub fn read(path: &Path) -> Result<Vec<Event>, Error> {
         Ok(())
     })?;
     Ok(events)
+}
+
+/// A checksum of these events in this order.
+pub(crate) fn digest(events: &[Event]) -> String {
+    let chained = events.iter().fold(0, |before: u128, e| {
+        guike_store::digest(format!("{before:032x}{}", cells(std::slice::from_ref(e))).as_bytes())
+    });
+    format!("{chained:032x}")
 }
 
 /// Events that were told of together, as a line of the log keeps them.

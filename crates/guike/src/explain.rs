@@ -9,8 +9,8 @@
 //! model and not the world: what would happen if a customer were nudged is a question for an experiment.
 
 pub(crate) mod asking;
-mod cases;
-mod customer;
+pub(crate) mod cases;
+pub(crate) mod customer;
 mod of_run;
 mod shop;
 
@@ -22,6 +22,8 @@ use guike_store::read_json_if_there;
 use serde::Serialize;
 
 pub(crate) use of_run::explain as explain_run;
+
+pub use guike_decide::TierName;
 
 pub use customer::{Alike, CustomerExplanation, Expected, Fact, NextTier, Standing, ThemeShare, WhatIf};
 pub use shop::{ShopExplanation, ThemeImportance};
@@ -38,7 +40,7 @@ use crate::saved::{self, Opened, SavedModel};
 use crate::settings::Settings;
 use crate::table::explain::{Asked, Why};
 use crate::table::{self, Loaded};
-use cases::Reader;
+use cases::{Reader, Who};
 use customer::SavedTiers;
 use shop::Effort;
 
@@ -246,7 +248,8 @@ fn explain_log(
         None => Found::Shop { at, why: shop::explain(&model, &reader, Effort::default(), seed)? },
         Some(id) => {
             let customer = find(log.customer_ids(), id, &reader, cutoff)?;
-            let why = customer::explain(&model, &reader, log.customer_ids(), customer, tiers.as_ref(), seed)?;
+            let why =
+                customer::explain(&model, &reader, log.customer_ids(), (Who::is(customer), id), tiers.as_ref(), seed)?;
             Found::Customer { at, why: Box::new(why) }
         }
     };

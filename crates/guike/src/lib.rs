@@ -19,6 +19,7 @@ pub mod events;
 pub mod explain;
 mod fill;
 pub mod forecast;
+pub mod history;
 pub mod keys;
 pub mod learners;
 mod output;

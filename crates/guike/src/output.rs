@@ -2,8 +2,9 @@
 //!
 //! `docs/files.md` describes them for readers; this is the only place that names them.
 
-use guike_data::LogFiles;
+use guike_data::{LogFiles, write_canonical};
 use guike_eval::{AnchorPlan, Selection};
+use guike_learn::baseline::RfmQuintiles;
 use guike_store::{OutColumn, OutData, Staged, write_artifact, write_csv, write_parquet};
 use serde::Serialize;
 
@@ -37,6 +38,8 @@ pub mod names {
     pub const MODEL_JSON: &str = "model/model.json";
     /// The corrections that belong to it.
     pub const CALIBRATION_JSON: &str = "model/calibration.json";
+    /// The cleaned log, as `guike import` writes it.
+    pub const LOG_PARQUET: &str = "log.parquet";
     /// The settings of the run.
     pub const SETTINGS_TOML: &str = "guike.toml";
 }
@@ -90,6 +93,9 @@ pub(crate) fn write(
     write_artifact(staged, names::MODEL_JSON, &f.fitted.model.save())?;
     json(staged, names::CALIBRATION_JSON, &f.fitted.calibration)?;
     staged.write(names::SETTINGS_TOML, settings.to_toml()?)?;
+    if !settings.without_log {
+        write_canonical(&f.log, &f.quality, &staged.path(names::LOG_PARQUET)?)?;
+    }
     let view = fill(f, settings, &log.title(), language)?;
     let page = report::render(&view).map_err(|e| Error::Internal(e.to_string()))?;
     staged.write(names::REPORT_HTML, page)?;
@@ -107,6 +113,7 @@ struct TiersFile<'a> {
     stability: &'a Option<guike_decide::stability::Stability>,
     held_by_margin: usize,
     migration: &'a Option<guike_decide::Migration>,
+    rfm_borders: &'a RfmQuintiles,
     notes: &'a [String],
 }
 
@@ -121,6 +128,7 @@ impl<'a> TiersFile<'a> {
             stability: &t.stability,
             held_by_margin: t.held_by_margin,
             migration: &f.tiers.migration,
+            rfm_borders: &f.tiers.rfm_groups.quintiles,
             notes: &t.notes,
         }
     }

@@ -3,14 +3,17 @@
 //! The one idea: a folder of results never changes once it is complete, so it is read once, every order that somebody asks
 //! for is sorted once, and a page is a walk along that order from where the last page ended.
 //!
-//! It reads what the files say and computes nothing new.
+//! It reads what the files say and computes nothing new. What events change since is another value ([`Results::revised`]).
 
 mod bounds;
 pub mod export;
+mod revised;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use guike_core::Day;
 use guike_decide::RfmGroup;
 use guike_store::{InColumn, ReadAs, StoreError, Texts};
 use rayon::prelude::*;
@@ -117,6 +120,8 @@ pub struct Results {
     tier: Names,
     score: Names,
     group: Names,
+    /// The last known day of customers of whom something was told since the run, by position.
+    as_of: BTreeMap<u32, Day>,
     by_id: Vec<u32>,
     by_number: Vec<OnceLock<Vec<u32>>>,
     /// Where customers stand by recency, frequency and mean spend.
@@ -131,7 +136,7 @@ pub struct Results {
     fingerprint: String,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Names {
     codes: Vec<u32>,
     names: Vec<String>,
@@ -183,6 +188,7 @@ impl Results {
             tier,
             score,
             group,
+            as_of: BTreeMap::new(),
             by_id,
             by_number,
             places: OnceLock::new(),
@@ -243,6 +249,16 @@ impl Results {
     /// The id of the customer at a position.
     pub fn id(&self, at: usize) -> &str {
         self.ids.get(at)
+    }
+
+    /// The last day that is known of her, where something was told of her since the run.
+    pub fn as_of(&self, at: usize) -> Option<Day> {
+        self.as_of.get(&u32::try_from(at).ok()?).copied()
+    }
+
+    /// How many customers are another than the run left them.
+    pub fn n_revised(&self) -> usize {
+        self.as_of.len()
     }
 
     /// The position of her tier in [`Results::tiers`].

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use guike_btyd::learners::pairs;
 use guike_core::{Cases, Cutoff, EventLog, Forecasts, Horizon, Learner, Progress, RfmTable};
+use guike_data::quality::EventsRead;
 use guike_data::{Imported, LogFiles, QualityReport, import, read_customers};
 use guike_eval::{Scores, Selection};
 use guike_learn::value::HeadsConfig;
@@ -199,6 +200,7 @@ fn with_events(log: EventLog, path: &Path, quality: &mut QualityReport) -> Resul
     quality.first_day = quality.first_day.into_iter().chain(days.clone()).min();
     quality.last_day = quality.last_day.into_iter().chain(days).max();
     quality.customers += (log.n_customers() - before) as u64;
+    quality.events = Some(EventsRead { events: events.len() as u64, digest: events::digest(&events) });
     quality.notes.push(format!(
         "{} events that a server took were put behind the log; {} customers are new",
         events.len(),

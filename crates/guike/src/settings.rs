@@ -23,6 +23,9 @@ pub struct Settings {
     /// Log of events that a server took since; they are put behind the order log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub events: Option<PathBuf>,
+    /// Leave the cleaned log out of the results: then they cannot tell of one customer why, or what an event changes.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub without_log: bool,
     /// What to forecast and how.
     pub forecast: ForecastSettings,
     /// How to tier.

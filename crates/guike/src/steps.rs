@@ -49,7 +49,7 @@ pub fn import_to(
 ) -> Result<QualityReport, Error> {
     settings.validate()?;
     let imported = read(log, settings, progress)?;
-    guike_data::write_canonical(&imported, out)?;
+    guike_data::write_canonical(&imported.log, &imported.quality, out)?;
     Ok(imported.quality)
 }
 

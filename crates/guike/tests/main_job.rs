@@ -1,11 +1,15 @@
 //! The main job from outside: files in, files out, on the built-in sample.
 #![expect(clippy::disallowed_methods, reason = "a test of files writes and reads them")]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use guike::events::{Event, Events, Taken};
+use guike::explain::Found;
+use guike::history::History;
 use guike::{Language, LogFiles, RunSummary, Settings};
-use guike_core::{Cutoff, Day, Quiet};
+use guike_core::{Cutoff, Day, Quiet, Timestamp};
 use guike_data::{FeatureImport, ImportOptions, import, import_features};
 
 /// The sample's file, as the demonstration writes it.
@@ -141,4 +145,97 @@ fn earlier_tiers_hold_customers_near_a_border_and_show_who_moved() {
         serde_json::from_slice(&bytes(tmp.path().join("later/tiers.json"))).expect("valid JSON");
     let moved = tiers["migration"]["up"].as_u64().unwrap_or(0) + tiers["migration"]["down"].as_u64().unwrap_or(0);
     assert!(moved > 0 && tiers["held_by_margin"].as_u64().unwrap_or(0) > 0, "{}", tiers["migration"]);
+}
+
+/// Appends these events to a log of events, each acknowledged.
+fn tell(log: &Path, told: &[(&str, &str, f64)]) -> Vec<Event> {
+    let now = Timestamp(guike_core::SECONDS_PER_DAY * 20_000);
+    let body = |(id, time, amount): &(&str, &str, f64)| {
+        serde_json::json!({ "customer_id": id, "time": time, "amount": amount }).to_string()
+    };
+    let list = format!("[{}]", told.iter().map(body).collect::<Vec<_>>().join(","));
+    let events = guike::events::parse(list.as_bytes(), 100, now).expect("events");
+    let (send, said) = std::sync::mpsc::channel();
+    let open = Events::open(log).expect("opened");
+    open.add("shop", "k", events, Box::new(move |taken, _| send.send(taken).expect("somebody waits")));
+    assert_eq!(said.recv().expect("told"), Ok(Taken::Now));
+    guike::events::read(log).expect("read")
+}
+
+#[test]
+fn after_events_a_customer_is_expected_what_the_log_with_them_says_to_the_last_bit() {
+    let tmp = tempfile::tempdir().expect("a temporary folder");
+    let (log, events_log) = (sample(tmp.path()), tmp.path().join("events.log"));
+    let mut s = Settings::default();
+    s.forecast.horizon = "26w".parse().ok();
+    run_in(tmp.path(), "out", &s);
+    let history = History::open(&tmp.path().join("out")).expect("read").expect("the run kept its log");
+    let all = tell(
+        &events_log,
+        &[
+            ("0111", "1998-07-10T12:00", 21.5),
+            ("0018", "1998-07-12", 9.0),
+            ("new", "1998-07-03", 30.0),
+            ("0111", "1998-07-12", 5.25),
+            ("new", "1998-07-12", -3.0),
+            ("gave back only", "1998-07-12", -1.0),
+            // what an order log may hold already is not counted twice
+            ("0018", "1998-06-29", 500.0),
+        ],
+    );
+    let unread = history.unread(&all);
+    let mut told: BTreeMap<String, Vec<Event>> = BTreeMap::new();
+    for (_, event) in all.iter().enumerate().filter(|(at, e)| unread.holds(*at, e)) {
+        told.entry(event.customer_id.clone()).or_default().push(event.clone());
+    }
+    let now = history.now(&told).expect("said");
+    assert_eq!(now.iter().map(|n| n.customer_id.as_str()).collect::<Vec<_>>(), ["0018", "0111", "new"]);
+
+    // the same events, without the one that came before the end of the log
+    let kept: Vec<(String, String, f64)> = told
+        .values()
+        .flatten()
+        .map(|e| (e.customer_id.clone(), e.time.to_string().replacen(' ', "T", 1), e.amount.units()))
+        .collect();
+    let kept: Vec<(&str, &str, f64)> = kept.iter().map(|(id, time, a)| (id.as_str(), time.as_str(), *a)).collect();
+    s.events = Some(tmp.path().join("kept.log"));
+    let same = tell(&tmp.path().join("kept.log"), &kept);
+    let cutoff = Some("1998-07-12".parse().expect("a day"));
+    let model = tmp.path().join("out/model");
+    let (columns, rows) =
+        guike::forecast_with(&LogFiles::from(&log), &model, cutoff, None, &s, &Quiet).expect("forecast");
+    for n in &now {
+        let row = rows.iter().find(|r| r[0] == n.customer_id.as_str()).expect("she is there");
+        for (value, (name, cell)) in n.numbers.iter().zip(columns[1..].iter().zip(&row[1..])) {
+            let cell = cell.as_f64().unwrap_or(f64::NAN);
+            assert!(value.to_bits() == cell.to_bits(), "{} {name}: {value}, {cell}", n.customer_id);
+        }
+        let steps = history.ahead(&n.customer_id, &told[&n.customer_id]).expect("said");
+        let last = steps.last().expect("a step");
+        assert_eq!((last.days, guike_store::significant(last.spend)), (182, n.numbers[1]), "{}", n.customer_id);
+        assert!(steps.windows(2).all(|w| w[0].p_active <= w[1].p_active), "{}: {steps:?}", n.customer_id);
+        let bought = history.bought(&n.customer_id, &told[&n.customer_id]);
+        let spend: f64 = bought.iter().map(|b| b.spend).sum();
+        assert_eq!((bought.len() as f64, guike_store::significant(spend)), (n.numbers[10], n.numbers[11]));
+        if n.customer_id == "0018" {
+            continue;
+        }
+        let why = history.explain(&n.customer_id, &told[&n.customer_id]).expect("explained");
+        let Found::Customer { why, .. } = why.found else { panic!("a customer was asked about") };
+        let parts: f64 = why.themes.iter().map(|t| t.spend).sum::<f64>() + why.base.spend;
+        assert!((parts - why.expected.spend).abs() < 1e-6 && why.customer == n.customer_id);
+        assert_eq!(why.standing.map(|s| s.tier.key), n.tier, "{}", n.customer_id);
+    }
+
+    // a run over both knows the same of her, and which events it has read
+    run_in(tmp.path(), "again", &s);
+    let again = tmp.path().join("again");
+    let tiers = String::from_utf8(bytes(again.join("tiers.csv"))).expect("text");
+    for n in &now {
+        let line = tiers.lines().find(|l| l.starts_with(&format!("{},", n.customer_id))).expect("she is there");
+        let cells: Vec<f64> = line.split(',').skip(5).take(3).map(|c| c.parse().expect("a number")).collect();
+        assert_eq!(cells, n.numbers[9..], "{}", n.customer_id);
+    }
+    let again = History::open(&again).expect("read").expect("kept");
+    assert!(same.iter().enumerate().all(|(at, e)| !again.unread(&same).holds(at, e)));
 }

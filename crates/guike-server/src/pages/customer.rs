@@ -7,13 +7,14 @@ use guike::results::{DAYS_SINCE, EXPECTED_SPEND, P_ACTIVE, PURCHASE_DAYS, Result
 use guike_core::Day;
 use serde_json::json;
 
+use super::course;
 use super::customers::{LISTED, listing, named_tiers, tier_html};
 use super::frame::Page;
 use super::show::{Block, Chart, Figure, Grid, escaped};
 use super::words as own;
 use crate::app::{Answer, App, Call};
-use crate::problem::{Code, Problem};
-use crate::served::ServedRun;
+use crate::problem::Problem;
+use crate::served::{ServedRun, encoded};
 use crate::v1;
 
 /// Look-alikes that are listed.
@@ -23,16 +24,14 @@ const ALIKE: usize = 6;
 pub(super) fn answer(app: &App, call: &Call) -> Result<Answer, Problem> {
     let page = Page::open(app, call, &[])?;
     let run = page.run()?;
-    // ids may be personal: a problem does not repeat them
-    let detail = "no customer has this id; write it as the log does, or search for it among all customers";
-    let at = v1::found(run, call).ok_or_else(|| Problem::new(Code::NoCustomer, detail))?;
+    let at = v1::found(run, call).ok_or_else(v1::no_customer)?;
     let r = &run.results;
     let e = r.evaluation();
     let number = |column: usize| r.number(at, column);
     let money = |column: usize| number(column).map_or_else(|| "–".to_owned(), |v| page.short(v));
     let share = number(P_ACTIVE).map_or_else(|| "–".to_owned(), percent);
     let horizon = e["horizon_days"].as_u64().unwrap_or_default().to_string();
-    let cutoff = e["cutoff"].as_str().unwrap_or("–").to_owned();
+    let cutoff = v1::as_of(r, at);
     let lead = page.fill_html(
         own::CUSTOMER_LEAD,
         &[
@@ -45,16 +44,22 @@ pub(super) fn answer(app: &App, call: &Call) -> Result<Answer, Problem> {
         ],
     );
     let mut blocks = vec![Block::Lead { html: lead, is_first: true }, tiles(&page, run, at, cutoff.parse().ok())];
+    if r.as_of(at).is_some() {
+        let html = page.fill_html(own::SINCE_RUN, &[("day", cutoff.clone())]);
+        blocks.push(Block::Prose { html: format!("<span class=\"quiet\">{html}</span>") });
+    }
+    let why = format!("/customers/{}/why{}", encoded(&page.sight.shown(r.id(at))), page.purpose());
+    blocks.push(Block::Part { html: format!("<p><a href=\"{}\">{}</a></p>", escaped(&why), page.html(own::WHY_LINK)) });
     let mut charts: Vec<Chart> = range(&page, r, at, &horizon).into_iter().collect();
     charts.push(place(&page, r, at));
     blocks.push(Block::Charts(charts));
+    blocks.extend(course::course(&page, app, at));
     let alike = r.alike(at, ALIKE);
     if !alike.is_empty() {
         blocks.push(Block::Heading(page.say(own::ALIKE)));
         blocks.push(Block::Prose { html: format!("<span class=\"quiet\">{}</span>", page.html(own::ALIKE_NOTE)) });
         blocks.push(Block::Part { html: listing(&page, run, &LISTED, &alike) });
     }
-    blocks.push(Block::Prose { html: format!("<span class=\"quiet\">{}</span>", page.html(own::WHY_COMMAND)) });
     let title = format!("{} {}", page.say(w::CUSTOMER), page.sight.shown(r.id(at)));
     let back = Some(("/customers".to_owned() + &page.purpose(), page.say(own::BACK)));
     Ok(page.answer(&title, back, blocks).about(1 + alike.len()))

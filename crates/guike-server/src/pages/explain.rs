@@ -36,7 +36,7 @@ pub(super) fn answer(app: &App, call: &Call) -> Result<Answer, Problem> {
                     .wide();
                 blocks.push(Block::Charts(vec![chart]));
                 blocks.push(Block::Prose { html: page.html(own::WHY_HOW) });
-                blocks.push(Block::Prose { html: page.html(own::WHY_COMMAND) });
+                blocks.push(Block::Prose { html: page.html(own::WHY_ONE) });
             }
         },
     }

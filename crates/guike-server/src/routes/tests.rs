@@ -45,6 +45,8 @@ const WHO_MAY: &str = "
     POST /v1/audiences                                MA
     GET  /v1/audiences/{name}                         VNMGA r
     DELETE /v1/audiences/{name}                       MA
+    GET  /v1/customers/{id}/history                   VNMGA r
+    GET  /v1/customers/{id}/explanation               VNMGA r
     GET  /v2                                          VNMAU r
     GET  /v2/health/live                              *
     GET  /v2/health/ready                             *
@@ -63,6 +65,7 @@ const WHO_MAY: &str = "
     GET  /                                            VNMGA r
     GET  /customers                                   VNMGA r
     GET  /customers/{id}                              VNMGA r
+    GET  /customers/{id}/why                          VNMGA r
     GET  /customers.csv                               NMA r
     GET  /customers.xlsx                              NMA r
     GET  /customers.parquet                           NMA r

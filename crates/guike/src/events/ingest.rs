@@ -140,7 +140,7 @@ fn put(events: &Events, together: Vec<(String, Event)>, so_far: &mut Ingested) -
         let sender = sender.clone();
         let named = key.clone();
         // nobody listens any more after the first that is refused
-        let done = move |said| drop(sender.send((named, said)));
+        let done = move |said, _| drop(sender.send((named, said)));
         events.add(WHO, &key, vec![event], Box::new(done));
     }
     for _ in 0..n {

@@ -14,6 +14,36 @@ use crate::error::Error;
 /// # Errors
 /// [`Error::NoAnswer`] for new customers of a log that carries attributes of its own: nobody told theirs.
 pub(crate) fn joined(log: EventLog, events: &[Event]) -> Result<EventLog, Error> {
+    let has = Has::of(&log);
+    joined_as(log, events, has)
+}
+
+/// Which columns a log has that it may lack.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Has {
+    pub(crate) quantity: bool,
+    pub(crate) item: bool,
+    pub(crate) category: bool,
+    pub(crate) order: bool,
+}
+
+impl Has {
+    pub(crate) fn of(log: &EventLog) -> Has {
+        let all = log.all();
+        Has {
+            quantity: !all.quantity.is_empty(),
+            item: !all.item.is_empty(),
+            category: !all.category.is_empty(),
+            order: !all.order.is_empty(),
+        }
+    }
+}
+
+/// The same for a part of a log, which may be empty and still is of a log with these columns.
+///
+/// # Errors
+/// As [`joined`].
+pub(crate) fn joined_as(log: EventLog, events: &[Event], has: Has) -> Result<EventLog, Error> {
     if events.is_empty() {
         return Ok(log);
     }
@@ -39,7 +69,7 @@ pub(crate) fn joined(log: EventLog, events: &[Event]) -> Result<EventLog, Error>
     }
     // stable: at the same moment as they were told
     added.sort_by_key(|(code, event)| (*code, event.time));
-    let mut joined = Columns::new(&log, added.len());
+    let mut joined = Columns::new(&log, added.len(), has);
     // who is known already stays where she is, as her attributes do
     let is_new = ids.len() > log.n_customers();
     let order = if is_new { customer_order(&ids) } else { (0..ids.len() as u32).collect() };
@@ -78,7 +108,6 @@ pub(crate) fn joined(log: EventLog, events: &[Event]) -> Result<EventLog, Error>
 }
 
 /// The columns of the log that is being made; those that the old one does not have stay empty.
-#[derive(Default)]
 struct Columns {
     offsets: Vec<u64>,
     time: Vec<i64>,
@@ -88,20 +117,22 @@ struct Columns {
     item: Vec<u32>,
     category: Vec<u32>,
     order: Vec<u32>,
-    has: [bool; 4],
+    has: Has,
 }
 
 impl Columns {
-    fn new(log: &EventLog, more: usize) -> Columns {
-        let (all, n) = (log.all(), log.n_events() + more);
-        let has = [!all.quantity.is_empty(), !all.item.is_empty(), !all.category.is_empty(), !all.order.is_empty()];
+    fn new(log: &EventLog, more: usize, has: Has) -> Columns {
+        let n = log.n_events() + more;
         Columns {
             offsets: Vec::with_capacity(log.n_customers() + 1),
             time: Vec::with_capacity(n),
             kind: Vec::with_capacity(n),
             amount: Vec::with_capacity(n),
+            quantity: Vec::new(),
+            item: Vec::new(),
+            category: Vec::new(),
+            order: Vec::new(),
             has,
-            ..Columns::default()
         }
     }
 
@@ -116,11 +147,11 @@ impl Columns {
     }
 
     fn push_new(&mut self, event: &Event) {
-        let kind = if event.amount.0 < 0 { EventKind::Refund } else { EventKind::Purchase };
+        let kind = if event.is_refund() { EventKind::Refund } else { EventKind::Purchase };
         self.time.push(event.time.0);
         self.kind.push(kind as u8);
         self.amount.push(event.amount.0);
-        let [quantity, item, category, order] = self.has;
+        let Has { quantity, item, category, order } = self.has;
         self.quantity.extend(quantity.then_some(f32::NAN));
         self.item.extend(item.then_some(Events::MISSING));
         self.category.extend(category.then_some(Events::MISSING));

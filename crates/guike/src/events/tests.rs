@@ -17,7 +17,7 @@ fn event(id: &str, day: i32, amount: i64) -> Event {
 /// Tells, and waits.
 fn tell(log: &Events, who: &str, key: &str, events: Vec<Event>) -> Result<Taken, Refused> {
     let (send, told) = mpsc::channel();
-    log.add(who, key, events, Box::new(move |said| send.send(said).expect("somebody waits")));
+    log.add(who, key, events, Box::new(move |said, _| send.send(said).expect("somebody waits")));
     told.recv().expect("told")
 }
 
@@ -46,7 +46,7 @@ fn many_who_tell_at_a_time_are_all_heard_once() {
     for i in 0..300 {
         let (send, id) = (send.clone(), format!("c{}", i % 100));
         // every key three times, before anybody is answered
-        let done = Box::new(move |said| send.send(said).expect("somebody waits"));
+        let done = Box::new(move |said, _| send.send(said).expect("somebody waits"));
         log.add("crm", &id, vec![event(&id, 1, 1), event(&id, 2, 2)], done);
     }
     let said: Vec<_> = told.iter().take(300).collect();

@@ -28,8 +28,9 @@ pub enum Refused {
     NotWritten,
 }
 
-/// What is told when it is known what became of events, from another thread.
-pub type Done = Box<dyn FnOnce(Result<Taken, Refused>) + Send>;
+/// What is told when it is known what became of events, with the events, from another thread: those that are taken come in the
+/// order of the log.
+pub type Done = Box<dyn FnOnce(Result<Taken, Refused>, Vec<Event>) + Send>;
 
 /// A log of events that is being written; when it is dropped everything that waits is written.
 #[derive(Debug)]
@@ -108,8 +109,8 @@ fn write_all(shared: &Shared, mut file: SealedLines, mut known: Known) {
             let mut waiting = shared.come.wait_while(waiting, nothing).unwrap_or_else(PoisonError::into_inner);
             (std::mem::take(&mut waiting.requests), waiting.has_ended)
         };
-        for (done, said) in written(requests, &mut file, &mut known) {
-            done(said);
+        for (done, said, events) in written(requests, &mut file, &mut known) {
+            done(said, events);
         }
         if has_ended {
             return;
@@ -122,7 +123,7 @@ fn written(
     requests: Vec<(Request, Done)>,
     file: &mut SealedLines,
     known: &mut Known,
-) -> Vec<(Done, Result<Taken, Refused>)> {
+) -> Vec<(Done, Result<Taken, Refused>, Vec<Event>)> {
     let (mut lines, mut new, mut said) = (Vec::new(), Known::new(), Vec::with_capacity(requests.len()));
     for (request, done) in requests {
         // (what it is if this is written, whether it hangs on that)
@@ -135,14 +136,15 @@ fn written(
                 (Ok(Taken::Now), true)
             }
         };
-        said.push((done, verdict));
+        said.push((done, verdict, request.events));
     }
     let is_written = file.append(lines.iter().map(String::as_str)).is_ok();
     if is_written {
         known.append(&mut new);
     }
-    let become_of =
-        |(done, (verdict, hangs))| (done, if hangs && !is_written { Err(Refused::NotWritten) } else { verdict });
+    let become_of = |(done, (verdict, hangs), events)| {
+        (done, if hangs && !is_written { Err(Refused::NotWritten) } else { verdict }, events)
+    };
     said.into_iter().map(become_of).collect()
 }
 

@@ -8,6 +8,9 @@
 //! summary is made possible where the parts contradict each other: no repeat purchase without days to make it on, no last
 //! purchase before the first.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use guike_core::{
     Cases, Column, ColumnData, Cutoff, EventLog, EventLogBuilder, Events, Horizon, ModelCard, Purchases, RfmTable,
     Seed, Table,
@@ -17,6 +20,7 @@ use guike_features::{FeatureSet, LogShape, Theme, feature_table, rfm};
 
 use crate::backtest::View;
 use crate::error::Error;
+use crate::events::{Event, Has, joined_as};
 use crate::value::features_of;
 
 /// Features that are told beside the themes, whether the model reads them or not; those that the log does not offer are
@@ -38,34 +42,34 @@ const FACTS: [&str; 12] = [
 
 /// A customer of the log as she is, or with one purchase more on the last known day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Who {
-    /// Index in the log.
+pub(crate) struct Who {
+    /// Index in the log; from its number of customers on, nobody in it.
     pub(super) customer: u32,
     /// Millionths of the currency unit.
     pub(super) buys_now: Option<i64>,
 }
 
 impl Who {
-    pub(super) fn is(customer: u32) -> Who {
+    pub(crate) fn is(customer: u32) -> Who {
         Who { customer, buys_now: None }
     }
 }
 
 /// Customers as a model reads them.
 #[derive(Debug)]
-pub(super) struct People {
+pub(crate) struct People {
     pub(super) cutoff: Cutoff,
     pub(super) horizon: Horizon,
-    pub(super) rfm: RfmTable,
+    pub(crate) rfm: RfmTable,
     pub(super) purchases: Purchases,
     /// What the model reads beside the summary.
     pub(super) features: Option<Table>,
     /// [`FACTS`] and attributes.
-    pub(super) facts: Table,
+    pub(crate) facts: Table,
 }
 
 impl People {
-    pub(super) fn cases(&self) -> Cases<'_> {
+    pub(crate) fn cases(&self) -> Cases<'_> {
         Cases {
             cutoff: self.cutoff,
             horizon: self.horizon,
@@ -84,12 +88,10 @@ impl People {
     }
 }
 
-/// What a log offers at a cutoff, found out once.
+/// What a log offers at a cutoff, found out once by a walk over all of it.
 #[derive(Debug)]
-pub(super) struct Reader<'a> {
-    log: &'a EventLog,
+pub(crate) struct Offer {
     cutoff: Cutoff,
-    horizon: Horizon,
     set: Option<FeatureSet>,
     facts: FeatureSet,
     history_days: u32,
@@ -97,15 +99,10 @@ pub(super) struct Reader<'a> {
     buyers: Vec<u32>,
 }
 
-impl<'a> Reader<'a> {
+impl Offer {
     /// # Errors
     /// [`Error::NoAnswer`] when the log lacks what the model reads.
-    pub(super) fn new(
-        log: &'a EventLog,
-        card: &ModelCard,
-        cutoff: Cutoff,
-        horizon: Horizon,
-    ) -> Result<Reader<'a>, Error> {
+    pub(crate) fn of(log: &EventLog, card: &ModelCard, cutoff: Cutoff, horizon: Horizon) -> Result<Offer, Error> {
         let past = log.before(cutoff);
         let shape = LogShape::of(&past);
         let set = match features_of(card) {
@@ -121,17 +118,62 @@ impl<'a> Reader<'a> {
             FACTS.into_iter().filter(|n| FeatureSet::named(&[n], &shape, horizon).is_ok()).collect();
         let facts = FeatureSet::named(&offered, &shape, horizon)
             .map_err(|e| Error::Internal(format!("a feature that is offered cannot be computed: {e}")))?;
-        Ok(Reader { log, cutoff, horizon, set, facts, history_days: shape.history_days, buyers: past.buyers() })
+        Ok(Offer { cutoff, set, facts, history_days: shape.history_days, buyers: past.buyers() })
+    }
+}
+
+/// Reads customers as a model does.
+#[derive(Debug)]
+pub(crate) struct Reader<'a> {
+    log: &'a EventLog,
+    cutoff: Cutoff,
+    horizon: Horizon,
+    offer: Arc<Offer>,
+    /// What was told of customers since the log ended, by their index; one that the log does not have is a new customer.
+    told: BTreeMap<u32, &'a [Event]>,
+}
+
+impl<'a> Reader<'a> {
+    /// # Errors
+    /// As [`Offer::of`].
+    pub(super) fn new(
+        log: &'a EventLog,
+        card: &ModelCard,
+        cutoff: Cutoff,
+        horizon: Horizon,
+    ) -> Result<Reader<'a>, Error> {
+        let offer = Arc::new(Offer::of(log, card, cutoff, horizon)?);
+        Ok(Reader { log, cutoff, horizon, offer, told: BTreeMap::new() })
+    }
+
+    /// As the log would be with what was `told`, from a `cutoff` that is not before the offer's.
+    pub(crate) fn later(
+        log: &'a EventLog,
+        offer: &Arc<Offer>,
+        cutoff: Cutoff,
+        horizon: Horizon,
+        told: BTreeMap<u32, &'a [Event]>,
+    ) -> Reader<'a> {
+        Reader { log, cutoff, horizon, offer: Arc::clone(offer), told }
+    }
+
+    /// Days from the first purchase day of the shop to the cutoff, both counted.
+    fn history_days(&self) -> u32 {
+        let (cutoff, known) = (self.cutoff.last_day().0, self.offer.cutoff.last_day().0);
+        let first = known - self.offer.history_days as i32 + 1;
+        let told = self.told.values().flat_map(|events| events.iter()).filter(|e| !e.is_refund());
+        let first = told.map(|e| e.time.day().0).fold(first, i32::min);
+        (cutoff - first + 1) as u32
     }
 
     /// Number of customers with a purchase by the cutoff.
-    pub(super) fn n_buyers(&self) -> usize {
-        self.buyers.len()
+    pub(crate) fn n_buyers(&self) -> usize {
+        self.offer.buyers.len()
     }
 
     /// Whether this customer has a purchase by the cutoff.
     pub(super) fn is_buyer(&self, customer: u32) -> bool {
-        self.buyers.binary_search(&customer).is_ok()
+        self.offer.buyers.binary_search(&customer).is_ok()
     }
 
     /// At most `n` buyers other than `except`, by chance, the same for the same seed; ascending.
@@ -139,6 +181,7 @@ impl<'a> Reader<'a> {
     /// By rank among the buyers: an index in the log would change with customers who come after the cutoff.
     pub(super) fn sample(&self, n: usize, except: Option<u32>, seed: Seed) -> Vec<u32> {
         let mut drawn: Vec<(u64, u32)> = self
+            .offer
             .buyers
             .iter()
             .enumerate()
@@ -155,22 +198,22 @@ impl<'a> Reader<'a> {
     }
 
     /// Summaries, features and facts of these customers, in this order.
-    pub(super) fn people(&self, who: &[Who]) -> People {
+    pub(crate) fn people(&self, who: &[Who]) -> People {
         let small = self.small_log(who);
         let past = small.before(self.cutoff);
         let mut rfm = rfm(&past, self.horizon.days());
         // what is known of the whole shop
-        rfm.history_days = self.history_days;
+        rfm.history_days = self.history_days();
         assert_eq!(rfm.len(), who.len(), "every one of them has a purchase by the cutoff");
         let everyone: Vec<u32> = (0..who.len() as u32).collect();
-        let features = self.set.as_ref().map(|set| feature_table(&past, &everyone, set));
-        let facts = feature_table(&past, &everyone, &self.facts);
+        let features = self.offer.set.as_ref().map(|set| feature_table(&past, &everyone, set));
+        let facts = feature_table(&past, &everyone, &self.offer.facts);
         let purchases = guike_features::purchases(&past, &everyone);
         People { cutoff: self.cutoff, horizon: self.horizon, rfm, purchases, features, facts }
     }
 
     /// A log of these customers' past alone.
-    fn small_log(&self, who: &[Who]) -> EventLog {
+    pub(crate) fn small_log(&self, who: &[Who]) -> EventLog {
         let past = self.log.before(self.cutoff);
         let mut b = EventLogBuilder {
             offsets: vec![0],
@@ -178,12 +221,14 @@ impl<'a> Reader<'a> {
             currency: self.log.currency().map(str::to_owned),
             ..EventLogBuilder::default()
         };
+        let has = Has::of(self.log);
         for (i, w) in who.iter().enumerate() {
-            let e = past.customer(w.customer as usize);
+            let is_known = (w.customer as usize) < self.log.n_customers();
+            let e = if is_known { past.customer(w.customer as usize) } else { Events::default() };
             b.customer_ids.push(i.to_string());
             append(&mut b, e);
             if let Some(amount) = w.buys_now {
-                buy(&mut b, e, self.cutoff, amount);
+                buy(&mut b, e, self.cutoff, amount, has);
             }
             b.offsets.push(b.time.len() as u64);
         }
@@ -191,7 +236,17 @@ impl<'a> Reader<'a> {
             let rows: Vec<usize> = who.iter().map(|w| w.customer as usize).collect();
             pick(table, |_| &rows)
         });
-        b.build()
+        let small = b.build();
+        if self.told.is_empty() {
+            return small;
+        }
+        let name = |event: &Event, row: usize| Event { customer_id: row.to_string(), ..event.clone() };
+        let of_row = |(row, w): (usize, &Who)| {
+            let told = self.told.get(&w.customer).copied().unwrap_or_default();
+            told.iter().map(move |e| name(e, row)).collect::<Vec<Event>>()
+        };
+        let told: Vec<Event> = who.iter().enumerate().flat_map(of_row).collect();
+        joined_as(small, &told, has).expect("every customer of these events is in the small log")
     }
 }
 
@@ -206,27 +261,31 @@ fn append(b: &mut EventLogBuilder, e: Events<'_>) {
 }
 
 /// One purchase on the last known day, of what she bought last.
-fn buy(b: &mut EventLogBuilder, e: Events<'_>, cutoff: Cutoff, amount: i64) {
+fn buy(b: &mut EventLogBuilder, e: Events<'_>, cutoff: Cutoff, amount: i64, has: Has) {
     let day = i64::from(cutoff.last_day().0) * guike_core::SECONDS_PER_DAY;
     b.time.push(e.time.last().map_or(day, |&t| t.max(day)));
     b.kind.push(guike_core::EventKind::Purchase as u8);
     b.amount.push(amount);
     let last = (0..e.len()).rfind(|&r| e.is_purchase(r));
-    b.quantity.extend(last.and_then(|r| e.quantity.get(r)));
-    b.item.extend(last.and_then(|r| e.item.get(r)));
-    b.category.extend(last.and_then(|r| e.category.get(r)));
+    let of_last = |codes: &[u32]| last.and_then(|r| codes.get(r).copied()).unwrap_or(Events::MISSING);
+    b.quantity.extend(has.quantity.then(|| last.and_then(|r| e.quantity.get(r).copied()).unwrap_or(f32::NAN)));
+    b.item.extend(has.item.then(|| of_last(e.item)));
+    b.category.extend(has.category.then(|| of_last(e.category)));
     // a new order has a number of its own; which one does not matter
-    b.order.extend(last.and_then(|r| e.order.get(r)).map(|_| Events::MISSING));
+    b.order.extend(has.order.then_some(Events::MISSING));
 }
 
-/// A table of these rows, chosen per column.
+/// A table of these rows, chosen per column; of a row that is not there nothing is known.
 fn pick<'r>(table: &Table, rows: impl Fn(&str) -> &'r [usize]) -> Table {
     let column = |c: &Column| {
         let rows = rows(&c.name).iter();
         let data = match &c.data {
-            ColumnData::Numeric(v) => ColumnData::Numeric(rows.map(|&i| v[i]).collect()),
+            ColumnData::Numeric(v) => {
+                ColumnData::Numeric(rows.map(|&i| v.get(i).copied().unwrap_or(f64::NAN)).collect())
+            }
             ColumnData::Categorical { codes, levels } => {
-                ColumnData::Categorical { codes: rows.map(|&i| codes[i]).collect(), levels: levels.clone() }
+                let code = |&i: &usize| codes.get(i).copied().unwrap_or(Column::MISSING);
+                ColumnData::Categorical { codes: rows.map(code).collect(), levels: levels.clone() }
             }
         };
         Column { name: c.name.clone(), data }

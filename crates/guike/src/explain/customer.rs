@@ -4,6 +4,7 @@ use guike_core::{ColumnData, Forecasts, Money, Seed, Table};
 use guike_decide::{TierName, TierPlan, TierRule};
 use guike_explain::shapley::{Game, Shapley, shapley};
 use guike_features::Theme;
+use guike_learn::baseline::RfmQuintiles;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -143,14 +144,16 @@ pub struct CustomerExplanation {
 
 /// The rule by which a run made tiers.
 #[derive(Debug, Clone, serde::Deserialize)]
-pub(super) struct SavedTiers {
-    pub(super) plan: TierPlan,
-    pub(super) rule: TierRule,
+pub(crate) struct SavedTiers {
+    pub(crate) plan: TierPlan,
+    rule: TierRule,
+    /// Borders of the scores; runs of earlier versions did not keep them.
+    pub(crate) rfm_borders: Option<RfmQuintiles>,
 }
 
 impl SavedTiers {
     /// The tier of every one of these, 0 the best; `None` when an indicator is not there.
-    fn tiers(&self, people: &People, forecasts: &Forecasts) -> Option<Vec<usize>> {
+    pub(crate) fn tiers(&self, people: &People, forecasts: &Forecasts) -> Option<Vec<usize>> {
         let everyone = guike_decide::Population { forecasts, rfm: &people.rfm, features: Some(&people.facts) };
         let columns: Vec<Vec<f64>> =
             self.plan.indicators.iter().map(|i| i.values(&everyone)).collect::<Result<_, _>>().ok()?;
@@ -190,15 +193,16 @@ pub(super) fn shares(
     Ok((composer.themes, found.map_err(Error::from)?))
 }
 
-/// Explains the forecast of `customer`, whose id is `id`.
-pub(super) fn explain(
+/// Explains the forecast of a customer, whose id is given beside her; `ids` are those of the log.
+pub(crate) fn explain(
     model: &Final,
     reader: &Reader<'_>,
     ids: &[String],
-    customer: u32,
+    (who, id): (Who, &str),
     tiers: Option<&SavedTiers>,
     seed: Seed,
 ) -> Result<CustomerExplanation, Error> {
+    let customer = who.customer;
     // the first of the sample are the background: a sample of a sample
     let mut others = reader.sample(SAMPLE, Some(customer), seed.derive("sample"));
     let background = reader.sample(BACKGROUND, Some(customer), seed.derive("sample"));
@@ -223,7 +227,7 @@ pub(super) fn explain(
     let alike = alike(model, reader, ids, &order, &people)?;
     let quantile = |level: f64| forecasts.spend.at(level).map_or(f64::NAN, |v| v[0]);
     Ok(CustomerExplanation {
-        customer: ids[customer as usize].clone(),
+        customer: id.to_owned(),
         expected: Expected::of(&forecasts, 0),
         spend_interval: [quantile(0.1), quantile(0.9)],
         base,

@@ -5,7 +5,8 @@
 
 use super::page::{Block, Figure, Table, Text, Tile};
 use super::view::{Backtest, Cohort, Drivers, Part, ReportView, Rfm, Tiers, Why};
-use super::{answer, cohorts, quality, sure, tiers, who};
+use super::{answer, cohorts, quality, sure, tiers, who, why};
+use crate::explain::{At, CustomerExplanation};
 
 /// What belongs to a picture.
 #[derive(Debug, Clone)]
@@ -141,4 +142,50 @@ pub fn part<T>(part: &Part<T>) -> Result<&T, Text> {
         Part::Here(found) => Ok(found),
         Part::Missing(why) => Err(missing(why)),
     }
+}
+
+/// Why a customer's forecast is what it is, in words and numbers.
+#[derive(Debug, Clone)]
+pub struct CustomerStory {
+    /// The answer, without her id.
+    pub lead: Vec<Text>,
+    /// From the average customer to her.
+    pub parts: Legend,
+    /// The same as steps to draw.
+    pub steps: Vec<StoryStep>,
+    /// What one more order would change.
+    pub what_if: StoryPart,
+}
+
+/// A step from the average customer to one customer.
+#[derive(Debug, Clone)]
+pub struct StoryStep {
+    /// What it is.
+    pub name: Text,
+    /// Where it begins.
+    pub from: f64,
+    /// Where it ends.
+    pub to: f64,
+    /// `base`, `part` or `total`.
+    pub role: &'static str,
+    /// Its amount in words.
+    pub amount: Text,
+}
+
+/// A part of a story with a table.
+#[derive(Debug, Clone)]
+pub struct StoryPart {
+    /// Its title.
+    pub title: Text,
+    /// What it says.
+    pub lead: Vec<Text>,
+    /// Its table; `None` where there is nothing to show.
+    pub table: Option<Table>,
+    /// How it is to be read.
+    pub notes: Vec<Text>,
+}
+
+/// Why a customer's forecast is what it is.
+pub fn customer(at: &At, why: &CustomerExplanation) -> CustomerStory {
+    why::story(at, why)
 }

@@ -9,6 +9,7 @@ use guike_explain::{Frame, Interval, Lang, Measure};
 
 use super::page::{Block, Figure, Section, Table, Text, Tile, numbers, words};
 use super::plain::plain;
+use super::told::{CustomerStory, StoryPart, StoryStep};
 use super::view::Bilingual;
 use super::why_table;
 use super::words::{self as w, Word, word};
@@ -201,6 +202,54 @@ fn customer(at: &At, why: &CustomerExplanation) -> Section {
     Section { id: "answer", title: w::ANSWER.text(), lead, blocks }
 }
 
+/// The same for a page that draws its own pictures and says itself who the customer is.
+pub(super) fn story(at: &At, why: &CustomerExplanation) -> CustomerStory {
+    let step = |name: Text, from: f64, to: f64, role, amount: Text| StoryStep { name, from, to, role, amount };
+    let [begin, end] = ENDS;
+    let mut steps = vec![step(begin.text(), 0.0, why.base.spend, "base", short(at, why.base.spend))];
+    let mut sum = why.base.spend;
+    for t in &why.themes {
+        steps.push(step(theme(t.theme).text(), sum, sum + t.spend, "part", signed(money(at), t.spend)));
+        sum += t.spend;
+    }
+    steps.push(step(end.text(), 0.0, why.expected.spend, "total", short(at, why.expected.spend)));
+    let mut lead = vec![
+        word(
+            "In the {days} days after {cutoff}, **{spend}** is expected (80% interval {lo} to {hi}), and at least one purchase with a probability of **{p}**; of the average customer of this shop, {base}.",
+            "自 {cutoff} 起的 {days} 天内，预计消费 **{spend}**（80% 区间 {lo} 至 {hi}），至少购买一次的概率为 **{p}**；本店顾客平均为 {base}。",
+        )
+        .with(&[
+            ("days", Text::same(at.horizon_days.to_string())),
+            ("cutoff", Text::same(at.cutoff.to_string())),
+            ("spend", short(at, why.expected.spend)),
+            ("lo", short(at, why.spend_interval[0])),
+            ("hi", short(at, why.spend_interval[1])),
+            ("p", Text::same(percent(why.expected.p_active))),
+            ("base", short(at, why.base.spend)),
+        ]),
+    ];
+    if let Some(most) = why.themes.first().filter(|t| t.spend != 0.0) {
+        lead.push(
+            word("Most telling: {what}: **{amount}**.", "影响最大：{what}：**{amount}**。")
+                .with(&[("what", told(at, most)), ("amount", signed(money(at), most.spend))]),
+        );
+    }
+    let section = what_if(at, why);
+    let (mut table, mut notes) = (None, Vec::new());
+    for block in section.blocks {
+        match block {
+            Block::Table(t) => table = Some(t),
+            Block::Note(_, text) => notes.push(text),
+            _ => {}
+        }
+    }
+    let what_if = StoryPart { title: section.title, lead: section.lead, table, notes };
+    CustomerStory { lead, parts: parts(at, why).into(), steps, what_if }
+}
+
+/// What the first and the last step are called.
+const ENDS: [Word; 2] = [word("average customer", "平均顾客"), word("this customer", "这位顾客")];
+
 fn tiles(at: &At, why: &CustomerExplanation) -> Vec<Tile> {
     let mut tiles = vec![
         Tile {
@@ -232,7 +281,7 @@ fn tiles(at: &At, why: &CustomerExplanation) -> Vec<Tile> {
 
 fn parts(at: &At, why: &CustomerExplanation) -> Figure {
     let title = word("From the average customer to this one", "从平均顾客到这位顾客");
-    let (begin, end) = (word("average customer", "平均顾客"), word("this customer", "这位顾客"));
+    let [begin, end] = ENDS;
     let draw = |width: f64| {
         move |lang: Lang| {
             let steps: Vec<Step> = why

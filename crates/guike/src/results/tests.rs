@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods)] // writes and reads results in a temporary folder
 
 use super::*;
+use crate::history::Now;
 
 /// Five customers: two of a tier, one without a next order, ids out of order.
 fn results() -> (tempfile::TempDir, Results) {
@@ -152,4 +153,34 @@ fn an_export_holds_who_is_asked_for_under_the_names_that_are_shown() {
     let nobody = Ask { prefix: "x", ..ALL };
     let mut table = export::Export::begin(r, &nobody, export::TableForm::Parquet, str::to_owned).expect("begun");
     assert_eq!(&table.piece().expect("made").expect("bytes")[..4], b"PAR1");
+}
+
+#[test]
+fn revised_customers_stand_where_a_run_with_them_would_have_them() {
+    let (_folder, r) = results();
+    r.warm();
+    let now = |id: &str, spend: f64, next: f64, tier: Option<&str>| Now {
+        customer_id: id.to_owned(),
+        as_of: "2024-02-01".parse().expect("a day"),
+        numbers: [1.0, spend, 0.0, 0.0, 0.0, 50.0, 60.0, 0.5, next, 0.0, 3.0, 200.0],
+        tier: tier.map(str::to_owned),
+        rfm_score: "554".to_owned(),
+        rfm_group: "loyal".to_owned(),
+    };
+    let revised = r.revised(&[now("an", 25.0, 4.0, Some("platinum")), now("eve", 10.0, f64::NAN, None)]);
+    // a place is a customer's, whatever happens to her
+    assert_eq!(revised.find("ann"), r.find("ann"));
+    let eve = revised.find("eve").expect("the new one");
+    assert_eq!((eve, revised.tier(eve), revised.rfm_score(eve)), (5, "gold", "554"), "the lowest tier of the file");
+    assert_eq!(revised.tier(revised.find("an").expect("there")), "platinum");
+    assert_eq!((revised.n_revised(), r.n_revised()), (2, 0));
+    assert!(revised.as_of(eve).is_some() && revised.as_of(0).is_none());
+    // merged orders are those that sorting gives
+    for column in 0..NUMBERS.len() {
+        let sorted = revised.sorted(revised.by_id.clone(), column);
+        assert_eq!(revised.order_by(column), sorted, "{}", NUMBERS[column]);
+    }
+    assert_eq!(ids(&revised, &ALL), ["an", "ann", "bo", "cy", "di", "eve"]);
+    let again = revised.revised(&[now("eve", 40.0, 1.0, Some("gold"))]);
+    assert_eq!((again.len(), again.order_by(EXPECTED_SPEND).last()), (6, Some(&(eve as u32))));
 }

@@ -8,7 +8,7 @@ use guike::Error;
 use guike::audit::AuditFiles;
 use guike_core::{Day, SECONDS_PER_DAY};
 use guike_guard::{Scope, Secret, TokenRules};
-use guike_server::{BatchLimits, Config, Guard, Limits, Log, TlsFiles, Tokens};
+use guike_server::{BatchLimits, Config, Guard, JobLimits, Limits, Log, TlsFiles, Tokens};
 
 use crate::args::{Output, Threads};
 use crate::commands::bytes;
@@ -30,6 +30,10 @@ pub(crate) struct Serve {
     /// taken.
     #[arg(long, value_name = "FILE")]
     pub(crate) events: Option<PathBuf>,
+    /// File of the order log that refresh jobs read (`POST /v1/jobs?kind=refresh`); once for each. Without it a workspace is
+    /// refreshed by `guike refresh` only.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) orders: Vec<PathBuf>,
     /// Where to listen; port 0 takes a free one.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:5000")]
     pub(crate) addr: SocketAddr,
@@ -99,6 +103,15 @@ pub(crate) struct Serve {
     /// Seconds that such a file may take from its beginning to its end.
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().batch.seconds)]
     pub(crate) batch_seconds: u32,
+    /// Most jobs that wait while one runs (`POST /v1/jobs`); more are told to come back.
+    #[arg(long, value_name = "N", default_value_t = JobLimits::default().queue)]
+    pub(crate) max_jobs: usize,
+    /// Most bytes of a table that comes with a job.
+    #[arg(long, value_name = "SIZE", default_value = "256MiB")]
+    pub(crate) max_job_body: String,
+    /// Threads that a job works with; default half of the cores.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) job_threads: Option<u16>,
     #[command(flatten)]
     pub(crate) threads: Threads,
 }
@@ -124,6 +137,7 @@ pub(crate) fn serve(flags: Serve, bar: &Bar, quiet: bool) -> Result<(), Error> {
     let config = Config {
         sources: flags.sources,
         events: flags.events,
+        orders: flags.orders,
         run: flags.run,
         address: flags.addr,
         keys: flags.keys,
@@ -142,6 +156,11 @@ pub(crate) fn serve(flags: Serve, bar: &Bar, quiet: bool) -> Result<(), Error> {
             in_flight: flags.max_in_flight,
             connections: flags.max_connections,
             rate: flags.max_rate,
+            jobs: JobLimits {
+                queue: flags.max_jobs,
+                table_bytes: bytes("--max-job-body", &flags.max_job_body)?,
+                threads: flags.job_threads.map(Into::into),
+            },
             batch: BatchLimits {
                 at_a_time: flags.max_batches,
                 body_bytes: bytes("--max-batch-body", &flags.max_batch_body)?,

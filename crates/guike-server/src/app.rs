@@ -23,6 +23,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::Limits;
 use crate::access::{Access, is_own_page, session};
 use crate::drift::Drifts;
+use crate::jobs::Jobs;
 use crate::keyfile::Keys;
 use crate::ledger::{Entry, Ledger, Sight};
 use crate::live::Live;
@@ -211,6 +212,8 @@ pub(crate) struct App {
     access: Arc<Access>,
     /// Events that are taken, where any are.
     pub(crate) live: Option<Arc<Live>>,
+    /// Training and refreshing, where there is a workspace for it.
+    pub(crate) jobs: Option<Arc<Jobs>>,
     /// The audit log, where one is kept.
     ledger: Option<Arc<Ledger>>,
     pub(crate) metrics: Arc<Metrics>,
@@ -270,6 +273,7 @@ impl App {
             limits,
             access: Arc::new(access),
             live: None,
+            jobs: None,
             ledger: ledger.map(Arc::new),
             metrics: Arc::new(Metrics::new(now.as_secs())),
             drifts: Arc::default(),
@@ -282,9 +286,10 @@ impl App {
         }
     }
 
-    /// The same, with a log for events.
-    pub(crate) fn taking(mut self, live: Option<Live>) -> App {
+    /// The same, with a log for events and a place for jobs.
+    pub(crate) fn taking(mut self, live: Option<Live>, jobs: Option<Jobs>) -> App {
         self.live = live.map(Arc::new);
+        self.jobs = jobs.map(Arc::new);
         self
     }
 

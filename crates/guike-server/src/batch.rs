@@ -248,7 +248,7 @@ async fn record(app: &App, call: &Call, request: &str, rows: u64, result: &str) 
 }
 
 /// Takes in what is still sent, for a little while.
-async fn drained(mut body: Body) {
+pub(crate) async fn drained(mut body: Body) {
     let all = async { while let Some(Ok(_)) = body.frame().await {} };
     let _slow: Result<(), _> = tokio::time::timeout(DRAINED, all).await;
 }

@@ -4,7 +4,8 @@
 //! (`routes`). Everything around that function (limits, problems, counters, the log) happens in one place (`app`). Where a
 //! workspace is served, what it decides is seen within a second, and takes the place of what was served (`kept`).
 //!
-//! What it does not do: it trains nothing, writes no file but those of users, keys, events and the audit log, and knows no flag; the command line
+//! What it does not do: it trains only what a job asks for, into a workspace; it writes no other file but those of users, keys, events
+//! and the audit log, and knows no flag; the command line
 //! hands it a [`Config`].
 
 mod access;
@@ -18,6 +19,7 @@ mod events;
 mod export;
 mod filter;
 mod handshakes;
+mod jobs;
 mod kept;
 mod keyfile;
 mod kserve;
@@ -57,6 +59,7 @@ use app::{App, Door};
 use bearers::Bearers;
 pub use bearers::Tokens;
 use guike::audit::AuditFiles;
+use jobs::Jobs;
 use ledger::Ledger;
 use live::{Follower, Live};
 pub use log::Log;
@@ -74,6 +77,8 @@ pub struct Config {
     pub sources: Vec<PathBuf>,
     /// Where events are kept that clients tell of; without it none are taken.
     pub events: Option<PathBuf>,
+    /// The order log that refreshing reads, behind which it puts the events; without it a workspace is not refreshed here.
+    pub orders: Vec<PathBuf>,
     /// Which runs of a workspace are served; `None` where they all have one name.
     pub run: Option<String>,
     /// Where to listen; port 0 takes a free one.
@@ -124,6 +129,25 @@ pub struct Limits {
     pub rate: Option<u32>,
     /// Files of rows that are predicted while they are sent.
     pub batch: BatchLimits,
+    /// Training and refreshing.
+    pub jobs: JobLimits,
+}
+
+/// What jobs may be at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JobLimits {
+    /// Jobs that wait while one runs; more are told to come back.
+    pub queue: usize,
+    /// Bytes of a table that comes with a job.
+    pub table_bytes: u64,
+    /// Threads that a job works with, 1 or more; `None` for half of the cores, so that answers keep the other half.
+    pub threads: Option<usize>,
+}
+
+impl Default for JobLimits {
+    fn default() -> JobLimits {
+        JobLimits { queue: 8, table_bytes: 256 << 20, threads: None }
+    }
 }
 
 /// What a batch may be at most.
@@ -155,6 +179,7 @@ impl Default for Limits {
             connections: 512,
             rate: None,
             batch: BatchLimits::default(),
+            jobs: JobLimits::default(),
         }
     }
 }
@@ -172,6 +197,7 @@ impl Default for Limits {
 /// let config = guike_server::Config {
 ///     sources: vec!["no-such-model".into()],
 ///     events: None,
+///     orders: Vec::new(),
 ///     run: None,
 ///     address: "127.0.0.1:0".parse().unwrap(),
 ///     keys: None,
@@ -184,7 +210,7 @@ impl Default for Limits {
 /// assert!(error.to_string().contains("no-such-model"));
 /// ```
 pub fn serve(config: Config, listening: impl FnOnce(SocketAddr, &[&str]), stop: &dyn Progress) -> Result<(), Error> {
-    let Config { sources, events, run, address, keys, guard, limits, threads, log } = config;
+    let Config { sources, events, orders, run, address, keys, guard, limits, threads, log } = config;
     let is_local = address.ip().is_loopback();
     if keys.is_none() && guard.users.is_none() && guard.tokens.is_none() && !is_local {
         return Err(refused(
@@ -224,10 +250,16 @@ pub fn serve(config: Config, listening: impl FnOnce(SocketAddr, &[&str]), stop: 
         tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build().map_err(internal)?;
     // last of what can fail: a server that does not start leaves no log behind
     let ledger = guard.audit.as_ref().map(Ledger::open).transpose()?;
+    let from = guike::jobs::RefreshFrom { orders, events: events.clone() };
     let live = events.as_deref().map(Live::open).transpose()?;
     let heard = live.as_ref().map(Live::heard);
+    let jobs = match jobs::place_for_jobs(&sources) {
+        Some(root) => Jobs::open(root, from, limits.jobs)?,
+        None => None,
+    };
     let access = Access::new(keys, people, is_local, limits.rate).believing(bearers.clone());
-    let app = App::new(served, limits, (access, ledger), threads, log).taking(live);
+    let app = App::new(served, limits, (access, ledger), threads, log).taking(live, jobs);
+    let jobs = app.jobs.clone();
     listening(address, &app.served.names());
     let door = Arc::new(Door::new(app));
     drift::Drifts::warm(door.app());
@@ -241,7 +273,11 @@ pub fn serve(config: Config, listening: impl FnOnce(SocketAddr, &[&str]), stop: 
                       or put the server behind a proxy that does and say so with --behind-proxy";
         door.app().logger.note("plain-http", detail);
     }
-    runtime.block_on(listen::listen(listener, door, tls, stop)).map_err(internal)
+    let ended = runtime.block_on(listen::listen(listener, door, tls, stop)).map_err(internal);
+    if let Some(jobs) = jobs {
+        jobs.end();
+    }
+    ended
 }
 
 fn refused(address: SocketAddr, rule: &str) -> Error {

@@ -11,6 +11,9 @@ use crate::shape::{Schemas, Shape};
 use crate::views::ProblemView;
 use crate::{batch, events, filter};
 
+/// Where jobs are asked for.
+const JOBS: &str = "/v1/jobs";
+
 /// A parameter after the `?`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Parameter {
@@ -105,6 +108,8 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
     let kinds = |of_others: &'static str, schema: &Value| -> Map<String, Value> {
         let kinds: Vec<&str> = match route.work {
             _ if route.path == EXPORT => TableForm::ALL.iter().map(|form| form.media_type()).map(plain).collect(),
+            // a table comes, and what is said of the job goes
+            Work::Streamed(_) if route.path == JOBS => vec![of_others],
             Work::Streamed(_) => batch::KINDS.iter().map(|k| k.0).collect(),
             Work::Whole(_) | Work::Slow(_) | Work::Waiting(_) => vec![of_others],
         };
@@ -124,7 +129,8 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
         "responses": responses,
     });
     if let Some(body) = route.body {
-        operation["requestBody"] = json!({ "required": true, "content": kinds("application/json", &body(schemas)) });
+        let kind = if route.path == JOBS { "text/csv" } else { "application/json" };
+        operation["requestBody"] = json!({ "required": true, "content": kinds(kind, &body(schemas)) });
     }
     operation["security"] = match route.needs {
         Some(_) => json!([{ "key": [] }, { "session": [] }, {}]),

@@ -18,6 +18,7 @@ mod drift;
 mod explain;
 mod export;
 mod frame;
+mod jobs;
 mod models;
 mod overview;
 mod quality;
@@ -99,6 +100,11 @@ pub(crate) const PAGES: &[Route] = &[
             trying::answer,
             "What a model says of the values of a form.",
         )
+    },
+    page("/jobs", Some((Resource::Jobs, Action::Read)), jobs::answer, "Training and refreshing."),
+    Route {
+        method: Method::Post,
+        ..page("/jobs", Some((Resource::Jobs, Action::Change)), jobs::change, "Asks for a job, or stops one.")
     },
     page("/admin", Some((Resource::Users, Action::Read)), admin::answer, "Who may ask, and the record of who did."),
     Route {

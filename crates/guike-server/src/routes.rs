@@ -20,7 +20,7 @@ use crate::views::{
     ExplanationView, ModelView, Models, Prediction, Runs, Status, Summary, Tiers, Versions,
 };
 use crate::who::Needs;
-use crate::{admin, audiences, batch, drift, events, export, kept, kserve, one, predict, v1};
+use crate::{admin, audiences, batch, drift, events, export, jobs, kept, kserve, one, predict, v1};
 
 /// A request's method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,6 +150,8 @@ const KEYS: Option<Needs> = Some((Resource::Keys, Action::Read));
 const CHANGE_KEYS: Option<Needs> = Some((Resource::Keys, Action::Change));
 const AUDIT: Option<Needs> = Some((Resource::Audit, Action::Read));
 const DECIDE: Option<Needs> = Some((Resource::Results, Action::Change));
+const JOBS: Option<Needs> = Some((Resource::Jobs, Action::Read));
+const CHANGE_JOBS: Option<Needs> = Some((Resource::Jobs, Action::Change));
 const METRICS: Option<Needs> = Some((Resource::Metrics, Action::Read));
 
 /// What for it is asked who customers are.
@@ -254,6 +256,70 @@ const API: &[Route] = &[
         answer: Some(EventsTaken::schema),
         is_page: false,
     },
+    get("/v1/jobs", JOBS, jobs::all, jobs::JobsView::schema, "Jobs, the newest first."),
+    Route {
+        method: Method::Post,
+        path: "/v1/jobs",
+        work: Work::Streamed(jobs::ask),
+        needs: CHANGE_JOBS,
+        about: "Ask for a job: train on the table that is the body, or refresh the run.",
+        parameters: &[
+            Parameter { name: "kind", about: "What to do.", schema: r#"{"enum":["train","refresh"]}"# },
+            Parameter {
+                name: "promote",
+                about: "Whether the result becomes the champion where the gate allows it.",
+                schema: r#"{"type":"boolean","default":false}"#,
+            },
+            Parameter {
+                name: "name",
+                about: "Under which name a trained model is registered.",
+                schema: r#"{"type":"string"}"#,
+            },
+            Parameter { name: "target", about: "The column to learn.", schema: r#"{"type":"string"}"# },
+            Parameter {
+                name: "model",
+                about: "The learner; left out all are compared.",
+                schema: r#"{"type":"string","default":"auto"}"#,
+            },
+            Parameter {
+                name: "budget",
+                about: "How much work to spend.",
+                schema: r#"{"enum":["fast","standard","thorough"],"default":"standard"}"#,
+            },
+            Parameter {
+                name: "positive",
+                about: "The class whose probability counts, of two.",
+                schema: r#"{"type":"string"}"#,
+            },
+            Parameter {
+                name: "drop",
+                about: "Columns not to learn from, with commas between them.",
+                schema: r#"{"type":"string"}"#,
+            },
+            Parameter {
+                name: "keep",
+                about: "Columns to learn from although they look like ids.",
+                schema: r#"{"type":"string"}"#,
+            },
+            Parameter {
+                name: "time",
+                about: "Column of moments: the newest rows test.",
+                schema: r#"{"type":"string"}"#,
+            },
+            Parameter { name: "group", about: "Column of groups that stay together.", schema: r#"{"type":"string"}"# },
+        ],
+        body: Some(text),
+        answer: Some(jobs::JobView::schema),
+        is_page: false,
+    },
+    get("/v1/jobs/{job}", JOBS, jobs::one, jobs::JobView::schema, "A job: how far it is, or what came of it."),
+    post(
+        "/v1/jobs/{job}/cancel",
+        CHANGE_JOBS,
+        jobs::cancel,
+        (admin::nothing, jobs::JobView::schema),
+        "Stop a job that waits or runs.",
+    ),
     get("/v1/users", USERS, admin::users, admin::UsersView::schema, "Everybody who may log in."),
     post(
         "/v1/users",

@@ -20,6 +20,7 @@ pub mod explain;
 mod fill;
 pub mod forecast;
 pub mod history;
+pub mod jobs;
 pub mod keys;
 pub mod learners;
 mod output;

@@ -10,7 +10,7 @@ import { chromium } from "playwright-core";
 const [guike, folder] = process.argv.slice(2);
 const executablePath = process.env.GUIKE_CHROMIUM || "/usr/bin/chromium";
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const PAGES = ["/", "/customers", "/customers/:first", "/audiences", "/tiers", "/rfm", "/quality", "/explain", "/retention", "/drift", "/models", "/models/:first"];
+const PAGES = ["/", "/customers", "/customers/:first", "/audiences", "/tiers", "/rfm", "/quality", "/explain", "/retention", "/drift", "/jobs", "/models", "/models/:first"];
 const MOST_BYTES = 500_000;
 await rm(folder, { recursive: true, force: true });
 await mkdir(folder, { recursive: true });
@@ -34,7 +34,19 @@ async function serve() {
   run("models", "promote", "shop", "3", "--workspace", "shop", "--force", "--reason", "to look at it");
   await writeFile(`${folder}/customers.csv`, run("simulate", "customers", "--n", "600", "--seed", "1"));
   run("train", "customers.csv", "--target", "value", "--out", "value-model");
-  return listen("shop", "value-model");
+  const server = await listen("shop", "value-model", "--orders", "demo/orders.csv.gz");
+  const body = await readFile(`${folder}/customers.csv`);
+  const asked = await fetch(server.origin + "/v1/jobs?kind=train&name=offers&target=value&model=decision-tree", {
+    method: "POST", body, headers: { "content-type": "text/csv" },
+  });
+  if (!asked.ok) throw new Error(`a job was answered with ${asked.status}: ${await asked.text()}`);
+  let job = await asked.json();
+  for (let i = 0; i < 300 && ["queued", "running"].includes(job.state); i++) {
+    await new Promise((later) => setTimeout(later, 100));
+    job = await (await fetch(`${server.origin}/v1/jobs/${job.id}`)).json();
+  }
+  if (job.state !== "done") throw new Error(`the job is ${job.state}: ${job.trouble}`);
+  return server;
 }
 
 /** A server of these things on a free port. */
@@ -193,6 +205,17 @@ for (const lang of ["en", "zh"]) {
   is((await blank(page)).length === 0, "the reasons are not drawn");
   await page.screenshot({ path: `${folder}/tried.png`, fullPage: true });
   await accessible(page, "a model that was tried");
+
+  if (!guike.startsWith("http")) {
+    await page.goto(origin + "/jobs");
+    await page.locator("button.main").click();
+    await page.locator("#jobs progress").waitFor();
+    await accessible(page, "a job that runs");
+    await page.screenshot({ path: `${folder}/job-runs.png`, fullPage: true });
+    await page.locator("#jobs button").first().click();
+    // the list asks for itself anew until nothing goes on
+    await page.waitForFunction(() => !document.querySelector("#jobs progress, #jobs button"));
+  }
 
   await page.goto(origin + "/rfm");
   await page.locator(".choice a", { hasText: "中文" }).click();

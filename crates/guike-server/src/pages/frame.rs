@@ -274,6 +274,7 @@ impl<'a> Page<'a> {
             .into_iter()
             .filter(|_| run)
             .chain([("/models", own::MODELS)].into_iter().filter(|_| models))
+            .chain([("/jobs", words_running::JOBS)].into_iter().filter(|_| self.app.jobs.is_some()))
             .chain([("/admin", words_running::ADMIN)].into_iter().filter(|_| is_guarded));
         let path = self.reader.path.as_str();
         let may = |href: &str| super::needs(href).is_none_or(|(resource, action)| self.who.may(resource, action));

@@ -28,6 +28,10 @@ const WHO_MAY: &str = "
     GET  /v1/models/{name}/versions                   VNMAU r
     GET  /v1/runs                                     VNMAU r
     POST /v1/events                                   A e
+    GET  /v1/jobs                                     VNMAU r
+    POST /v1/jobs                                     NA
+    GET  /v1/jobs/{job}                               VNMAU r
+    POST /v1/jobs/{job}/cancel                        NA
     GET  /v1/users                                    AU
     POST /v1/users                                    A
     POST /v1/users/{name}                             A
@@ -81,6 +85,8 @@ const WHO_MAY: &str = "
     GET  /models                                      VNMAU r
     GET  /models/{name}                               VNMAU r
     POST /models/{name}                               NMGA p
+    GET  /jobs                                        VNMAU r
+    POST /jobs                                        NA
     GET  /admin                                       AU
     POST /admin/users                                 A
     POST /admin/keys                                  A

@@ -94,6 +94,7 @@ fn with_keys_an_address_of_the_network_is_served() {
     let config = guike_server::Config {
         run: None,
         events: None,
+        orders: Vec::new(),
         sources: vec!["nothing".into()],
         address: "0.0.0.0:0".parse().expect("an address"),
         keys: Some(file),

@@ -91,6 +91,7 @@ fn what_cannot_be_recorded_is_not_told_and_a_tampered_log_is_not_written_on() {
         sources: vec![out],
         run: None,
         events: None,
+        orders: Vec::new(),
         address: "127.0.0.1:0".parse().expect("an address"),
         keys: Some(folder.path().join("keys.json")),
         guard: Guard { audit: Some(files), ..Guard::default() },

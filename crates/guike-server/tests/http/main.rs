@@ -13,6 +13,7 @@ mod drift;
 mod events;
 mod exports;
 mod inference;
+mod jobs;
 mod operation;
 mod pages;
 mod people;

@@ -134,6 +134,7 @@ fn an_address_of_the_network_and_one_that_is_taken_are_refused() {
         let config = Config {
             run: None,
             events: None,
+            orders: Vec::new(),
             sources: vec![trained.model()],
             address: address.parse().expect("an address"),
             keys: None,

@@ -231,6 +231,7 @@ fn beyond_this_machine_users_need_somebody_who_speaks_https() {
         sources: vec!["nothing".into()],
         run: None,
         events: None,
+        orders: Vec::new(),
         address: "0.0.0.0:0".parse().expect("an address"),
         keys: None,
         guard: Guard { users: Some(users(folder.path(), &[])), is_behind_proxy, audit, ..Guard::default() },

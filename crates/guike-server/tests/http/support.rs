@@ -70,7 +70,7 @@ pub(crate) fn results_until(place: &guike::workspace::Place<'_>, cutoff: &str, h
     guike::workspace::run(place, &files, None, &settings, guike::Language::English, &Quiet).expect("run");
 }
 
-fn orders(id: impl Fn(usize) -> String) -> (tempfile::TempDir, guike::LogFiles, guike::Settings) {
+pub(crate) fn orders(id: impl Fn(usize) -> String) -> (tempfile::TempDir, guike::LogFiles, guike::Settings) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut text = String::from("customer_id,date,amount\n");
     let mut seed = 7_u64;
@@ -159,10 +159,26 @@ impl Running {
         keys: Option<PathBuf>,
         guard: Guard,
     ) -> Running {
+        Running::start(sources, (Vec::new(), events), limits, keys, guard)
+    }
+
+    /// With an order log that refreshing reads, and a file for events.
+    pub(crate) fn refreshing(sources: Vec<PathBuf>, orders: Vec<PathBuf>, events: Option<PathBuf>) -> Running {
+        Running::start(sources, (orders, events), Limits::default(), None, Guard::default())
+    }
+
+    fn start(
+        sources: Vec<PathBuf>,
+        (orders, events): (Vec<PathBuf>, Option<PathBuf>),
+        limits: Limits,
+        keys: Option<PathBuf>,
+        guard: Guard,
+    ) -> Running {
         let (log, stop) = (Lines::default(), Arc::<Stop>::default());
         let config = Config {
             sources,
             events,
+            orders,
             run: None,
             address: "127.0.0.1:0".parse().expect("an address"),
             keys,

@@ -209,6 +209,7 @@ fn files_that_cannot_be_used_are_refused_in_words() {
         let config = guike_server::Config {
             run: None,
             events: None,
+            orders: Vec::new(),
             sources: vec!["nothing".into()],
             address: "127.0.0.1:0".parse().expect("an address"),
             keys: None,
@@ -304,6 +305,7 @@ fn with_https_persons_log_in_on_an_address_of_the_network() {
         let config = guike_server::Config {
             run: None,
             events: None,
+            orders: Vec::new(),
             sources: vec!["nothing".into()],
             address: "0.0.0.0:0".parse().expect("an address"),
             keys: None,

@@ -303,6 +303,7 @@ fn a_token_may_ask_so_often_and_a_server_without_good_keys_does_not_start() {
         let config = guike_server::Config {
             run: None,
             events: None,
+            orders: Vec::new(),
             sources: vec!["nothing".into()],
             address: "0.0.0.0:0".parse().expect("an address"),
             keys: None,

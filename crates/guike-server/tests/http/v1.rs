@@ -114,6 +114,7 @@ fn models_and_results_are_served_side_by_side() {
     let config = |sources| guike_server::Config {
         run: None,
         events: None,
+        orders: Vec::new(),
         sources,
         address: "127.0.0.1:0".parse().expect("an address"),
         keys: None,

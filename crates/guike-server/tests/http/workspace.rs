@@ -14,7 +14,7 @@ use crate::support::{Answer, Running, post, results_into};
 const ROW: &str = r#"{"age":30,"income":6000,"purchase_frequency":5,"amount":500,"category":"books"}"#;
 const ASK: Ask<'_> = Ask { by: "ann", reason: "a test", force: true, now: Timestamp(1_800_000_000) };
 /// Longer than it may take, for machines that have other things to do.
-const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 pub(crate) struct Shop {
     folder: tempfile::TempDir,

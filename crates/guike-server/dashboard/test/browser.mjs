@@ -10,7 +10,7 @@ import { chromium } from "playwright-core";
 const [guike, folder] = process.argv.slice(2);
 const executablePath = process.env.GUIKE_CHROMIUM || "/usr/bin/chromium";
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const PAGES = ["/", "/customers", "/customers/:first", "/audiences", "/tiers", "/rfm", "/quality", "/explain", "/retention", "/drift", "/jobs", "/models", "/models/:first"];
+const PAGES = ["/", "/customers", "/customers/:first", "/customers/:first/why", "/audiences", "/tiers", "/rfm", "/quality", "/explain", "/retention", "/drift", "/jobs", "/models", "/models/:first"];
 const MOST_BYTES = 500_000;
 await rm(folder, { recursive: true, force: true });
 await mkdir(folder, { recursive: true });
@@ -119,7 +119,8 @@ const firstLink = async (path, start) => {
   await first.page.goto(origin + path);
   return first.page.locator(`main a[href^="${start}"]`).first().getAttribute("href");
 };
-const links = { "/customers/:first": await firstLink("/customers", "/customers/"), "/models/:first": await firstLink("/models", "/models/") };
+const first = await firstLink("/customers", "/customers/");
+const links = { "/customers/:first": first, "/customers/:first/why": `${first}/why`, "/models/:first": await firstLink("/models", "/models/") };
 await first.context.close();
 
 for (const lang of ["en", "zh"]) {

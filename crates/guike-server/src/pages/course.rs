@@ -63,7 +63,7 @@ fn spend(page: &Page<'_>, now: Day, bought: &[Bought], ahead: &[Ahead]) -> Chart
     let data = json!({
         "kind": "curves", "series": series,
         "x": { "name": page.fill(own::DAYS_FROM, &[("day", now.to_string())]), "min": first, "max": last, "measure": "count" },
-        "y": { "name": page.money_axis(own::SPEND_ADDED), "min": 0, "measure": "money" },
+        "y": { "min": 0, "measure": "money" },
     });
     let mut table = Grid::new(vec![(page.say(own::DAY), false), (page.say(own::SPENT_THEN), true)]);
     for a in ahead.iter().rev() {
@@ -82,7 +82,11 @@ fn spend(page: &Page<'_>, now: Day, bought: &[Bought], ahead: &[Ahead]) -> Chart
         ("s2", page.say(w::EXPECTED_SPEND)),
         ("dash", page.fill(w::INTERVAL, &[("level", "80%".to_owned())])),
     ];
-    Chart::new("course", page.say(own::COURSE), &caption, page.lang, &data).keys(keys).wide().table(table)
+    Chart::new("course", page.say(own::COURSE), &caption, page.lang, &data)
+        .unit(page.money_axis(own::SPEND_ADDED))
+        .keys(keys)
+        .wide()
+        .table(table)
 }
 
 /// The probability that she has bought by a day.

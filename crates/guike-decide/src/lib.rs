@@ -7,10 +7,12 @@
 //! * [`rules`]: what can be asked for ([`TierPlan`]); [`names`]: what tiers are called, in English and Chinese.
 //! * [`tiers`]: [`TierPlan::assign`] gives a [`Tiering`]; [`borders`], [`clusters`] and [`clouds`] are the kinds of
 //!   rules.
+//! * [`mod@alternatives`]: the same customers in tiers by clustering, beside those that are used.
 //! * [`stability`]: would other customers of the same kind have given the same tiers?
 //! * [`analysis`]: what each tier is worth and what sets it apart; [`mod@migration`]: who moved between two runs.
 //! * [`rfm_groups`]: the eleven named groups of the 5 × 5 × 5 recency, frequency and money scores.
 
+pub mod alternatives;
 pub mod analysis;
 pub mod borders;
 pub mod clouds;
@@ -22,6 +24,7 @@ pub mod rules;
 pub mod stability;
 pub mod tiers;
 
+pub use alternatives::{Alternatives, alternatives};
 pub use analysis::TierAnalysis;
 pub use borders::Borders;
 pub use clouds::Clouds;

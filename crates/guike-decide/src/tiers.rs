@@ -197,7 +197,7 @@ impl TierPlan {
         }
     }
 
-    fn matrix(&self, people: &Population<'_>) -> Result<Matrix, PlanError> {
+    pub(crate) fn matrix(&self, people: &Population<'_>) -> Result<Matrix, PlanError> {
         let columns = self.indicators.iter().map(|i| i.values(people)).collect::<Result<Vec<_>, _>>()?;
         for (column, indicator) in columns.iter().zip(&self.indicators) {
             if column.len() != people.len() {

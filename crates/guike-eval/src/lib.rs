@@ -8,6 +8,7 @@
 //! * [`bootstrap`] gives intervals and paired comparisons; [`selection`] picks among candidates with them.
 //! * [`anchors`] plans the earlier cutoffs on which candidates are compared and learners are trained.
 //! * [`drift`] says how far a distribution has moved.
+//! * [`survival`] says how long until something happens that for some has not happened yet.
 //! * [`stacking`] weighs forecasts against each other.
 //! * [`conformal`] corrects intervals and [`level`] corrects totals, both from what inner anchors showed.
 //!
@@ -25,6 +26,7 @@ mod order;
 mod scores;
 pub mod selection;
 pub mod stacking;
+pub mod survival;
 pub mod thresholds;
 
 pub use anchors::{Anchor, AnchorConfig, AnchorPlan};
@@ -33,3 +35,4 @@ pub use conformal::{Conformal, ConformalConfig};
 pub use level::{Level, LevelConfig};
 pub use scores::{Prediction, Scores, Truth};
 pub use selection::{Candidate, Criterion, Selection, SelectionConfig, select};
+pub use survival::{SurvivalStep, kaplan_meier};

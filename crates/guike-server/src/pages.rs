@@ -24,10 +24,12 @@ mod overview;
 mod quality;
 mod reader;
 mod retention;
+mod returns;
 mod rfm;
 mod show;
 mod tiers;
 mod trying;
+mod ways;
 mod words;
 mod words_running;
 

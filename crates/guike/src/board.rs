@@ -2,10 +2,15 @@
 //!
 //! The one idea: it is the report's own data ([`ReportView`]) without its customers. Whatever holds one number or name per
 //! customer is left out or put together into curves and groups, so that the file does not grow with the shop and names nobody;
-//! the customers themselves are in `forecasts.csv` and `tiers.csv`.
+//! the customers themselves are in `forecasts.csv` and `tiers.csv`. The one picture of single customers, what themes add for
+//! a sample of some twenty, has rounded numbers that cannot be put together again.
+
+mod returns;
 
 use std::path::Path;
 
+pub use guike_decide::Alternatives;
+use guike_decide::Population;
 use guike_explain::{calibration, gain};
 use guike_store::read_json_if_there;
 use serde::{Deserialize, Serialize};
@@ -13,6 +18,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::output::names;
 use crate::report::view::{Group, Part, ReportView};
+use crate::run::Findings;
+pub use returns::{ReturnCurve, ReturnPoint, Returns};
 
 /// Points of a curve that are kept.
 const POINTS: usize = 100;
@@ -27,6 +34,12 @@ pub struct Board {
     pub view: ReportView,
     /// How the chosen model's forecasts met what happened, where there was a backtest.
     pub curves: Option<Curves>,
+    /// Other ways of making tiers beside the one that is used; not there in a run of an earlier version.
+    #[serde(default)]
+    pub alternatives: Option<Alternatives>,
+    /// How soon customers come back; not there in a run of an earlier version.
+    #[serde(default)]
+    pub returns: Option<Returns>,
 }
 
 /// The chosen model at the backtest's cutoff, customers taken together.
@@ -75,11 +88,27 @@ impl Board {
         }
         if let Part::Here(drivers) = &mut view.drivers {
             drivers.top.clear();
+            drivers.themes.iter_mut().for_each(|theme| unlink(&mut theme.customers));
         }
         for dropped in &mut view.quality.dropped {
             dropped.examples.clear();
         }
-        Board { view, curves }
+        Board { view, curves, alternatives: None, returns: None }
+    }
+
+    /// With what only pages show.
+    ///
+    /// # Errors
+    /// [`Error::Plan`] when the plan of the tiers is none.
+    pub(crate) fn with(mut self, f: &Findings) -> Result<Board, Error> {
+        let features = None;
+        let people = Population { forecasts: &f.forecasts, rfm: &f.rfm, features };
+        let tiering = &f.tiers.tiering;
+        if !f.rfm.is_empty() {
+            self.alternatives = Some(guike_decide::alternatives(&tiering.plan, &people, &tiering.tiers)?);
+        }
+        self.returns = Some(Returns::of(f));
+        Ok(self)
     }
 
     /// Reads the file of a run; `None` where a run of an earlier version left none.
@@ -107,12 +136,31 @@ impl Curves {
     }
 }
 
+/// Puts the dots of a theme in the order of their values and rounds them to two digits, so that nobody is known by them and
+/// the dots of a customer in different themes cannot be put together again.
+fn unlink(dots: &mut [(f64, Option<f64>)]) {
+    for (added, value) in dots.iter_mut() {
+        *added = two_digits(*added);
+        *value = value.map(two_digits);
+    }
+    dots.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.unwrap_or(f64::MIN).total_cmp(&b.1.unwrap_or(f64::MIN))));
+}
+
+fn two_digits(v: f64) -> f64 {
+    format!("{v:.1e}").parse().unwrap_or(v)
+}
+
 /// At most [`POINTS`] points, evenly along the curve, with both ends.
 fn thin<T: Copy>(points: Vec<T>) -> Vec<T> {
-    if points.len() <= POINTS {
+    thin_to(points, POINTS)
+}
+
+/// The same for another number of points.
+fn thin_to<T: Copy>(points: Vec<T>, most: usize) -> Vec<T> {
+    if points.len() <= most {
         return points;
     }
-    (0..POINTS).map(|i| points[i * (points.len() - 1) / (POINTS - 1)]).collect()
+    (0..most).map(|i| points[i * (points.len() - 1) / (most - 1)]).collect()
 }
 
 /// What comes of every threshold, from the highest probability down; equal probabilities share one.
@@ -145,6 +193,14 @@ mod tests {
         let call = |from, hits, alarms| Call { from, hits, alarms };
         assert_eq!(found, [call(0.9, 1, 1), call(0.5, 1, 2), call(0.2, 2, 2)]);
         assert_eq!(calls(&[], &[]), []);
+    }
+
+    #[test]
+    fn dots_of_a_customer_cannot_be_put_together_again() {
+        let mut dots = [(1465.36, Some(19.0)), (-3.141, None), (1459.0, Some(0.123))];
+        unlink(&mut dots);
+        assert_eq!(dots, [(-3.1, None), (1500.0, Some(0.12)), (1500.0, Some(19.0))]);
+        assert_eq!((two_digits(0.0), two_digits(-99.9)), (0.0, -100.0));
     }
 
     #[test]

@@ -99,7 +99,7 @@ pub(crate) fn write(
     let view = fill(f, settings, &log.title(), language)?;
     let page = report::render(&view).map_err(|e| Error::Internal(e.to_string()))?;
     staged.write(names::REPORT_HTML, page)?;
-    json(staged, names::DASHBOARD_JSON, &Board::of(view))?;
+    json(staged, names::DASHBOARD_JSON, &Board::of(view).with(f)?)?;
     Ok(())
 }
 

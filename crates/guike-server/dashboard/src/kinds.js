@@ -296,6 +296,20 @@ function rank(d, { c, say, narrow, width }) {
 function curves(d, { c, say, narrow }) {
   const a = axes(c);
   const color = { main: c.s1, other: c.s2, third: c.s4, chance: c.quiet, faint: c.s3 };
+  [8, 6, 5, 4, 2, 2].forEach((shade, rank) => (color["r" + rank] = c.ramp[shade][0]));
+  // what lies between the ends of a band
+  const band = (s) => ({
+    type: "custom",
+    silent: true,
+    clip: true,
+    z: 1,
+    data: [s.band[0].slice(0, 2)],
+    renderItem(_, api) {
+      const upper = s.band.map(([x, , hi]) => api.coord([x, hi]));
+      const lower = s.band.map(([x, lo]) => api.coord([x, lo])).reverse();
+      return { type: "polygon", shape: { points: [...upper, ...lower] }, style: { fill: color[s.role] || c.s1, opacity: 0.1 } };
+    },
+  });
   const axis = (of, gap) => ({
     type: "value",
     min: of.min,
@@ -314,10 +328,11 @@ function curves(d, { c, say, narrow }) {
       trigger: "item",
       formatter: (p) => `${p.seriesName}\n${say(p.value[0], d.x.measure)} → ${say(p.value[1], d.y.measure)}`,
     },
-    series: d.series.map((s) => ({
+    series: [...d.series.filter((s) => s.band && s.band.length).map(band), ...d.series.map((s) => ({
       name: s.name,
       type: "line",
       data: s.points,
+      step: s.step ? "end" : undefined,
       showSymbol: Boolean(s.dots),
       symbolSize: s.role === "point" ? 11 : 5,
       silent: s.role === "chance",
@@ -330,7 +345,88 @@ function curves(d, { c, say, narrow }) {
       itemStyle: { color: s.role === "point" ? c.s2 : color[s.role] || c.s1 },
       areaStyle: s.area ? { color: c.s1, opacity: 0.08 } : undefined,
       z: s.role === "point" ? 6 : 3,
-    })),
+    }))],
+  };
+}
+
+/** A row of dots per name: how far each lies to the left or right, the darker the higher its level; null levels are grey. */
+function swarm(d, { c, say, narrow, width }) {
+  const a = axes(c);
+  const ends = d.rows.flatMap((r) => r.dots.map(([x]) => x));
+  const spread = Math.max(0, ...ends) - Math.min(0, ...ends) || 1;
+  const data = d.rows.flatMap((row, at) => {
+    const taken = new Map();
+    return row.dots.map(([x, level]) => {
+      // dots that would lie upon each other stand above and below the line in turn
+      const bin = Math.round((x / spread) * (narrow ? 24 : 60));
+      const n = taken.get(bin) || 0;
+      taken.set(bin, n + 1);
+      const off = Math.ceil(n / 2) * 0.13 * (n % 2 ? 1 : -1);
+      const fill = level === null ? c.line : c.ramp[2 + Math.round(level * 6)][0];
+      return { value: [x, at + Math.max(-0.42, Math.min(0.42, off))], row, itemStyle: { color: fill } };
+    });
+  });
+  return {
+    grid: { left: 4, right: 14, top: 4, bottom: 26 },
+    xAxis: {
+      type: "value", splitNumber: 4, ...a.value, ...a.name(d.xName, 26),
+      axisLabel: { ...a.value.axisLabel, hideOverlap: true, formatter: (v) => say(v, d.measure) },
+    },
+    yAxis: {
+      type: "value",
+      inverse: true,
+      min: -0.5,
+      max: d.rows.length - 0.5,
+      interval: 0.5,
+      axisLine: { show: false },
+      axisTick: { show: false },
+      splitLine: { show: false },
+      axisLabel: {
+        color: c.ink,
+        fontSize: narrow ? 11 : 12,
+        width: Math.min(200, Math.round(width * 0.36)),
+        overflow: "break",
+        formatter: (v) => (Number.isInteger(v) && d.rows[v] ? d.rows[v].name : ""),
+      },
+    },
+    tooltip: { trigger: "item", formatter: (p) => `${p.data.row.name}\n${say(p.value[0], d.measure)}` },
+    series: [
+      {
+        type: "scatter",
+        symbolSize: 9,
+        data,
+        itemStyle: { borderColor: c.paper, borderWidth: 0.8 },
+        markLine: {
+          silent: true, symbol: "none", label: { show: false }, lineStyle: { color: c.line, type: "solid" }, data: [{ xAxis: 0 }],
+        },
+      },
+    ],
+  };
+}
+
+/** Two numbers of each, as dots. */
+function dots(d, { c, say, narrow }) {
+  const a = axes(c);
+  const axis = (of, gap) => ({
+    type: "value", scale: true, splitNumber: 4, ...a.value, ...(of.name ? a.name(of.name, gap) : {}),
+    axisLabel: { ...a.value.axisLabel, hideOverlap: true, formatter: (v) => say(v, of.measure) },
+  });
+  return {
+    grid: { left: d.y.name && !narrow ? 26 : 4, right: 14, top: 10, bottom: 26 },
+    xAxis: { ...axis(d.x, 26), splitLine: { show: false }, axisLine: { show: true, lineStyle: { color: c.line } } },
+    yAxis: axis(narrow ? { ...d.y, name: undefined } : d.y, 44),
+    tooltip: { trigger: "item", formatter: (p) => `${say(p.value[0], d.x.measure)} → ${say(p.value[1], d.y.measure)}` },
+    series: [
+      {
+        type: "scatter",
+        symbolSize: 9,
+        itemStyle: { color: c.s1, opacity: 0.75, borderColor: c.paper, borderWidth: 0.8 },
+        data: d.points,
+        markLine: {
+          silent: true, symbol: "none", label: { show: false }, lineStyle: { color: c.line, type: "solid" }, data: [{ yAxis: 0 }],
+        },
+      },
+    ],
   };
 }
 
@@ -499,4 +595,4 @@ function sankey(d, { c, say, narrow }) {
   };
 }
 
-export const kinds = { trend, pyramid, heat, treemap, bars, rank, curves, pairs, waterfall, ranges, sankey };
+export const kinds = { trend, pyramid, heat, treemap, bars, rank, curves, pairs, waterfall, ranges, sankey, swarm, dots };

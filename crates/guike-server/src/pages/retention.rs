@@ -1,4 +1,4 @@
-//! `GET /retention`: whether customers stay, by the month of their first purchase.
+//! `GET /retention`: whether customers stay, by the month of their first purchase, and how soon they come back.
 
 use guike::report::text::{count, percent};
 use guike::report::told;
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::frame::Page;
 use super::show::{Block, Chart, Grid};
-use super::words as own;
+use super::{returns, words as own};
 use crate::app::{Answer, App, Call};
 use crate::problem::Problem;
 
@@ -34,6 +34,10 @@ pub(super) fn answer(app: &App, call: &Call) -> Result<Answer, Problem> {
                 }
             },
         },
+    }
+    let board = page.run()?.results.board();
+    if let Some(board) = board {
+        blocks.extend(returns::part(&page, board.returns.as_ref()));
     }
     let title = page.say(w::COHORTS);
     Ok(page.answer(&title, None, blocks))

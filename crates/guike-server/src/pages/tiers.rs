@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::customers::named_tiers;
 use super::frame::Page;
 use super::show::{Block, Chart, Grid, GridRow, escaped};
-use super::words as own;
+use super::{ways, words as own};
 use crate::app::{Answer, App, Call};
 use crate::problem::Problem;
 use crate::query::Query;
@@ -40,8 +40,14 @@ pub(super) fn answer(app: &App, call: &Call) -> Result<Answer, Problem> {
                 let mut charts = vec![pyramid(&page, view, of)];
                 charts.extend(moved(&page, of));
                 blocks.push(Block::Charts(charts));
+                if of.migration.is_none() {
+                    blocks.push(Block::Prose {
+                        html: format!("<span class=\"quiet\">{}</span>", page.html(own::NO_MOVED)),
+                    });
+                }
                 blocks.push(Block::Heading(page.say(own::EDIT)));
                 blocks.push(editor(&page, &run.results));
+                blocks.extend(ways::part(&page, run));
                 blocks.push(Block::Heading(page.say(w::HOW_CUT)));
                 let how = told::tiers_how(of).into_iter();
                 blocks.extend(how.map(|t| Block::Prose { html: t.html_in(page.lang) }));

@@ -225,6 +225,35 @@ fn a_run_of_an_earlier_version_is_shown_as_far_as_it_goes() {
 }
 
 #[test]
+fn a_run_of_a_version_that_kept_less_says_what_is_missing() {
+    let (_folder, out) = results();
+    let server = Running::with(vec![out.clone()], Limits::default());
+    let (tiers, retention, why) =
+        (browse(&server, "/tiers", ""), browse(&server, "/retention", ""), browse(&server, "/explain", ""));
+    assert!(tiers.body.contains("k-means clusters") && tiers.body.contains("ways-data"), "{}", tiers.body);
+    assert!(retention.body.contains("After the first, second, third") && retention.body.contains("within 30 days"));
+    assert!(why.body.contains("swarm-data") && why.body.contains("follows-1-data"), "{}", why.body);
+    // who is explained stays unknown
+    assert!(!why.body.contains("C0") && !why.body.contains("C1"), "{}", why.body);
+    let file = out.join("dashboard.json");
+    let mut board: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).expect("read")).expect("JSON");
+    let members = board.as_object_mut().expect("an object");
+    members.remove("alternatives").expect("kept");
+    members.remove("returns").expect("kept");
+    for theme in board["drivers"]["here"]["themes"].as_array_mut().expect("themes") {
+        theme.as_object_mut().expect("a theme").retain(|name, _| matches!(name.as_str(), "name" | "weight"));
+    }
+    std::fs::write(&file, board.to_string()).expect("written");
+    let server = Running::with(vec![out], Limits::default());
+    for (path, words) in
+        [("/tiers", "kept less"), ("/retention", "kept less"), ("/explain", "did not keep how single forecasts")]
+    {
+        let page = browse(&server, path, "");
+        assert!(page.status == 200 && page.body.contains(words), "{path}: {}", page.body);
+    }
+}
+
+#[test]
 fn the_script_and_the_style_are_kept_for_good() {
     let (_folder, out) = results();
     let server = Running::with(vec![out], Limits::default());

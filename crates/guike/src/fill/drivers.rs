@@ -37,7 +37,12 @@ pub(super) fn drivers(f: &Findings, seed: Seed) -> Part<Drivers> {
     let at = At { cutoff: f.cutoff, horizon_days: f.horizon.days(), currency: f.log.currency().map(str::to_owned) };
     let themes = shop.themes.iter().map(|t| {
         let (lo, hi) = ((t.spend - 1.96 * t.spend_error).max(0.0), t.spend + 1.96 * t.spend_error);
-        Driver { name: why::theme_name(t.theme), weight: Interval { mid: t.spend, lo, hi } }
+        Driver {
+            name: why::theme_name(t.theme),
+            weight: Interval { mid: t.spend, lo, hi },
+            shade: t.shade.clone(),
+            customers: t.customers.iter().map(|(add, v)| (*add, Some(*v).filter(|v| v.is_finite()))).collect(),
+        }
     });
     let top = top.into_iter().map(|t| WhyTop {
         id: f.log.customer_ids()[t.customer as usize].clone(),

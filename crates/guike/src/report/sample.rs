@@ -321,7 +321,12 @@ fn backtest(predicted: Vec<f64>, actual: Vec<f64>, p_active: Vec<f64>) -> Backte
 }
 
 fn drivers() -> Drivers {
-    let driver = |name: Bilingual, mid: f64| Driver { name, weight: Interval { mid, lo: 0.8 * mid, hi: 1.2 * mid } };
+    let driver = |name: Bilingual, mid: f64| Driver {
+        name,
+        weight: Interval { mid, lo: 0.8 * mid, hi: 1.2 * mid },
+        shade: None,
+        customers: Vec::new(),
+    };
     let parts = vec![
         (b("bought on 61 days (median 2)", "有 61 个购买日（中位数 2）"), 2_900.0),
         (b("last bought 3 days ago (median 143)", "上次购买在 3 天前（中位数 143）"), 1_150.0),

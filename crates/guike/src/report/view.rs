@@ -350,6 +350,13 @@ pub struct Driver {
     pub name: Bilingual,
     /// Mean change of a forecast, up or down, in currency units, with its 95 % interval.
     pub weight: Interval,
+    /// The feature that tells the explained customers apart, where the group has one of numbers.
+    #[serde(default)]
+    pub shade: Option<String>,
+    /// For every explained customer, without saying who: what the group adds to her expected spend, in currency units, and
+    /// her value of `shade`. Empty in a run of an earlier version.
+    #[serde(default)]
+    pub customers: Vec<(f64, Option<f64>)>,
 }
 
 /// Why one customer is expected to spend what she is.

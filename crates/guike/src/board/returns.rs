@@ -1,0 +1,209 @@
+//! How soon customers come back after a purchase day: after the first, second, third …, and after the first by tier and by
+//! quarter.
+//!
+//! The one idea: a shop without contracts is never told that somebody has left, so what is measured is the time from one
+//! purchase day to the next, which is still running at the cutoff for everybody's last one
+//! ([`kaplan_meier`](guike_eval::kaplan_meier)). Every curve has at most one gap of a customer, so that its band counts
+//! customers.
+//!
+//! What it does not say: tiers are made from what customers did, coming back among it; by tier the curves describe, and
+//! predict nothing.
+
+use guike_core::Day;
+use guike_eval::kaplan_meier;
+use serde::{Deserialize, Serialize};
+
+use super::thin_to;
+use crate::report::view::Bilingual;
+use crate::run::Findings;
+
+/// Purchase days after which the way back is told.
+const ORDINALS: usize = 4;
+/// Quarters of first purchases that are told, the latest.
+const QUARTERS: usize = 6;
+/// Customers that a curve needs, and who must have been watched for as many days as it tells of.
+const LEAST: usize = 20;
+/// Points of a curve that are kept.
+const POINTS: usize = 40;
+/// Days within which the share that came back is told.
+const WITHIN: [u32; 4] = [30, 90, 180, 365];
+
+/// How soon customers come back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Returns {
+    /// After the first purchase day, the second and so on.
+    pub after: Vec<ReturnCurve>,
+    /// After the first purchase day, by the tier that customers are in at the cutoff, the best first.
+    pub tiers: Vec<ReturnCurve>,
+    /// After the first purchase day, by the quarter that it was in, the oldest first.
+    pub quarters: Vec<ReturnCurve>,
+}
+
+/// How soon some customers come back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReturnCurve {
+    /// Which customers, or after which purchase day.
+    pub name: Bilingual,
+    /// Customers.
+    pub customers: u64,
+    /// Those who came back by the cutoff.
+    pub returned: u64,
+    /// Greatest number of days that enough of them were watched for.
+    pub until: u32,
+    /// The curve.
+    pub points: Vec<ReturnPoint>,
+    /// Its values after a month, a quarter, half a year and a year, as far as `until`.
+    pub within: Vec<ReturnPoint>,
+    /// Days after which half of them had come back, where half did.
+    pub median: Option<u32>,
+}
+
+/// The share that has come back within some days.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ReturnPoint {
+    /// Days since the purchase day.
+    pub day: u32,
+    /// Share that has come back by then.
+    pub share: f64,
+    /// Lower end of its 95 % band.
+    pub lo: f64,
+    /// Upper end.
+    pub hi: f64,
+}
+
+/// The gap after a purchase day.
+#[derive(Debug, Clone, Copy)]
+struct Gap {
+    /// Days until the next purchase day, or the cutoff.
+    days: u32,
+    /// Whether there was a next one.
+    came_back: bool,
+    /// Days until the cutoff: how long coming back would have been seen.
+    watched: u32,
+}
+
+type Gaps = Vec<Gap>;
+
+impl Returns {
+    /// What the log tells.
+    pub(crate) fn of(f: &Findings) -> Returns {
+        let last = f.cutoff.last_day();
+        let past = f.log.before(f.cutoff);
+        let tiering = &f.tiers.tiering;
+        let mut after = vec![Gaps::new(); ORDINALS];
+        let mut tiers = vec![Gaps::new(); tiering.names.len()];
+        let mut quarters: Vec<(i32, Gaps)> = Vec::new();
+        for (case, &customer) in f.rfm.customer_idx.iter().enumerate() {
+            let days: Vec<i32> = guike_features::purchase_days(past.customer(customer as usize))
+                .map(|d| d.day)
+                .take(ORDINALS + 1)
+                .collect();
+            for (n, &day) in days.iter().take(ORDINALS).enumerate() {
+                let watched = last.0.abs_diff(day);
+                let next = days.get(n + 1).map(|next| next.abs_diff(day));
+                let gap = Gap { days: next.unwrap_or(watched), came_back: next.is_some(), watched };
+                after[n].push(gap);
+                if n == 0 {
+                    tiers[usize::from(tiering.tiers[case])].push(gap);
+                    let (year, month, _) = Day(day).ymd();
+                    let quarter = year * 4 + (month as i32 - 1) / 3;
+                    match quarters.binary_search_by_key(&quarter, |q| q.0) {
+                        Ok(at) => quarters[at].1.push(gap),
+                        Err(at) => quarters.insert(at, (quarter, vec![gap])),
+                    }
+                }
+            }
+        }
+        let ordinal = [("first", "首"), ("second", "第二"), ("third", "第三"), ("fourth", "第四")];
+        let after = after.into_iter().zip(ordinal).filter_map(|(gaps, (en, zh))| {
+            let name = Bilingual::new(format!("after the {en} purchase day"), format!("{zh}个购买日之后"));
+            ReturnCurve::of(name, gaps)
+        });
+        let tiers = tiers.into_iter().zip(&tiering.names);
+        let tiers = tiers.filter_map(|(gaps, name)| ReturnCurve::of(Bilingual::new(&name.en, &name.zh), gaps));
+        let quarters = quarters.into_iter().filter_map(|(quarter, gaps)| {
+            let (year, n) = (quarter.div_euclid(4), quarter.rem_euclid(4) + 1);
+            ReturnCurve::of(Bilingual::new(format!("{year} Q{n}"), format!("{year} 年第 {n} 季度")), gaps)
+        });
+        let quarters: Vec<ReturnCurve> = quarters.collect();
+        let latest = quarters.len().saturating_sub(QUARTERS);
+        Returns { after: after.collect(), tiers: tiers.collect(), quarters: quarters[latest..].to_vec() }
+    }
+}
+
+impl ReturnCurve {
+    /// `None` for too few customers, and where none has come back while enough were watched.
+    fn of(name: Bilingual, gaps: Gaps) -> Option<ReturnCurve> {
+        if gaps.len() < LEAST {
+            return None;
+        }
+        let mut told: Vec<(u32, bool)> = gaps.iter().map(|g| (g.days, g.came_back)).collect();
+        let steps = kaplan_meier(&mut told);
+        let mut watched: Vec<u32> = gaps.iter().map(|g| g.watched).collect();
+        watched.sort_unstable();
+        let until = watched[watched.len() - LEAST];
+        // four digits are more than a curve shows
+        let share = |left: f64| ((1.0 - left) * 1e4).round() / 1e4;
+        let point = |s: &guike_eval::SurvivalStep| ReturnPoint {
+            day: s.day,
+            share: share(s.survival),
+            lo: share(s.hi),
+            hi: share(s.lo),
+        };
+        let told: Vec<ReturnPoint> = steps.iter().filter(|s| s.day <= until).map(point).collect();
+        let within = WITHIN.iter().filter(|day| **day <= until).filter_map(|&day| {
+            let at = told.iter().rev().find(|p| p.day <= day)?;
+            Some(ReturnPoint { day, ..*at })
+        });
+        let within = within.collect();
+        let median = told.iter().find(|p| p.share >= 0.5).map(|p| p.day);
+        if told.is_empty() {
+            return None;
+        }
+        Some(ReturnCurve {
+            name,
+            customers: gaps.len() as u64,
+            returned: gaps.iter().filter(|g| g.came_back).count() as u64,
+            until,
+            points: thin_to(told, POINTS),
+            within,
+            median,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn curve(gaps: impl Iterator<Item = (u32, bool, u32)>) -> Option<ReturnCurve> {
+        let gaps = gaps.map(|(days, came_back, watched)| Gap { days, came_back, watched }).collect();
+        ReturnCurve::of(Bilingual::same("x"), gaps)
+    }
+
+    #[test]
+    fn a_curve_ends_where_too_few_were_watched() {
+        // forty customers, watched for 1 … 40 days; every second one came back on the last of them
+        let found = curve((1..=40).map(|d| (d, d % 2 == 0, d))).expect("enough");
+        assert_eq!((found.customers, found.returned, found.until), (40, 20, 21));
+        assert_eq!(found.points.last().map(|p| p.day), Some(20));
+        assert!(found.within.is_empty() && found.median.is_none(), "{found:?}");
+        let first = found.points[0];
+        assert!((first.share - 1.0 / 39.0).abs() < 1e-4 && first.lo <= first.share && first.share <= first.hi);
+        // that all of them came back soon ends no curve
+        let found = curve((1..=40).map(|d| (d, true, 400))).expect("enough");
+        assert_eq!((found.until, found.median), (400, Some(20)));
+        assert_eq!(found.within.iter().map(|p| p.share).collect::<Vec<_>>(), [0.75, 1.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn what_came_of_a_month_is_told_only_when_a_month_was_watched() {
+        let some = || (0..100).map(|i| if i < 60 { (10 + i % 7, true, 200) } else { (200, false, 200) });
+        let found = curve(some()).expect("enough");
+        assert_eq!(found.within.iter().map(|p| p.day).collect::<Vec<_>>(), [30, 90, 180]);
+        assert_eq!(found.within[0].share, 0.6);
+        assert!(found.median.is_some_and(|d| (10..=16).contains(&d)));
+        assert!(curve(some().take(19)).is_none(), "too few");
+        assert!(curve((0..40).map(|_| (50, false, 50))).is_none(), "nobody yet");
+    }
+}

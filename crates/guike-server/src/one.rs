@@ -91,7 +91,7 @@ pub(crate) fn history(app: &App, call: &Call) -> Result<Answer, Problem> {
     };
     let view = CustomerHistory {
         customer_id: call.sight.shown(one.id()).into_owned(),
-        as_of: v1::as_of(&one.run.results, one.at),
+        as_of: one.run.results.known_until(one.at),
         purchases: one.bought().into_iter().map(purchase).collect(),
         ahead: one.ahead()?.into_iter().map(step).collect(),
     };

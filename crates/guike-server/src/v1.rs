@@ -162,12 +162,6 @@ pub(crate) fn no_customer() -> Problem {
     Problem::new(Code::NoCustomer, detail)
 }
 
-/// The last day that is known of a customer: that of the run, or of what was told of her since.
-pub(crate) fn as_of(r: &Results, at: usize) -> String {
-    let of_run = || r.evaluation()["cutoff"].as_str().unwrap_or_default().to_owned();
-    r.as_of(at).map_or_else(of_run, |day| day.to_string())
-}
-
 /// `GET /v1/customers`.
 pub(crate) fn customers(app: &App, call: &Call) -> Result<Answer, Problem> {
     let query = Query::parse(&call.query, &filter::names(&["sort", "limit", "cursor", "purpose"]))?;
@@ -225,7 +219,7 @@ pub(crate) fn view(r: &Results, at: usize, sight: &Sight) -> CustomerView {
     CustomerView {
         customer_id: sight.shown(r.id(at)).into_owned(),
         tier: r.tier(at).to_owned(),
-        as_of: as_of(r, at),
+        as_of: r.known_until(at),
         expected_orders: number(0),
         expected_spend: number(1),
         median_spend: number(2),

@@ -256,6 +256,12 @@ impl Results {
         self.as_of.get(&u32::try_from(at).ok()?).copied()
     }
 
+    /// The last day that is known of her: the run's, or of what was told of her since.
+    pub fn known_until(&self, at: usize) -> String {
+        let of_run = || self.evaluation["cutoff"].as_str().unwrap_or_default().to_owned();
+        self.as_of(at).map_or_else(of_run, |day| day.to_string())
+    }
+
     /// How many customers are another than the run left them.
     pub fn n_revised(&self) -> usize {
         self.as_of.len()

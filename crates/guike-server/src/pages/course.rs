@@ -29,7 +29,7 @@ pub(super) fn course(page: &Page<'_>, app: &App, at: usize) -> Vec<Block> {
         Err(problem) if problem.status() == 503 => vec![Block::Missing { html: page.html(own::STILL_READING) }],
         Err(_) => vec![Block::Missing { html: page.html(own::NO_LOG) }],
         Ok((bought, ahead)) => {
-            let now: Option<Day> = page.run().ok().and_then(|run| v1::as_of(&run.results, at).parse().ok());
+            let now: Option<Day> = page.run().ok().and_then(|run| run.results.known_until(at).parse().ok());
             let Some(now) = now else { return Vec::new() };
             vec![Block::Charts(vec![spend(page, now, &bought, &ahead), chance(page, &ahead)])]
         }

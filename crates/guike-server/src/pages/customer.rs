@@ -31,7 +31,7 @@ pub(super) fn answer(app: &App, call: &Call) -> Result<Answer, Problem> {
     let money = |column: usize| number(column).map_or_else(|| "–".to_owned(), |v| page.short(v));
     let share = number(P_ACTIVE).map_or_else(|| "–".to_owned(), percent);
     let horizon = e["horizon_days"].as_u64().unwrap_or_default().to_string();
-    let cutoff = v1::as_of(r, at);
+    let cutoff = r.known_until(at);
     let lead = page.fill_html(
         own::CUSTOMER_LEAD,
         &[

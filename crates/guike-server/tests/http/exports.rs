@@ -42,7 +42,7 @@ fn customers_are_saved_in_every_form_with_the_filter_of_the_page() {
     let (head, csv) = file(&server, "/v1/customers/export?tier=gold&sort=customer_id");
     assert!(head.contains("content-type: text/csv") && head.contains("filename=\"customers.csv\""), "{head}");
     let csv = String::from_utf8(csv).expect("text");
-    assert!(csv.starts_with("\u{feff}customer_id,tier,expected_orders,"), "{csv}");
+    assert!(csv.starts_with("\u{feff}customer_id,tier,as_of,expected_orders,"), "{csv}");
     let ids: Vec<&str> = csv.lines().skip(1).map(|l| l.split(',').next().expect("an id")).collect();
     assert_eq!(ids, gold.iter().map(|c| c["customer_id"].as_str().expect("an id")).collect::<Vec<_>>());
     // JSON Lines are the objects of the pages

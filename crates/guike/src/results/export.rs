@@ -83,12 +83,13 @@ impl Export {
         let texts = |of: &dyn Fn(usize) -> String| customers.iter().map(|&at| of(at)).collect::<Vec<String>>();
         let ids = texts(&|at| (self.shown)(r.id(at)));
         let tiers = texts(&|at| r.tier(at).to_owned());
+        let days = texts(&|at| r.known_until(at));
         let scores = texts(&|at| r.rfm_score(at).to_owned());
         let groups = texts(&|at| r.rfm_group(at).to_owned());
         let of = |column: usize| customers.iter().map(|&at| r.numbers(column)[at]).collect::<Vec<f64>>();
         let numbers: Vec<Vec<f64>> = (0..NUMBERS.len()).map(of).collect();
         let text = |name, values| OutColumn { name, data: OutData::Text(values) };
-        let mut columns = vec![text("customer_id", &ids), text("tier", &tiers)];
+        let mut columns = vec![text("customer_id", &ids), text("tier", &tiers), text("as_of", &days)];
         columns.extend(NUMBERS.iter().zip(&numbers).map(|(name, v)| OutColumn { name, data: OutData::Number(v) }));
         columns.extend([text("rfm_score", &scores), text("rfm_group", &groups)]);
         Ok(table.append(&columns)?)

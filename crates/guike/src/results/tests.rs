@@ -147,7 +147,7 @@ fn an_export_holds_who_is_asked_for_under_the_names_that_are_shown() {
             let text = String::from_utf8(bytes).expect("text");
             let rows: Vec<&str> = text.lines().skip(1).map(|l| l.split(',').next().expect("an id")).collect();
             assert_eq!(rows, ["BO", "CY"]);
-            assert!(text.contains("BO,gold,1,30,0,0,0,50,60,0.5,5,0,2,100.5,555,champions\n"), "{text}");
+            assert!(text.contains("BO,gold,2024-01-01,1,30,0,0,0,50,60,0.5,5,0,2,100.5,555,champions\n"), "{text}");
         }
     }
     let nobody = Ask { prefix: "x", ..ALL };

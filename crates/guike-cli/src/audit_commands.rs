@@ -11,8 +11,21 @@ use crate::args::{Format, Output};
 use crate::show::{self, Rows};
 
 /// Columns of `guike audit show`, as members of a record.
-const COLUMNS: [&str; 12] =
-    ["n", "time", "kind", "who", "role", "action", "resource", "about", "customers", "purpose", "result", "request"];
+const COLUMNS: [&str; 13] = [
+    "n",
+    "time",
+    "kind",
+    "who",
+    "role",
+    "action",
+    "resource",
+    "version",
+    "about",
+    "customers",
+    "purpose",
+    "result",
+    "request",
+];
 
 /// `guike audit`.
 #[derive(Debug, Subcommand)]

@@ -40,6 +40,9 @@ pub struct Record {
     pub action: String,
     /// To what: `customers`, `users` …
     pub resource: &'static str,
+    /// The model or run that it was done to, with the number of its version: `value-model 3`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     /// The customer, as a pseudonym.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub about: Option<String>,
@@ -49,9 +52,9 @@ pub struct Record {
     /// What for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purpose: Option<&'static str>,
-    /// How it ended: a status of HTTP, or the code of the problem.
+    /// How it ended: a status of HTTP, or the code of the problem; of a decision `made` or `forced`.
     pub result: String,
-    /// The id of the request in the access log.
+    /// The id of the request in the access log, or `decision-N` of the workspace.
     pub request: String,
 }
 

@@ -105,8 +105,8 @@ impl std::fmt::Debug for Secret {
 pub enum Refusal {
     /// No such key.
     Unknown,
-    /// Its last day is over.
-    Expired,
+    /// Its last day is over; it is the key at this position.
+    Expired(usize),
 }
 
 /// What is wrong with a file of keys, or a key that is to be added.
@@ -163,7 +163,7 @@ impl Keyring {
     /// let secret = keyring.add("crm", &[Scope::Predict], Day(20_000), Some(Day(20_365)), [7; 32]).unwrap();
     /// let keyring = Keyring::parse(&keyring.to_text()).unwrap();
     /// assert_eq!(keyring.check(secret.reveal(), Day(20_365)).unwrap(), 0);
-    /// assert_eq!(keyring.check(secret.reveal(), Day(20_366)), Err(Refusal::Expired));
+    /// assert_eq!(keyring.check(secret.reveal(), Day(20_366)), Err(Refusal::Expired(0)));
     /// assert_eq!(keyring.check("guike_00", Day(20_000)), Err(Refusal::Unknown));
     /// ```
     pub fn parse(text: &str) -> Result<Keyring, KeyError> {
@@ -253,7 +253,7 @@ impl Keyring {
         let at = usize::try_from(at).unwrap_or(usize::MAX);
         let key = self.keys.get(at).ok_or(Refusal::Unknown)?;
         if key.expires.is_some_and(|last| today > last) {
-            return Err(Refusal::Expired);
+            return Err(Refusal::Expired(at));
         }
         Ok(at)
     }

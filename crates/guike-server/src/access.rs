@@ -102,15 +102,16 @@ impl Access {
         }
         let who = match (&self.people, session(&parts.headers)) {
             (Some(people), Some(session)) => people.who(session),
-            _ => None,
+            _ => Err(Who::ANYBODY),
         };
         match (who, needs) {
             (who, None) => Ok(who.unwrap_or(Who::ANYBODY)),
-            (Some(who), Some(needs)) => self.admit_user(who, needs),
-            (None, Some(_)) if session(&parts.headers).is_some() && self.people.is_some() => {
-                Err(Problem::new(Code::NoSession, "the session is over, or never was; log in again at /login"))
+            (Ok(who), Some(needs)) => self.admit_user(who, needs),
+            (Err(who), Some(_)) if session(&parts.headers).is_some() && self.people.is_some() => {
+                let detail = "the session is over, or never was; log in again at /login";
+                Err(Problem::new(Code::NoSession, detail).by(&who))
             }
-            (None, Some(_)) => {
+            (Err(_), Some(_)) => {
                 let ways = [
                     (self.people.is_some(), "log in at /login"),
                     (self.keys.is_some(), "send a key of `guike keys add` in the header `authorization: Bearer KEY`"),
@@ -124,13 +125,13 @@ impl Access {
 
     fn admit_key(&self, key: &str, (resource, action): Needs) -> Result<Who, Problem> {
         let keys = self.keys.as_ref().map(|k| k.known(self.rate));
-        let known = keys.as_deref().ok_or(Refusal::Unknown).and_then(|k| k.check(key).map(|found| (k, found)));
-        let (keys, (at, who)) = known.map_err(|refusal| match refusal {
-            Refusal::Unknown => {
-                Problem::new(Code::UnknownKey, "no such key is in force; was it revoked, or cut short?")
-            }
-            Refusal::Expired => {
-                Problem::new(Code::ExpiredKey, "the last day of this key is over; `guike keys add` makes a new one")
+        let unknown = || Problem::new(Code::UnknownKey, "no such key is in force; was it revoked, or cut short?");
+        let keys = keys.as_deref().ok_or_else(unknown)?;
+        let (at, who) = keys.check(key).map_err(|refusal| match refusal {
+            Refusal::Unknown => unknown(),
+            Refusal::Expired(at) => {
+                let detail = "the last day of this key is over; `guike keys add` makes a new one";
+                Problem::new(Code::ExpiredKey, detail).by(keys.at(at))
             }
         })?;
         if !who.may(resource, action) {
@@ -142,7 +143,7 @@ impl Access {
                 }
             };
             let detail = format!("this key does not open `{} {}`; {way}", action.name(), resource.name());
-            return Err(Problem::new(Code::ForeignScope, detail));
+            return Err(Problem::new(Code::ForeignScope, detail).by(who));
         }
         match self.rate {
             Some(rate) if !keys.take(at, rate) => Err(too_many(rate)),
@@ -186,7 +187,7 @@ fn needs_role(who: &Who, (resource, action): Needs) -> Result<(), Problem> {
     let roles: Vec<&str> = roles_for(resource, action).iter().map(|r| r.name()).collect();
     let detail =
         format!("your role does not allow `{} {}`; these do: {}", action.name(), resource.name(), list(&roles));
-    Err(Problem::new(Code::ForeignRole, detail))
+    Err(Problem::new(Code::ForeignRole, detail).by(who))
 }
 
 fn too_many(rate: f64) -> Problem {

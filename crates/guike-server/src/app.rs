@@ -16,6 +16,7 @@ use axum::extract::{FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use guike::audit::AuditFiles;
+use guike::workspace::Decision;
 use guike_guard::{Action, Resource, csrf_token};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -200,7 +201,10 @@ struct Asked {
 
 impl From<Problem> for Asked {
     fn from(problem: Problem) -> Asked {
-        Asked { said: Err(problem), bytes_in: 0, who: Who::ANYBODY }
+        // a page for who is not logged in any more shows nothing of what that one could do
+        let is_told = |who: &Who| problem.status() == 403 || who.key_name().is_some();
+        let who = problem.by.as_ref().filter(|who| is_told(who)).map_or(Who::ANYBODY, |who| Who::clone(who));
+        Asked { said: Err(problem), bytes_in: 0, who }
     }
 }
 
@@ -429,7 +433,11 @@ impl App {
 
     async fn ask(self: &Arc<App>, route: &'static Route, asked: Request, request: &str) -> Asked {
         let (mut parts, body) = asked.into_parts();
-        let who = match self.access.admit(&parts, route.needs) {
+        let admitted = match self.access.admit(&parts, route.needs) {
+            Err(problem) => Err(self.refused(route, &mut parts, problem, request).await),
+            admitted => admitted,
+        };
+        let who = match admitted {
             Ok(who) => who,
             Err(problem) if problem.status() == 401 && self.people().is_some() && is_for_a_reader(&parts) => {
                 let from = parts.uri.path_and_query().map_or("/", |p| p.as_str());
@@ -459,6 +467,8 @@ impl App {
         let call = Call { parts, who: who.clone(), sight: sight.clone(), query, params, body };
         let customer = call.params.iter().find(|p| p.0 == "id").map(|p| p.1.clone());
         if let Err(problem) = needs_own_form(route, &call) {
+            let mut parts = call.parts;
+            let problem = self.refused(route, &mut parts, problem.by(&who), request).await;
             return Asked { who, bytes_in, ..problem.into() };
         }
         if let (Some(ledger), Some((resource, action))) = (&self.ledger, Ledger::is_announced(route.needs)) {
@@ -508,6 +518,30 @@ impl App {
             }
         }
         Asked { said, bytes_in, who }
+    }
+
+    /// Records that somebody who is known was refused, where an audit log is kept; what is answered then.
+    async fn refused(&self, route: &Route, parts: &mut Parts, problem: Problem, request: &str) -> Problem {
+        let (Some(ledger), Some(who), Some((resource, action))) = (&self.ledger, &problem.by, route.needs) else {
+            return problem;
+        };
+        if !who.is_named() {
+            return problem;
+        }
+        let params = params(parts).await;
+        let id = params.iter().find(|p| p.0 == "id").map(|p| p.1.as_str());
+        let (action, resource) = (action.name(), resource.name());
+        let result = problem.code.words().1.to_owned();
+        let entry = Entry { action, resource, who, id, customers: None, sight: &Sight::OPEN, result, request };
+        match ledger.record(entry).await {
+            Ok(()) => problem,
+            Err(not_recorded) => not_recorded,
+        }
+    }
+
+    /// What was decided about models elsewhere goes into the audit log, where one is kept; whether it is there.
+    pub(crate) fn decided(&self, decision: &Decision, n: usize) -> bool {
+        self.ledger.as_ref().is_none_or(|ledger| ledger.decided(decision, n))
     }
 
     /// Records what became of work that went on after its answer began, where an audit log is kept.

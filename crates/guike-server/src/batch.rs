@@ -263,14 +263,21 @@ fn too_large(most: u64) -> Problem {
 fn problem(e: &BatchError) -> Problem {
     let code = match e.trouble {
         BatchTrouble::Malformed => Code::MalformedRows,
-        BatchTrouble::MissingColumn => Code::MissingColumn,
+        BatchTrouble::MissingColumn | BatchTrouble::NotKept => Code::MissingColumn,
         BatchTrouble::DuplicateColumn => Code::DuplicateColumn,
         BatchTrouble::WrongType => Code::WrongType,
         BatchTrouble::TooManyRows => Code::TooManyRows,
     };
-    let problem = Problem::new(code, e.detail.clone());
-    match (e.row.and_then(|r| usize::try_from(r).ok()), &e.column) {
-        (Some(row), column) => problem.at(row, column.as_deref()),
+    // a name that who asks made up is not repeated: it may be a value
+    let (detail, column) = match e.trouble {
+        BatchTrouble::NotKept => {
+            ("a column to keep is not there; say `all`, `none`, or columns that are there".to_owned(), None)
+        }
+        _ => (e.detail.clone(), e.column.as_ref()),
+    };
+    let problem = Problem::new(code, detail);
+    match (e.row.and_then(|r| usize::try_from(r).ok()), column) {
+        (Some(row), column) => problem.at(row, column.map(String::as_str)),
         (None, Some(column)) => problem.about(column),
         (None, None) => problem,
     }

@@ -139,10 +139,14 @@ impl Watcher {
         let thread = std::thread::spawn(move || {
             let mut workspace = None;
             let mut failed = String::new();
+            let mut recorded = Recorded::of(&door.app());
             while !of_thread.load(Ordering::Acquire) {
                 std::thread::park_timeout(EVERY);
                 let seen = look(&root, &mut workspace, &sources, &door);
                 let app = door.app();
+                if let Some(workspace) = &workspace {
+                    recorded.go_on(workspace, &app);
+                }
                 match seen {
                     Ok(None) => failed.clear(),
                     Ok(Some(served)) => {
@@ -174,6 +178,36 @@ impl Drop for Watcher {
             thread.thread().unpark();
             let _ = thread.join();
         }
+    }
+}
+
+/// How far the decisions of the workspace stand in the audit log.
+struct Recorded {
+    n: usize,
+    revision: Option<Revision>,
+}
+
+impl Recorded {
+    /// What was decided before the start is not recorded.
+    fn of(app: &App) -> Recorded {
+        let kept = app.served.kept.as_ref();
+        Recorded { n: kept.map_or(0, |k| k.decisions.len()), revision: kept.map(|k| k.revision) }
+    }
+
+    /// Records what was decided since; what cannot be recorded now is tried again at the next look.
+    fn go_on(&mut self, workspace: &Workspace, app: &App) {
+        let Ok(revision) = workspace.revision() else { return };
+        if self.revision == Some(revision) {
+            return;
+        }
+        let Ok(decisions) = workspace.decisions(None) else { return };
+        for decision in decisions.iter().skip(self.n) {
+            if !app.decided(decision, self.n + 1) {
+                return;
+            }
+            self.n += 1;
+        }
+        self.revision = Some(revision);
     }
 }
 

@@ -65,6 +65,11 @@ impl Known {
         Ok((at, &self.of_keys[at]))
     }
 
+    /// Who the key at this position is, in force or not.
+    pub(crate) fn at(&self, at: usize) -> &Who {
+        &self.of_keys[at]
+    }
+
     /// Takes one request from what a key may still ask.
     pub(crate) fn take(&self, at: usize, rate: f64) -> bool {
         locked(&self.buckets[at]).take(rate)

@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::http::request::Parts;
 use guike::Error;
 use guike::audit::{Audit, AuditFiles};
+use guike::workspace::Decision;
 use guike_guard::{Action, Pseudonyms, Record, Resource};
 
 use crate::log::moment;
@@ -85,6 +86,7 @@ impl Ledger {
             role: entry.who.role().map(|role| role.name()),
             action: entry.action.to_owned(),
             resource: entry.resource,
+            version: None,
             about,
             customers: entry.customers,
             purpose: entry.sight.purpose,
@@ -104,6 +106,30 @@ impl Ledger {
         }
         let detail = "the audit log cannot be written, and what is not recorded is not told; is the disk full?";
         Err(Problem::new(Code::NotRecorded, detail).retry_after(5))
+    }
+
+    /// Records what was decided about a model, by whatever program; `n` is its number in the workspace. Waits until that is
+    /// on disk, and says whether it is.
+    pub(crate) fn decided(&self, decision: &Decision, n: usize) -> bool {
+        let record = Record {
+            time: moment(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()),
+            who: Some(decision.by.clone()),
+            kind: "local",
+            action: decision.action.name().to_owned(),
+            resource: Resource::Models.name(),
+            version: Some(format!("{} {}", decision.name, decision.version)),
+            result: if decision.forced { "forced" } else { "made" }.to_owned(),
+            request: format!("decision-{n}"),
+            ..Record::default()
+        };
+        let (tell, told) = std::sync::mpsc::channel();
+        self.audit.add(
+            record,
+            Box::new(move |is_written| {
+                let _: Result<(), _> = tell.send(is_written);
+            }),
+        );
+        told.recv().unwrap_or(false)
     }
 
     /// How who asks sees customers.

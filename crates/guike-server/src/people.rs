@@ -110,19 +110,22 @@ impl People {
     }
 
     /// Who has this session.
-    pub(crate) fn who(&self, session: &str) -> Option<Who> {
+    ///
+    /// # Errors
+    /// Whose it was until that user was changed; anybody where it never was, or ended long ago.
+    pub(crate) fn who(&self, session: &str) -> Result<Who, Who> {
         let now = self.now();
         let (name, revision) = {
             let mut sessions = locked(&self.sessions);
-            let session = sessions.find(session, now)?;
+            let session = sessions.find(session, now).ok_or(Who::ANYBODY)?;
             (session.user.clone(), session.revision)
         };
         let users = self.users();
         match users.user(&name).filter(|u| u.revision == revision && !u.is_disabled) {
-            Some(user) => Some(Who::user(Arc::from(name), user.role)),
+            Some(user) => Ok(Who::user(Arc::from(name), user.role)),
             None => {
                 locked(&self.sessions).end(session);
-                None
+                Err(self.named(&name))
             }
         }
     }

@@ -4,6 +4,7 @@
 //! sentence that names thing, value, rule and way out. Values of rows are never repeated: they may be personal.
 
 use crate::views::ProblemView;
+use crate::who::Who;
 
 /// Where the codes are explained.
 const PAGE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs/serve.md");
@@ -195,6 +196,8 @@ pub(crate) struct Problem {
     pub(crate) retry_after: Option<u32>,
     /// What did not hold, in a word for the server's log alone.
     pub(crate) fault: Option<&'static str>,
+    /// Who is refused, where that is known.
+    pub(crate) by: Option<Box<Who>>,
 }
 
 impl From<&guike::Error> for Problem {
@@ -206,7 +209,7 @@ impl From<&guike::Error> for Problem {
 
 impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Problem {
-        Problem { code, detail: detail.into(), row: None, column: None, retry_after: None, fault: None }
+        Problem { code, detail: detail.into(), row: None, column: None, retry_after: None, fault: None, by: None }
     }
 
     /// About a column.
@@ -230,6 +233,12 @@ impl Problem {
     /// With a word that stands in the log and is told to nobody.
     pub(crate) fn because(mut self, fault: &'static str) -> Problem {
         self.fault = Some(fault);
+        self
+    }
+
+    /// Says who is refused, for the audit log.
+    pub(crate) fn by(mut self, who: &Who) -> Problem {
+        self.by = Some(Box::new(who.clone()));
         self
     }
 

@@ -65,6 +65,11 @@ impl Who {
         }
     }
 
+    /// Whether it is known by a name.
+    pub(crate) fn is_named(&self) -> bool {
+        self.kind().1.is_some()
+    }
+
     /// The role of a user, or of who came with a token.
     pub(crate) fn role(&self) -> Option<Role> {
         match &self.kind {

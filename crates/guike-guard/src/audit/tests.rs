@@ -14,6 +14,7 @@ fn record(i: u64) -> Record {
         role: Some("agent"),
         action: ["read", "export", "log-in"][i as usize % 3].to_owned(),
         resource: "customers",
+        version: (i % 3 == 1).then(|| "value-model 3".to_owned()),
         about: i.is_multiple_of(2).then(|| key().pseudonyms().of(&format!("customer {i}"))),
         customers: Some(i as usize),
         purpose: Some("service"),

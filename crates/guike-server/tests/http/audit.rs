@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 
 use guike::audit::{AuditFiles, check, records};
 use guike::keys::{NewKey, add};
-use guike_core::Day;
+use guike::workspace::{Ask, promote, rollback};
+use guike_core::{Day, Timestamp};
 use guike_guard::Scope;
 use guike_server::{Guard, Limits};
 use serde_json::Value;
 
 use crate::support::{Answer, Running, results};
+use crate::workspace::Shop;
 
 /// A server on a run that keeps an audit log, with a key that reads.
 fn serving(folder: &Path, out: PathBuf) -> (Running, AuditFiles, String) {
@@ -76,6 +78,74 @@ fn customers_are_told_by_pseudonyms_until_a_purpose_is_stated_and_all_of_it_is_r
     assert!(!known.iter().any(|id| text.contains(&format!("\"{id}\""))) && !text.contains("mei@"), "{text}");
     let log: Vec<Value> = server.log.text().lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
     assert_eq!(log[0]["id"], of(0, "request"));
+}
+
+#[test]
+fn who_is_refused_by_name_is_recorded_and_who_has_none_is_not() {
+    let ((_shop, out), folder) = (results(), tempfile::tempdir().expect("a temporary folder"));
+    let keys = folder.path().join("keys.json");
+    let key = |name: &str, scope, expires, random| {
+        let new = NewKey { name, scopes: &[scope], created: Day(20_000), expires, random: [random; 32] };
+        add(&keys, &new).expect("added").reveal().to_owned()
+    };
+    let (scores, over) = (key("scores", Scope::Predict, None, 1), key("over", Scope::Read, Some(Day(20_001)), 2));
+    let files = AuditFiles::new(&folder.path().join("audit.jsonl"), None);
+    let guard = Guard { audit: Some(files.clone()), ..Guard::default() };
+    let mut server = Running::recorded(vec![out], Limits::default(), Some(keys), guard);
+    let get = |path: &str, key: &str| server.get_with(path, &format!("x-api-key: {key}"));
+    get("/v1/customers/C01", &scores).is_problem(403, "foreign-scope", &[]);
+    get("/metrics", &scores).is_problem(403, "foreign-scope", &[]);
+    get("/v1/customers?prefix=C01", &over).is_problem(401, "expired-key", &[]);
+    get("/v1/customers/C01", "guike_00").is_problem(401, "unknown-key", &[]);
+    server.get("/v1/customers/C01").is_problem(401, "no-key", &[]);
+    server.end();
+    assert_eq!(check(&files, &[]).expect("whole").n, 3);
+    let (records, _) = records(&files).expect("read");
+    let of = |i: usize| ["who", "action", "resource", "result"].map(|m| records[i][m].as_str().unwrap_or_default());
+    assert_eq!(of(0), ["scores", "read", "customers", "foreign-scope"]);
+    assert_eq!(of(1), ["scores", "read", "metrics", "foreign-scope"]);
+    assert_eq!(of(2), ["over", "read", "customers", "expired-key"]);
+    assert!(records[0]["about"].as_str().is_some_and(|about| about.starts_with("c~")), "{}", records[0]);
+    let log = server.log.text();
+    assert!(log.contains("\"key\":\"scores\"") && log.contains("\"key\":\"over\""), "{log}");
+    assert!(!std::fs::read_to_string(&files.log).expect("read").contains("C01"));
+}
+
+#[test]
+fn what_is_decided_about_models_elsewhere_is_recorded_once() {
+    let shop = Shop::new();
+    assert_eq!((shop.train("scores", "logistic-regression"), shop.train("scores", "decision-tree")), (1, 2));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let files = AuditFiles::new(&folder.path().join("audit.jsonl"), None);
+    let serving = || {
+        let guard = Guard { audit: Some(files.clone()), ..Guard::default() };
+        Running::recorded(vec![shop.root()], Limits::default(), None, guard)
+    };
+    let recorded = |n: u64| {
+        let begun = std::time::Instant::now();
+        while records(&files).map_or(0, |(records, _)| records.len() as u64) < n {
+            assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{n} records did not come");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    };
+    let mut server = serving();
+    let ask = Ask { by: "ann", reason: "a test", force: true, now: Timestamp(1_800_000_000) };
+    promote(&shop.root(), "scores", 2, &ask).expect("promoted");
+    recorded(1);
+    rollback(&shop.root(), "scores", &ask).expect("rolled back");
+    recorded(2);
+    server.end();
+    // a new start does not tell it again
+    let mut server = serving();
+    std::thread::sleep(std::time::Duration::from_millis(1_200));
+    server.end();
+    assert_eq!(check(&files, &[]).expect("whole").n, 2);
+    let (records, _) = records(&files).expect("read");
+    let of = |i: usize| {
+        ["who", "kind", "action", "resource", "version", "result"].map(|m| records[i][m].as_str().unwrap_or_default())
+    };
+    assert_eq!(of(0), ["ann", "local", "promote", "models", "scores 2", "forced"]);
+    assert_eq!(of(1)[..5], ["ann", "local", "rollback", "models", "scores 1"]);
 }
 
 #[test]

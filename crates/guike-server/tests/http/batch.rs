@@ -206,7 +206,9 @@ fn a_key_without_the_scope_is_refused_and_who_took_a_file_is_recorded() {
     assert!(got.status == 200 && got.is_whole, "{}", got.head);
     let (all, _) = records(&files).expect("a log");
     let of: Vec<_> = all.iter().filter(|r| r["resource"] == "predictions").collect();
-    assert_eq!(of.len(), 2, "that it began, and that it ended");
+    assert_eq!(of.len(), 3, "that one was refused, that the other began, and that it ended");
+    assert!(of[0]["who"] == "other" && of[0]["result"] == "foreign-scope", "{of:?}");
+    let of = &of[1..];
     assert!(of.iter().all(|r| r["action"] == "export" && r["who"] == "good"), "{of:?}");
     assert!(of[0]["result"] == "200" && of[1]["result"] == "whole" && of[1]["customers"] == 5_000, "{of:?}");
 }

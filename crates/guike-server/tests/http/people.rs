@@ -134,9 +134,14 @@ fn a_session_opens_what_the_role_may_until_it_ends() {
         told,
         [
             "log-in mei auditor 303",
+            "read mei auditor foreign-role",
+            "read mei auditor foreign-role",
             "log-in mei auditor 303",
             "log-out mei auditor 303",
+            "read mei viewer no-session",
             "log-in mei viewer 303",
+            "read mei viewer foreign-role",
+            "read mei viewer no-session",
             "log-in mei viewer 401",
         ]
     );

@@ -49,8 +49,10 @@ impl Keep {
 pub enum BatchTrouble {
     /// The text is not rows of the format.
     Malformed,
-    /// A column of the model, or one that is to be kept, is not there.
+    /// A column of the model is not there.
     MissingColumn,
+    /// A column that is to be kept is not there.
+    NotKept,
     /// A column is there twice, or has the name of one that is added.
     DuplicateColumn,
     /// A cell is not of its column's kind.
@@ -358,7 +360,7 @@ fn wrong(scorer: &Scorer, column: usize, row: u64) -> BatchError {
 
 fn not_kept(name: &str, row: Option<u64>) -> BatchError {
     BatchError {
-        trouble: BatchTrouble::MissingColumn,
+        trouble: BatchTrouble::NotKept,
         row,
         column: Some(name.to_owned()),
         detail: format!("there is no column `{name}` to keep; say `all`, `none`, or columns that are there"),

@@ -119,7 +119,7 @@ fn what_does_not_fit_the_model_is_named_before_anything_is_written() {
     for (keep, text, trouble, words) in [
         (Keep::All, format!("{}\n{cells}\n", header.replace("age", "aeg")), BatchTrouble::MissingColumn, "`age`"),
         (Keep::All, format!("{header},predicted\n{cells},1\n"), BatchTrouble::DuplicateColumn, "`predicted`"),
-        (keep(&["city"]), format!("{header}\n{cells}\n"), BatchTrouble::MissingColumn, "`city` to keep"),
+        (keep(&["city"]), format!("{header}\n{cells}\n"), BatchTrouble::NotKept, "`city` to keep"),
         (Keep::All, format!("{header}\n"), BatchTrouble::Malformed, "no row"),
     ] {
         let (out, ended) = stream(&scorer, (RowFormat::Csv, keep), &text, 10, u64::MAX);

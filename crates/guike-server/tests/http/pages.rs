@@ -112,7 +112,7 @@ fn numbers_of_the_pages_are_those_of_the_files() {
     let file = String::from_utf8(whole(&server, "/customers.csv?tier=gold")).expect("text");
     assert!(file.to_lowercase().contains("content-disposition: attachment"), "{file}");
     assert_eq!(file.lines().filter(|l| l.contains(",gold,")).count(), gold, "{file}");
-    assert!(file.contains("customer_id,tier,expected_orders"), "{file}");
+    assert!(file.contains("customer_id,tier,as_of,expected_orders"), "{file}");
 }
 
 #[test]

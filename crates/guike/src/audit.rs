@@ -6,14 +6,13 @@
 //! Beside the log `FILE` lies its head, `FILE.head`, and somewhere its key; what they are for says [`guike_guard::verify`].
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 
 use guike_guard::{AUDIT_BEGINS, AuditKey, HEAD_BYTES, Head, Pseudonyms, Record, Tampered, hash_from_text, verify};
 use guike_store::{AppendOnly, StoreError};
 use serde_json::Value;
 
 use crate::error::Error;
+use crate::together::Together;
 
 /// Where the parts of an audit log are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,27 +47,8 @@ pub type Done = Box<dyn FnOnce(bool) + Send>;
 /// An audit log that is being written; when it is dropped everything that waits is written.
 #[derive(Debug)]
 pub struct Audit {
-    shared: Arc<Shared>,
+    writer: Together<(Record, Done)>,
     pseudonyms: Pseudonyms,
-    writer: Option<JoinHandle<()>>,
-}
-
-#[derive(Default)]
-struct Shared {
-    waiting: Mutex<Waiting>,
-    come: Condvar,
-}
-
-impl std::fmt::Debug for Shared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Shared")
-    }
-}
-
-#[derive(Default)]
-struct Waiting {
-    records: Vec<(Record, Done)>,
-    has_ended: bool,
 }
 
 impl Audit {
@@ -100,62 +80,35 @@ impl Audit {
             Trouble::Store(e) => e,
             Trouble::Tampered(reason) => StoreError::Corrupt { path: files.log.clone(), reason },
         })?;
-        let (shared, pseudonyms) = (Arc::<Shared>::default(), key.pseudonyms());
-        let of_thread = Arc::clone(&shared);
-        let writer = std::thread::spawn(move || write_all(&of_thread, file, head, &key));
-        Ok(Audit { shared, pseudonyms, writer: Some(writer) })
+        let (pseudonyms, mut head) = (key.pseudonyms(), head);
+        let writer = Together::start(move |records| write(records, &mut file, &mut head, &key));
+        Ok(Audit { writer, pseudonyms })
     }
 
     /// Hands over a record; `done` is told when it is on disk, from another thread.
     pub fn add(&self, record: Record, done: Done) {
-        self.waiting().records.push((record, done));
-        self.shared.come.notify_one();
+        self.writer.add((record, done));
     }
 
     /// What stands for customers in records and masked answers.
     pub fn pseudonyms(&self) -> &Pseudonyms {
         &self.pseudonyms
     }
-
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-impl Drop for Audit {
-    fn drop(&mut self) {
-        self.waiting().has_ended = true;
-        self.shared.come.notify_one();
-        if let Some(writer) = self.writer.take() {
-            let _ = writer.join();
-        }
+/// Writes records that came together.
+fn write(records: Vec<(Record, Done)>, file: &mut AppendOnly, head: &mut Head, key: &AuditKey) {
+    let (mut text, mut next) = (String::new(), *head);
+    for (record, _) in &records {
+        let (line, after) = next.line(record, key);
+        text.push_str(&line);
+        next = after;
     }
-}
-
-/// Writes what comes until it is over: everything that waits at a time, with one flush.
-fn write_all(shared: &Shared, mut file: AppendOnly, mut head: Head, key: &AuditKey) {
-    loop {
-        let (records, has_ended) = {
-            let waiting = shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            let nothing = |w: &mut Waiting| w.records.is_empty() && !w.has_ended;
-            let mut waiting = shared.come.wait_while(waiting, nothing).unwrap_or_else(PoisonError::into_inner);
-            (std::mem::take(&mut waiting.records), waiting.has_ended)
-        };
-        let (mut text, mut next) = (String::new(), head);
-        for (record, _) in &records {
-            let (line, after) = next.line(record, key);
-            text.push_str(&line);
-            next = after;
-        }
-        let is_written = records.is_empty() || file.append(text.as_bytes(), &next.to_bytes(key)).is_ok();
-        if is_written {
-            head = next;
-        }
-        records.into_iter().for_each(|(_, done)| done(is_written));
-        if has_ended {
-            return;
-        }
+    let is_written = file.append(text.as_bytes(), &next.to_bytes(key)).is_ok();
+    if is_written {
+        *head = next;
     }
+    records.into_iter().for_each(|(_, done)| done(is_written));
 }
 
 enum Trouble {

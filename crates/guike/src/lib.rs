@@ -35,6 +35,7 @@ pub mod sources;
 mod steps;
 pub mod table;
 mod tier;
+mod together;
 pub mod tune;
 pub mod users;
 pub mod value;

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 
 use guike_store::SealedLines;
 
 use super::{Event, Request};
 use crate::error::Error;
+use crate::together::Together;
 
 /// Events that are on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,26 +34,7 @@ pub type Done = Box<dyn FnOnce(Result<Taken, Refused>, Vec<Event>) + Send>;
 /// A log of events that is being written; when it is dropped everything that waits is written.
 #[derive(Debug)]
 pub struct Events {
-    shared: Arc<Shared>,
-    writer: Option<JoinHandle<()>>,
-}
-
-#[derive(Default)]
-struct Shared {
-    waiting: Mutex<Waiting>,
-    come: Condvar,
-}
-
-impl std::fmt::Debug for Shared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Shared")
-    }
-}
-
-#[derive(Default)]
-struct Waiting {
-    requests: Vec<(Request, Done)>,
-    has_ended: bool,
+    writer: Together<(Request, Done)>,
 }
 
 /// What was said under every key: 32 bytes a request, and what a map needs.
@@ -69,52 +49,22 @@ impl Events {
     /// written.
     pub fn open(path: &Path) -> Result<Events, Error> {
         let mut known = Known::new();
-        let file = SealedLines::open(path, &mut |line| {
+        let mut file = SealedLines::open(path, &mut |line| {
             let request = Request::from_line(line)?;
             known.insert(request.key, request.said);
             Ok(())
         })?;
-        let shared = Arc::<Shared>::default();
-        let of_thread = Arc::clone(&shared);
-        let writer = std::thread::spawn(move || write_all(&of_thread, file, known));
-        Ok(Events { shared, writer: Some(writer) })
+        let writer = Together::start(move |requests| {
+            for (done, said, events) in written(requests, &mut file, &mut known) {
+                done(said, events);
+            }
+        });
+        Ok(Events { writer })
     }
 
     /// Hands over events that `who` tells of under `key`; all of them count or none.
     pub fn add(&self, who: &str, key: &str, events: Vec<Event>, done: Done) {
-        self.waiting().requests.push((Request::new(who, key, events), done));
-        self.shared.come.notify_one();
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Events {
-    fn drop(&mut self) {
-        self.waiting().has_ended = true;
-        self.shared.come.notify_one();
-        if let Some(writer) = self.writer.take() {
-            let _ = writer.join();
-        }
-    }
-}
-
-fn write_all(shared: &Shared, mut file: SealedLines, mut known: Known) {
-    loop {
-        let (requests, has_ended) = {
-            let waiting = shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            let nothing = |w: &mut Waiting| w.requests.is_empty() && !w.has_ended;
-            let mut waiting = shared.come.wait_while(waiting, nothing).unwrap_or_else(PoisonError::into_inner);
-            (std::mem::take(&mut waiting.requests), waiting.has_ended)
-        };
-        for (done, said, events) in written(requests, &mut file, &mut known) {
-            done(said, events);
-        }
-        if has_ended {
-            return;
-        }
+        self.writer.add((Request::new(who, key, events), done));
     }
 }
 

@@ -155,9 +155,12 @@ fn follow(heard: &Heard, door: &Door) {
             }
         }
         let app = door.app();
-        // a run whose log is still being read, or that kept none, is looked at again later
-        let Some((run, history)) = app.served.run.as_ref().and_then(|r| Some((r, r.history().ok()?))) else {
-            std::thread::park_timeout(EVERY / 10);
+        let found = app.served.run.as_ref().map(|run| (run, run.history()));
+        let Some((run, Ok(history))) = found else {
+            // one whose log is still being read is looked at again soon, one that kept none when another may be served
+            let is_soon = found.is_some_and(|(_, history)| history.is_err_and(|problem| problem.status() == 503));
+            let pause = if is_soon { EVERY / 10 } else { EVERY };
+            drop(heard.come.wait_timeout_while(heard.all(), pause, |all| !all.has_ended));
             continue;
         };
         if place.as_ref().is_none_or(|p| !p.run.is_same_run(run)) {

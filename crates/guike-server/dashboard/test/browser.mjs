@@ -114,14 +114,14 @@ async function accessible(page, name) {
 }
 
 // which customer and which model there are
-const first = await open({});
+const finder = await open({});
 const firstLink = async (path, start) => {
-  await first.page.goto(origin + path);
-  return first.page.locator(`main a[href^="${start}"]`).first().getAttribute("href");
+  await finder.page.goto(origin + path);
+  return finder.page.locator(`main a[href^="${start}"]`).first().getAttribute("href");
 };
 const first = await firstLink("/customers", "/customers/");
 const links = { "/customers/:first": first, "/customers/:first/why": `${first}/why`, "/models/:first": await firstLink("/models", "/models/") };
-await first.context.close();
+await finder.context.close();
 
 for (const lang of ["en", "zh"]) {
   for (const theme of ["light", "dark"]) {

@@ -197,9 +197,9 @@ mod tests {
 
     #[test]
     fn dots_of_a_customer_cannot_be_put_together_again() {
-        let mut dots = [(1465.36, Some(19.0)), (-3.141, None), (1459.0, Some(0.123))];
+        let mut dots = [(1465.36, Some(19.0)), (-3.217, None), (1459.0, Some(0.123))];
         unlink(&mut dots);
-        assert_eq!(dots, [(-3.1, None), (1500.0, Some(0.12)), (1500.0, Some(19.0))]);
+        assert_eq!(dots, [(-3.2, None), (1500.0, Some(0.12)), (1500.0, Some(19.0))]);
         assert_eq!((two_digits(0.0), two_digits(-99.9)), (0.0, -100.0));
     }
 

@@ -269,7 +269,10 @@ impl ServedRun {
         let version = registered.map_or_else(|| version(results.fingerprint()), |v| v.number.to_string());
         let shelf = Arc::new(Shelf::new());
         let (filled, source) = (Arc::clone(&shelf), source.to_owned());
-        std::thread::spawn(move || filled.set(History::open(&source).map_err(|e| e.to_string())));
+        std::thread::spawn(move || {
+            // nobody else fills it
+            let _ = filled.set(History::open(&source).map_err(|e| e.to_string()));
+        });
         let stage = registered.map(|v| v.stage);
         Ok(ServedRun { name, version, stage, results, events: 0, shelf, names: OnceLock::new() })
     }

@@ -64,10 +64,14 @@ pub(crate) fn run(flags: RunFlags, bar: &Bar, quiet: bool) -> Result<(), Error> 
 /// # Errors
 /// The façade's.
 pub(crate) fn refresh(mut flags: RefreshFlags, bar: &Bar, quiet: bool) -> Result<(), Error> {
-    if flags.run.data.config.is_none() {
-        flags.run.data.config = champion_settings(&flags.run)?;
-    }
+    let champion = if flags.run.data.config.is_none() { champion_settings(&flags.run)? } else { None };
+    let is_champions = champion.is_some();
+    flags.run.data.config = flags.run.data.config.or(champion);
     let mut settings = settings(&flags.run.data, Some(&flags.run.forecast))?;
+    if is_champions {
+        // the day of an earlier run is none of its settings: what came since would change nothing
+        settings.forecast.cutoff = flags.run.forecast.cutoff;
+    }
     settings.events = Some(flags.events);
     run_with(&flags.run, settings, bar, quiet)
 }

@@ -206,6 +206,8 @@ fn refresh_settings(root: &Path, name: &str, from: &RefreshFrom) -> Result<Setti
         }
     };
     settings.events.clone_from(&from.events);
+    // the day of an earlier run is none of its settings: what came since would change nothing
+    settings.forecast.cutoff = None;
     Ok(settings)
 }
 

@@ -96,7 +96,8 @@ fn events_survive_kills_at_any_moment_and_none_is_taken_twice() {
 fn a_refresh_runs_with_the_events_and_the_settings_of_the_champion() {
     let desk = Desk::new();
     desk.put("log.csv", shop_csv(60));
-    let run = desk.guike(&["run", "log.csv", "--workspace", "w", "--budget", "fast"]);
+    let day = "2023-09-30";
+    let run = desk.guike(&["run", "log.csv", "--workspace", "w", "--budget", "fast", "--cutoff", day]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     let server = Server::start(&desk, &["serve", "w", "--addr", "127.0.0.1:0", "--events", "events.log"]);
     for key in ["new-1", "new-2"] {
@@ -112,6 +113,9 @@ fn a_refresh_runs_with_the_events_and_the_settings_of_the_champion() {
     let first = desk.text("w/runs/0001/forecasts.csv");
     let has = |text: &str, id: &str| text.lines().any(|l| l.starts_with(&format!("{id},")));
     assert!(has(&second, "new-1") && has(&second, "new-2") && !has(&first, "new-1"));
+    // the champion's day is left behind
+    assert!(desk.text("w/runs/0001/evaluation.json").contains("\"cutoff\": \"2023-09-30\""));
+    assert!(desk.text("w/runs/0002/evaluation.json").contains("\"cutoff\": \"2024-01-05\""));
     let none = desk.guike(&["refresh", "log.csv", "--events", "nothing.log", "--out", "o"]);
     assert!(none.code != 0 && none.stderr.contains("nothing.log"), "{}", none.stderr);
 }

@@ -74,7 +74,7 @@ pub(crate) fn one(app: &App, call: &Call) -> Result<Answer, Problem> {
         Some(ask) => {
             let from = v1::from(r, &query, &ask)?;
             let page = r.results.page(&Ask { from, ..ask });
-            let next = page.next.map(|at| v1::cursor(at, &r.tag(), &ask));
+            let next = v1::cursor(r, &page, &ask);
             (r.results.tally(&ask), page.customers, next)
         }
     };

@@ -1,9 +1,8 @@
 //! `/v1`: models, and the customers of a run with their forecasts and tiers.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
-use guike::results::{Ask, Results, Sort};
+use guike::results::{Ask, Page, Results, Sort};
 use guike::table::Outcome;
 use guike::table::score::InputKind;
 use guike::workspace::Stage;
@@ -172,7 +171,7 @@ pub(crate) fn customers(app: &App, call: &Call) -> Result<Answer, Problem> {
     let page = r.results.page(&Ask { from, ..ask });
     let customers = Customers {
         customers: page.customers.iter().map(|&at| view(&r.results, at, &call.sight)).collect(),
-        next: page.next.map(|at| cursor(at, &r.tag(), &ask)),
+        next: cursor(r, &page, &ask),
     };
     let n = customers.customers.len();
     Ok(Answer::of(&customers).with_tag(&call.sight.tag(&r.tag())).about(n))
@@ -199,7 +198,7 @@ pub(crate) fn wrong(detail: String) -> Problem {
 pub(crate) fn from(r: &ServedRun, query: &Query, ask: &Ask<'_>) -> Result<usize, Problem> {
     match query.get("cursor").filter(|c| !c.is_empty()) {
         None => Ok(0),
-        Some(text) => opened(text, &r.tag(), ask).ok_or_else(|| {
+        Some(text) => opened(text, r, ask).ok_or_else(|| {
             wrong("parameter `cursor` belongs to other results or another question; begin again without it".to_owned())
         }),
     }
@@ -237,18 +236,22 @@ pub(crate) fn view(r: &Results, at: usize, sight: &Sight) -> CustomerView {
     }
 }
 
-/// Where the next page of this question begins, in a form that another question does not take.
-pub(crate) fn cursor(at: usize, version: &str, ask: &Ask<'_>) -> String {
-    let mut text = format!("{at:x}-");
-    write!(text, "{:016x}", question(version, ask)).expect("a String takes all");
-    text
+/// What the next page of this question goes on behind, in a form that another question does not take: the last customer of
+/// this one and her number, so that it goes on there when events have changed the order meanwhile.
+pub(crate) fn cursor(r: &ServedRun, page: &Page, ask: &Ask<'_>) -> Option<String> {
+    let last = page.next.and(page.customers.last().copied())?;
+    let value = r.results.place_in(ask.sort, last).to_bits();
+    Some(format!("{last:x}-{value:x}-{:016x}", question(&r.version, ask)))
 }
 
-/// The place in a cursor, if it belongs to this question.
-fn opened(cursor: &str, version: &str, ask: &Ask<'_>) -> Option<usize> {
-    let (at, asked) = cursor.split_once('-')?;
-    let fits = u64::from_str_radix(asked, 16).ok()? == question(version, ask);
-    usize::from_str_radix(at, 16).ok().filter(|_| fits)
+/// Where the page of a cursor begins, if it belongs to this question.
+fn opened(cursor: &str, r: &ServedRun, ask: &Ask<'_>) -> Option<usize> {
+    let mut parts = cursor.split('-');
+    let (last, value, asked) = (parts.next()?, parts.next()?, parts.next()?);
+    let fits = parts.next().is_none() && u64::from_str_radix(asked, 16).ok()? == question(&r.version, ask);
+    let value = f64::from_bits(u64::from_str_radix(value, 16).ok()?);
+    let last = usize::from_str_radix(last, 16).ok().filter(|_| fits)?;
+    r.results.step_after(ask, last, value)
 }
 
 /// A checksum of what is asked of which results (FNV-1a); the size of a page may change on the way.

@@ -9,6 +9,7 @@ mod bounds;
 pub mod export;
 mod revised;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -296,21 +297,8 @@ impl Results {
     /// but for missing numbers, which are last in both.
     pub fn page(&self, ask: &Ask<'_>) -> Page {
         let fits = |&i: &u32| self.is_among(i as usize, ask) && self.ids.get(i as usize).starts_with(ask.prefix);
-        let few;
-        let order = match ask.sort {
-            Sort::Id => self.with_prefix(ask.prefix),
-            // few of many are sooner sorted than looked for
-            Sort::Number(column) if self.with_prefix(ask.prefix).len() < self.len() / FEW => {
-                few = self.sorted(self.with_prefix(ask.prefix).to_vec(), column);
-                &few
-            }
-            Sort::Number(_) => self.order(ask.sort),
-        };
-        // missing numbers are last in both directions
-        let n_there = match ask.sort {
-            Sort::Id => order.len(),
-            Sort::Number(c) => order.partition_point(|&i| !self.numbers[c][i as usize].is_nan()),
-        };
+        let order = self.order_of(ask);
+        let n_there = self.n_there(ask.sort, &order);
         let at = |step: usize| if ask.descending && step < n_there { order[n_there - 1 - step] } else { order[step] };
         let mut customers = Vec::with_capacity(ask.limit.min(order.len()));
         for step in ask.from..order.len() {
@@ -323,6 +311,53 @@ impl Results {
             }
         }
         Page { customers, next: None }
+    }
+
+    /// The order in which a question goes through customers, ascending.
+    fn order_of(&self, ask: &Ask<'_>) -> Cow<'_, [u32]> {
+        match ask.sort {
+            Sort::Id => Cow::Borrowed(self.with_prefix(ask.prefix)),
+            // few of many are sooner sorted than looked for
+            Sort::Number(column) if self.with_prefix(ask.prefix).len() < self.len() / FEW => {
+                Cow::Owned(self.sorted(self.with_prefix(ask.prefix).to_vec(), column))
+            }
+            Sort::Number(_) => Cow::Borrowed(self.order(ask.sort)),
+        }
+    }
+
+    /// How many of an order have a number; missing ones are last in both directions.
+    fn n_there(&self, sort: Sort, order: &[u32]) -> usize {
+        match sort {
+            Sort::Id => order.len(),
+            Sort::Number(c) => order.partition_point(|&i| !self.numbers[c][i as usize].is_nan()),
+        }
+    }
+
+    /// What a page after the customer at this place begins behind: her number in the order of the question.
+    pub fn place_in(&self, sort: Sort, at: usize) -> f64 {
+        match sort {
+            Sort::Id => 0.0,
+            Sort::Number(column) => self.numbers[column][at],
+        }
+    }
+
+    /// Where the page begins after a customer whose number was `value` when the page before ended with her; also where
+    /// numbers have changed meanwhile. `None` when there is no such customer.
+    pub fn step_after(&self, ask: &Ask<'_>, at: usize, value: f64) -> Option<usize> {
+        let id = (at < self.len()).then(|| self.ids.get(at))?;
+        let order = self.order_of(ask);
+        let compare = |&i: &u32| {
+            let by_id = self.ids.get(i as usize).cmp(id);
+            match ask.sort {
+                Sort::Id => by_id,
+                Sort::Number(c) => self.numbers[c][i as usize].total_cmp(&value).then(by_id),
+            }
+        };
+        let n_there = self.n_there(ask.sort, &order);
+        if ask.descending && !value.is_nan() {
+            return Some(n_there - order[..n_there].partition_point(|i| compare(i).is_lt()));
+        }
+        Some(order.partition_point(|i| compare(i).is_le()))
     }
 
     /// How many customers are asked for, whatever the page, and what they are worth.

@@ -20,7 +20,7 @@ try:
     code = 'none'
 except Problem as problem:
     code = problem.code
-event = {'customer_id': 'new', 'time': '2024-01-05', 'amount': 12.5}
+event = {'customer_id': 'C00000', 'time': '2024-01-05', 'amount': 12.5}
 told = [shop.tell(event, key='python'), shop.tell(event, key='python'), shop.tell([event, event])]
 rows = b'age,income,freq,amount\\n30,60000,5,500\\n'
 batch = b''.join(shop.batch('value-model', [rows[:30], rows[30:]])).decode().splitlines()
@@ -40,7 +40,7 @@ const row = { age: 30, income: 60000, freq: 5, amount: 500 };
 const code = await shop.predict({ age: 30 }).then(() => 'none', (e) => (e instanceof Problem ? e.code : String(e)));
 const customers = [];
 for await (const c of shop.customers({ sort: 'customer_id', limit: '7' })) customers.push(c.customer_id);
-const event = { customer_id: 'new', time: '2024-01-05', amount: 12.5 };
+const event = { customer_id: 'C00000', time: '2024-01-05', amount: 12.5 };
 const told = [await shop.tell(event, { key: 'node' }), await shop.tell(event, { key: 'node' }), await shop.tell([event, event])];
 console.log(JSON.stringify({
   told, one: await shop.predict(row), many: await shop.predict([row, row]), code,

@@ -12,6 +12,7 @@ mod documents;
 mod events;
 mod explain;
 mod explain_table;
+mod fuzzed;
 mod ingest;
 mod interrupt;
 mod killed;

@@ -244,7 +244,7 @@ pub(super) fn answer(app: &App, call: &Call) -> Result<Answer, Problem> {
             save: page.say(own::KEEP),
         }),
         not_kept: (is_filtered && may_keep && app.served.kept.is_none()).then(|| page.say(own::NO_AUDIENCES_HERE)),
-        next: found.next.map(|at| (link(&[("cursor", &v1::cursor(at, &run.tag(), &ask))]), page.say(own::NEXT))),
+        next: v1::cursor(run, &found, &ask).map(|cursor| (link(&[("cursor", &cursor)]), page.say(own::NEXT))),
         first: page.query.get("cursor").map(|_| (link(&[]), page.say(own::FIRST_PAGE))),
     };
     let part = html.render().expect("a String takes every page");

@@ -184,3 +184,19 @@ fn revised_customers_stand_where_a_run_with_them_would_have_them() {
     let again = revised.revised(&[now("eve", 40.0, 1.0, Some("gold"))]);
     assert_eq!((again.len(), again.order_by(EXPECTED_SPEND).last()), (6, Some(&(eve as u32))));
 }
+
+#[test]
+fn a_page_goes_on_behind_the_last_customer_of_the_one_before() {
+    let (_folder, r) = results();
+    for sort in [Sort::Id, Sort::Number(EXPECTED_SPEND), Sort::Number(8)] {
+        for (descending, prefix) in [(false, ""), (true, ""), (false, "an")] {
+            let ask = Ask { sort, descending, prefix, ..ALL };
+            let all = r.page(&ask).customers;
+            for (i, &at) in all.iter().enumerate() {
+                let from = r.step_after(&ask, at, r.place_in(sort, at)).expect("she is there");
+                assert_eq!(r.page(&Ask { from, ..ask }).customers, all[i + 1..], "{sort:?} {descending} {prefix} {i}");
+            }
+        }
+    }
+    assert_eq!(r.step_after(&ALL, 5, 0.0), None);
+}

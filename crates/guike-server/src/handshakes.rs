@@ -18,8 +18,9 @@ pub(crate) struct Handshakes {
 }
 
 /// The place of one of them, which is free again when this goes.
-struct Place<'a> {
-    all: &'a Handshakes,
+#[derive(Debug)]
+pub(crate) struct Place {
+    all: Arc<Handshakes>,
     given_up: Arc<Notify>,
 }
 
@@ -29,15 +30,6 @@ impl Handshakes {
         Handshakes { most: most.max(1), within, begun: Mutex::default() }
     }
 
-    /// What a handshake ends with; `None` when it failed, took too long or was given up.
-    pub(crate) async fn done<T, E>(&self, handshake: impl Future<Output = Result<T, E>>) -> Option<T> {
-        let place = self.begin();
-        tokio::select! {
-            done = tokio::time::timeout(self.within, handshake) => done.ok()?.ok(),
-            () = place.given_up.notified() => None,
-        }
-    }
-
     /// Gives all of them up: the server ends.
     pub(crate) fn end(&self) {
         for place in self.begun.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
@@ -45,7 +37,9 @@ impl Handshakes {
         }
     }
 
-    fn begin(&self) -> Place<'_> {
+    /// A place for a handshake. It is taken when a connection is accepted, and not when somebody comes to it: the newest is
+    /// then never taken for the oldest.
+    pub(crate) fn begin(self: &Arc<Self>) -> Place {
         let given_up = Arc::<Notify>::default();
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         if begun.len() >= self.most
@@ -54,11 +48,21 @@ impl Handshakes {
             first.notify_one();
         }
         begun.push_back(Arc::clone(&given_up));
-        Place { all: self, given_up }
+        Place { all: Arc::clone(self), given_up }
     }
 }
 
-impl Drop for Place<'_> {
+impl Place {
+    /// What the handshake ends with; `None` when it failed, took too long or was given up.
+    pub(crate) async fn done<T, E>(self, handshake: impl Future<Output = Result<T, E>>) -> Option<T> {
+        tokio::select! {
+            done = tokio::time::timeout(self.all.within, handshake) => done.ok()?.ok(),
+            () = self.given_up.notified() => None,
+        }
+    }
+}
+
+impl Drop for Place {
     fn drop(&mut self) {
         let mut begun = self.all.begun.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(at) = begun.iter().position(|p| Arc::ptr_eq(p, &self.given_up)) {
@@ -75,15 +79,15 @@ mod tests {
 
     #[tokio::test]
     async fn the_first_of_too_many_silent_ones_is_given_up_and_a_slow_one_ends() {
-        let all = Handshakes::new(2, Duration::from_millis(300));
-        let silent = || all.done(std::future::pending::<Shaken>());
+        let all = Arc::new(Handshakes::new(2, Duration::from_millis(300)));
+        let silent = async || all.begin().done(std::future::pending::<Shaken>()).await;
+        let shaken = async |with: Shaken| all.begin().done(async { with }).await;
         let begun = std::time::Instant::now();
         let given_up = async {
             assert_eq!(silent().await, None);
             begun.elapsed()
         };
-        let rest =
-            async { tokio::join!(silent(), all.done(async { Shaken::Ok(7) }), all.done(async { Shaken::Err(()) })) };
+        let rest = async { tokio::join!(silent(), shaken(Shaken::Ok(7)), shaken(Shaken::Err(()))) };
         let (first, (slow, good, bad)) = tokio::join!(given_up, rest);
         assert!(first < Duration::from_millis(200), "{first:?}");
         assert!(begun.elapsed() >= Duration::from_millis(300));
@@ -93,9 +97,9 @@ mod tests {
 
     #[tokio::test]
     async fn the_end_of_the_server_waits_for_no_handshake() {
-        let all = Handshakes::new(9, Duration::from_secs(60));
+        let all = Arc::new(Handshakes::new(9, Duration::from_secs(60)));
         let end = async { all.end() };
-        let (none, ()) = tokio::join!(all.done(std::future::pending::<Shaken>()), end);
+        let (none, ()) = tokio::join!(all.begin().done(std::future::pending::<Shaken>()), end);
         assert_eq!(none, None);
     }
 }

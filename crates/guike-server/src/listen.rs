@@ -118,12 +118,12 @@ pub(crate) async fn listen(
         let _ = stream.set_nodelay(true);
         let peer = Peer { address: peer.ip(), is_encrypted: tls.is_some() };
         let (http, router, watcher) = (http.clone(), router.clone(), graceful.watcher());
-        let handshake = tls.as_ref().map(|tls| (tls.acceptor(), Arc::clone(&handshakes)));
+        let handshake = tls.as_ref().map(|tls| (tls.acceptor(), handshakes.begin()));
         tokio::spawn(async move {
             match handshake {
                 None => talk(stream, peer, &http, router, watcher).await,
-                Some((acceptor, handshakes)) => {
-                    if let Some(stream) = handshakes.done(acceptor.accept(stream)).await {
+                Some((acceptor, place)) => {
+                    if let Some(stream) = place.done(acceptor.accept(stream)).await {
                         talk(stream, peer, &http, router, watcher).await;
                     }
                 }

@@ -2,7 +2,7 @@
 //! holds every answer against it.
 //!
 //! The variable `GUIKE_SCHEMATHESIS` names its program `st`; `./check` installs it. `GUIKE_FUZZED=500` asks for more of
-//! every operation than the 90 that `./check` takes.
+//! every operation than the 100 that `./check` takes.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -28,7 +28,7 @@ fn status(address: &str, path: &str) -> Option<String> {
 #[test]
 fn whatever_is_asked_is_answered_as_described() {
     let Some(schemathesis) = std::env::var_os("GUIKE_SCHEMATHESIS") else { return skipped() };
-    let most = std::env::var("GUIKE_FUZZED").unwrap_or_else(|_| "90".to_owned());
+    let most = std::env::var("GUIKE_FUZZED").unwrap_or_else(|_| "100".to_owned());
     let desk = Desk::new();
     desk.put("log.csv", shop_csv(60));
     for args in [

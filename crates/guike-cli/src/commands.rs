@@ -212,7 +212,7 @@ pub(crate) fn settings(data: &DataFlags, forecast: Option<&ForecastFlags>) -> Re
         Some(path) => Some(path.clone()),
         None => Some(PathBuf::from(CONFIG_FILE)).filter(|p| p.is_file()),
     };
-    let mut s = match file {
+    let said = match file {
         Some(path) => {
             let text = fs::read_to_string(&path)
                 .map_err(|e| Error::ConfigFile { path: path.clone(), reason: e.to_string() })?;
@@ -220,6 +220,14 @@ pub(crate) fn settings(data: &DataFlags, forecast: Option<&ForecastFlags>) -> Re
         }
         None => Settings::default(),
     };
+    overlaid(said, data, forecast)
+}
+
+/// These settings, overlaid by the flags.
+///
+/// # Errors
+/// [`Error::Config`] for a flag that cannot be.
+pub(crate) fn overlaid(mut s: Settings, data: &DataFlags, forecast: Option<&ForecastFlags>) -> Result<Settings, Error> {
     let read = &mut s.data.read;
     for (setting, flag) in [
         (&mut read.customer, &data.customer),

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use guike::workspace::{Stage, Workspace};
+use guike::workspace::{Workspace, champion_settings};
 use guike::{Error, Settings};
 
 use crate::args::{DataFlags, ForecastFlags, Language, Log};
-use crate::commands::{files, language_of, settings, tell};
+use crate::commands::{files, language_of, overlaid, settings, tell};
 use crate::progress::Bar;
 use crate::workspace_commands;
 
@@ -63,17 +63,16 @@ pub(crate) fn run(flags: RunFlags, bar: &Bar, quiet: bool) -> Result<(), Error> 
 ///
 /// # Errors
 /// The façade's.
-pub(crate) fn refresh(mut flags: RefreshFlags, bar: &Bar, quiet: bool) -> Result<(), Error> {
-    let champion = if flags.run.data.config.is_none() { champion_settings(&flags.run)? } else { None };
-    let is_champions = champion.is_some();
-    flags.run.data.config = flags.run.data.config.or(champion);
-    let mut settings = settings(&flags.run.data, Some(&flags.run.forecast))?;
-    if is_champions {
-        // the day of an earlier run is none of its settings: what came since would change nothing
-        settings.forecast.cutoff = flags.run.forecast.cutoff;
-    }
-    settings.events = Some(flags.events);
-    run_with(&flags.run, settings, bar, quiet)
+pub(crate) fn refresh(flags: RefreshFlags, bar: &Bar, quiet: bool) -> Result<(), Error> {
+    let RefreshFlags { events, run } = flags;
+    let root = run.workspace.as_deref().filter(|w| run.data.config.is_none() && Workspace::is_at(w));
+    let champions = root.map(|root| champion_settings(root, &run.name)).transpose()?.flatten();
+    let mut settings = match champions {
+        Some(champions) => overlaid(champions, &run.data, Some(&run.forecast))?,
+        None => settings(&run.data, Some(&run.forecast))?,
+    };
+    settings.events = Some(events);
+    run_with(&run, settings, bar, quiet)
 }
 
 fn run_with(flags: &RunFlags, mut settings: Settings, bar: &Bar, quiet: bool) -> Result<(), Error> {
@@ -96,12 +95,4 @@ fn run_with(flags: &RunFlags, mut settings: Settings, bar: &Bar, quiet: bool) ->
         workspace_commands::tell_version(&version);
     }
     Ok(())
-}
-
-/// The settings file of the run that is champion, where there is one.
-fn champion_settings(flags: &RunFlags) -> Result<Option<PathBuf>, Error> {
-    let Some(workspace) = flags.workspace.as_deref().filter(|w| Workspace::is_at(w)) else { return Ok(None) };
-    let versions = Workspace::open(workspace)?.versions()?;
-    let champion = versions.into_iter().find(|v| v.name == flags.name && v.stage == Stage::Champion);
-    Ok(champion.map(|v| v.folder.join(guike::file_names::SETTINGS_TOML)))
 }

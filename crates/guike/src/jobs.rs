@@ -13,12 +13,10 @@ use guike_data::LogFiles;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::output::names;
 use crate::run::Language;
-use crate::settings::Settings;
 use crate::steps::in_pool;
 use crate::table::TableSettings;
-use crate::workspace::{self, Ask, Place, Stage, Version, Workspace};
+use crate::workspace::{self, Ask, Place, Stage, Version};
 
 /// The file of jobs within a workspace.
 pub const JOBS_JSON: &str = "jobs.json";
@@ -186,29 +184,13 @@ pub fn work(
     let version = in_pool(Some(threads.max(1)), || match &job.settings {
         Some(settings) => Ok(workspace::train(&place, table, settings, Language::English, progress)?.1),
         None => {
-            let settings = refresh_settings(root, &job.name, from)?;
+            let mut settings = workspace::champion_settings(root, &job.name)?.unwrap_or_default();
+            settings.events.clone_from(&from.events);
             let log = LogFiles::find(&from.orders)?;
             Ok(workspace::run(&place, &log, None, &settings, Language::English, progress)?.1)
         }
     })?;
     promoted(root, job, &version, now)
-}
-
-/// The settings of the run that is champion, with the events.
-fn refresh_settings(root: &Path, name: &str, from: &RefreshFrom) -> Result<Settings, Error> {
-    let versions = Workspace::open(root)?.versions()?;
-    let champion = versions.into_iter().find(|v| v.name == name && v.stage == Stage::Champion);
-    let mut settings = match champion {
-        None => Settings::default(),
-        Some(champion) => {
-            let file = champion.folder.join(names::SETTINGS_TOML);
-            Settings::from_toml(&guike_store::read_text(&file)?, &file)?
-        }
-    };
-    settings.events.clone_from(&from.events);
-    // the day of an earlier run is none of its settings: what came since would change nothing
-    settings.forecast.cutoff = None;
-    Ok(settings)
 }
 
 fn promoted(root: &Path, job: &Job, version: &Version, now: Timestamp) -> Result<Made, Error> {

@@ -125,6 +125,22 @@ pub fn run(
     Ok((summary, version))
 }
 
+/// The settings of the run that is champion of a name, for another run; `None` where there is none.
+///
+/// # Errors
+/// [`Error::Store`] for a workspace that cannot be read.
+pub fn champion_settings(workspace: &Path, name: &str) -> Result<Option<Settings>, Error> {
+    let versions = Workspace::open(workspace)?.versions()?;
+    let Some(champion) = versions.into_iter().find(|v| v.name == name && v.stage == Stage::Champion) else {
+        return Ok(None);
+    };
+    let file = champion.folder.join(names::SETTINGS_TOML);
+    let mut settings = Settings::from_toml(&guike_store::read_text(&file)?, &file)?;
+    // the day of an earlier run is none of its settings: what came since would change nothing
+    settings.forecast.cutoff = None;
+    Ok(Some(settings))
+}
+
 /// [`table::train`] into a workspace, as the next version of a name.
 ///
 /// # Errors

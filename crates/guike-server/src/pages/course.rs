@@ -4,6 +4,7 @@ use guike::explain::Found;
 use guike::history::{Ahead, Bought};
 use guike::report::text::percent;
 use guike::report::told;
+use guike::report::words as w;
 use guike_core::Day;
 use serde_json::{Value, json};
 
@@ -15,7 +16,6 @@ use crate::one::One;
 use crate::problem::Problem;
 use crate::served::encoded;
 use crate::v1;
-use guike::report::words as w;
 
 /// Purchase days that are drawn; a longer history begins with what was spent before.
 const DRAWN: usize = 300;

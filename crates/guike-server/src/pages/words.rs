@@ -114,7 +114,7 @@ words! {
     WHY_LINK "Why this forecast, and what would move it" "为什么是这个预测，什么会改变它"
     WHY_TITLE "Why {id} is expected to spend this" "为什么预计 {id} 会这样消费"
     BACK_TO "Customer {id}" "顾客 {id}"
-    NO_LOG "What this customer bought day by day is not shown: the run kept no log. Run guike run again without --without-log." "未显示逐日购买记录：本次运行未保存日志。请去掉 --without-log 重新运行 guike run。"
+    NO_LOG "What this customer bought day by day is not shown: the run kept no log, or it cannot be read. Run guike run again, without --without-log." "未显示逐日购买记录：本次运行未保存日志，或日志无法读取。请去掉 --without-log 重新运行 guike run。"
     STILL_READING "What this customer bought day by day is still being read; load the page again in a moment." "逐日购买记录仍在读取，请稍后刷新页面。"
     WHY_ONE "Why a single customer's forecast is what it is stands on the page of that customer." "单个顾客的预测依据见该顾客的页面。"
     NO_WHAT_IF "Not shown: the customer has not spent anything yet." "未显示：这位顾客尚无消费。"

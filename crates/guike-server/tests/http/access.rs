@@ -7,7 +7,7 @@ use guike_core::Day;
 use guike_guard::Scope;
 use guike_server::Limits;
 
-use crate::support::{Answer, Running, Trained, post};
+use crate::support::{Answer, Running, Trained, not_started, post};
 
 const ANN: &str = r#"{"age":30,"income":6000,"purchase_frequency":5,"amount":500,"category":"books"}"#;
 
@@ -91,19 +91,7 @@ fn with_keys_an_address_of_the_network_is_served() {
     let gone = revoke(&file, "all").expect_err("revoked already");
     assert_eq!(gone.kind(), guike::ErrorKind::NotFound);
     std::fs::write(&file, "{}").expect("written");
-    let config = guike_server::Config {
-        run: None,
-        events: None,
-        orders: Vec::new(),
-        sources: vec!["nothing".into()],
-        address: "0.0.0.0:0".parse().expect("an address"),
-        keys: Some(file),
-        guard: guike_server::Guard::default(),
-        limits: Limits::default(),
-        threads: 1,
-        log: guike_server::Log::Off,
-    };
     // the file of keys is read before anything listens
-    let error = guike_server::serve(config, |_, _| panic!("it listens"), &guike_core::Quiet).expect_err("refused");
+    let error = not_started("0.0.0.0:0", Some(file), guike_server::Guard::default());
     assert!(error.to_string().contains("no file of keys"), "{error}");
 }

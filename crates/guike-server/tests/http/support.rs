@@ -245,6 +245,23 @@ impl Drop for Running {
     }
 }
 
+/// Why a server of a model that is not there does not start: what is wrong before that is told first.
+pub(crate) fn not_started(address: &str, keys: Option<PathBuf>, guard: Guard) -> guike::Error {
+    let config = Config {
+        sources: vec!["nothing".into()],
+        events: None,
+        orders: Vec::new(),
+        run: None,
+        address: address.parse().expect("an address"),
+        keys,
+        guard,
+        limits: Limits::default(),
+        threads: 1,
+        log: Log::Off,
+    };
+    guike_server::serve(config, |_, _| panic!("it listens"), &Quiet).expect_err("refused")
+}
+
 pub(crate) fn post(path: &str, host: &str, kind: &str, body: &str) -> String {
     format!(
         "POST {path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",

@@ -19,7 +19,7 @@ use tokio_rustls::rustls::{
 };
 
 use crate::people::{PASSWORD, users};
-use crate::support::{Running, Trained};
+use crate::support::{Running, Trained, not_started};
 
 /// Runs `openssl` with these words, and files of the folder.
 fn openssl(folder: &Path, words: &str) -> bool {
@@ -206,19 +206,7 @@ fn files_that_cannot_be_used_are_refused_in_words() {
     std::fs::copy(at.join("a.key"), at.join("open.key")).expect("copied");
     let error = |cert: &str, key: &str| {
         let tls = Some(TlsFiles { cert: at.join(cert), key: at.join(key) });
-        let config = guike_server::Config {
-            run: None,
-            events: None,
-            orders: Vec::new(),
-            sources: vec!["nothing".into()],
-            address: "127.0.0.1:0".parse().expect("an address"),
-            keys: None,
-            guard: Guard { tls, ..Guard::default() },
-            limits: Limits::default(),
-            threads: 1,
-            log: guike_server::Log::Off,
-        };
-        let error = guike_server::serve(config, |_, _| panic!("it listens"), &guike_core::Quiet).expect_err("refused");
+        let error = not_started("127.0.0.1:0", None, Guard { tls, ..Guard::default() });
         (error.kind(), error.to_string())
     };
     use guike::ErrorKind::{Config, NotFound};
@@ -302,20 +290,7 @@ fn with_https_persons_log_in_on_an_address_of_the_network() {
         let audit = guike::audit::AuditFiles::new(&folder.path().join("audit.jsonl"), None);
         let guard =
             Guard { users: Some(folder.path().join("users.json")), audit: Some(audit), tls, ..Guard::default() };
-        let config = guike_server::Config {
-            run: None,
-            events: None,
-            orders: Vec::new(),
-            sources: vec!["nothing".into()],
-            address: "0.0.0.0:0".parse().expect("an address"),
-            keys: None,
-            guard,
-            limits: Limits::default(),
-            threads: 1,
-            log: guike_server::Log::Off,
-        };
-        let error = guike_server::serve(config, |_, _| panic!("it listens"), &guike_core::Quiet);
-        error.expect_err("refused").to_string()
+        not_started("0.0.0.0:0", None, guard).to_string()
     };
     assert!(refused(None).contains("--tls-cert"));
     let none = PathBuf::from("none");

@@ -16,7 +16,7 @@ use ring::signature::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Running, Trained, post, results};
+use crate::support::{Answer, Running, Trained, not_started, post, results};
 
 const ISSUER: &str = "https://id.example";
 const ANN: &str = r#"{"age":30,"income":6000,"purchase_frequency":5,"amount":500,"category":"books"}"#;
@@ -299,22 +299,8 @@ fn a_token_may_ask_so_often_and_a_server_without_good_keys_does_not_start() {
     let answers: Vec<Answer> = (0..8).map(|_| get(&server, "/v1/models", &ed.good("ed", "viewer"))).collect();
     let refused = answers.iter().find(|a| a.status != 200).expect("more than three a second");
     refused.is_problem(429, "too-many-requests", &["--max-rate"]);
-    let start = |tokens: Tokens| {
-        let config = guike_server::Config {
-            run: None,
-            events: None,
-            orders: Vec::new(),
-            sources: vec!["nothing".into()],
-            address: "0.0.0.0:0".parse().expect("an address"),
-            keys: None,
-            guard: Guard { tokens: Some(tokens), ..Guard::default() },
-            limits: Limits::default(),
-            threads: 1,
-            log: guike_server::Log::Off,
-        };
-        let error = guike_server::serve(config, |_, _| panic!("it listens"), &guike_core::Quiet).expect_err("refused");
-        error.to_string()
-    };
+    let start =
+        |tokens: Tokens| not_started("0.0.0.0:0", None, Guard { tokens: Some(tokens), ..Guard::default() }).to_string();
     assert!(start(tokens(file.clone())).contains("nothing"), "these keys are good, and the model is not there");
     let mut for_anybody = tokens(file.clone());
     for_anybody.rules.audience = String::new();

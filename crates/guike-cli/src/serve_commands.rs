@@ -85,7 +85,7 @@ pub(crate) struct Serve {
     /// Most requests answered at a time; more are told to come back.
     #[arg(long, value_name = "N", default_value_t = Limits::default().in_flight)]
     pub(crate) max_in_flight: u32,
-    /// Most connections at a time; more wait.
+    /// Most connections at a time; more are told to come again.
     #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
     pub(crate) max_connections: usize,
     /// Seconds that a request may take to arrive.

@@ -374,16 +374,12 @@ impl App {
         format!("{}-{:x}", self.prefix, self.n_requests.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Answers a request that no route is for.
-    pub(crate) async fn refuse(self: Arc<App>, code: Code, request: Request) -> Response<Body> {
-        let detail = match code {
-            Code::MethodNotAllowed => "this path has another method; the header `allow` lists them",
-            _ => "nothing is at this path; docs/serve.md lists what can be asked",
-        };
+    /// Answers a request that no route is for, or that comes when there is no place for it.
+    pub(crate) async fn refuse(self: Arc<App>, problem: Problem, request: Request) -> Response<Body> {
         let method = known_method(request.method().as_str());
         let (parts, _) = request.into_parts();
         let reader = Reader::wants_page(&parts.headers).then(|| Reader::of(&parts));
-        let refused = async { Asked::from(Problem::new(code, detail)) };
+        let refused = async { Asked::from(problem) };
         self.accounted(ROUTES.len(), method, &self.next_id(), reader, refused).await
     }
 

@@ -123,7 +123,7 @@ pub struct Limits {
     pub seconds: u32,
     /// Requests that are answered at the same time; more are told to come back.
     pub in_flight: u32,
-    /// Connections; more wait. Kept well below the 1,024 file handles that a process has by default.
+    /// Connections; half as many more at a time are told to come again.
     pub connections: usize,
     /// Requests a second of one key, or of everybody without keys; `None` for any number.
     pub rate: Option<u32>,

@@ -26,7 +26,7 @@ use tokio::sync::Semaphore;
 use crate::access::is_this_machine;
 use crate::app::Door;
 use crate::handshakes::Handshakes;
-use crate::problem::Code;
+use crate::problem::{Code, Problem};
 use crate::routes::{Method, ROUTES};
 use crate::tls::Tls;
 
@@ -34,6 +34,8 @@ use crate::tls::Tls;
 const ASKED_EVERY: Duration = Duration::from_millis(50);
 /// How long requests that are being answered may take after that.
 const LAST_REQUESTS: Duration = Duration::from_secs(10);
+/// How long it may take to tell somebody that all places are taken.
+const TURNED_AWAY: Duration = Duration::from_secs(2);
 /// Bytes of a request's head.
 const HEAD: usize = 16 * 1024;
 /// After an error that is not a connection's (no file handles left), how long to wait.
@@ -66,9 +68,25 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
     }
     router
         .method_not_allowed_fallback(|State(door): State<Arc<Door>>, request: Request| {
-            door.app().refuse(Code::MethodNotAllowed, request)
+            let detail = "this path has another method; the header `allow` lists them";
+            door.app().refuse(Problem::new(Code::MethodNotAllowed, detail), request)
         })
-        .fallback(|State(door): State<Arc<Door>>, request: Request| door.app().refuse(Code::NoSuchPath, request))
+        .fallback(|State(door): State<Arc<Door>>, request: Request| {
+            let detail = "nothing is at this path; docs/serve.md lists what can be asked";
+            door.app().refuse(Problem::new(Code::NoSuchPath, detail), request)
+        })
+        .with_state(door)
+}
+
+/// What those are told who come when all places are taken, whatever they ask.
+fn full(door: Arc<Door>) -> Router {
+    Router::new()
+        .fallback(|State(door): State<Arc<Door>>, request: Request| {
+            let app = door.app();
+            let most = app.limits.connections;
+            let detail = format!("{most} connections are open, as many as --max-connections allows; try again later");
+            app.refuse(Problem::new(Code::Busy, detail).retry_after(1), request)
+        })
         .with_state(door)
 }
 
@@ -83,7 +101,9 @@ pub(crate) async fn listen(
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let router = router(Arc::clone(&door));
     let limits = door.app().limits;
+    let full = full(Arc::clone(&door));
     let connections = Arc::new(Semaphore::new(limits.connections));
+    let turned_away = Arc::new(Semaphore::new((limits.connections / 2).max(1)));
     let within = Duration::from_secs(limits.seconds.into());
     let handshakes = Arc::new(Handshakes::new(limits.connections / HANDSHAKES, within));
     let graceful = GracefulShutdown::new();
@@ -101,12 +121,13 @@ pub(crate) async fn listen(
         }
     };
     loop {
-        // those that do not fit wait in the system's queue
+        // where half as many as may be served are being turned away, others wait in the system's queue; both together stay
+        // below the 1,024 file handles that a process has by default
         let connection = async {
-            let permit = Arc::clone(&connections).acquire_owned().await.expect("nobody closes it");
-            (permit, listener.accept().await)
+            let away = Arc::clone(&turned_away).acquire_owned().await.expect("nobody closes it");
+            (away, listener.accept().await)
         };
-        let (permit, accepted) = tokio::select! {
+        let (away, accepted) = tokio::select! {
             accepted = connection => accepted,
             () = stopped() => break,
         };
@@ -117,18 +138,32 @@ pub(crate) async fn listen(
         // answers are small and complete: waiting for more of them only costs time
         let _ = stream.set_nodelay(true);
         let peer = Peer { address: peer.ip(), is_encrypted: tls.is_some() };
-        let (http, router, watcher) = (http.clone(), router.clone(), graceful.watcher());
+        let place = Arc::clone(&connections).try_acquire_owned();
+        let (mut http, watcher) = (http.clone(), graceful.watcher());
+        let (place, router, longest) = match place {
+            Ok(place) => (place, router.clone(), None),
+            Err(_) => {
+                http.keep_alive(false);
+                (away, full.clone(), Some(TURNED_AWAY))
+            }
+        };
         let handshake = tls.as_ref().map(|tls| (tls.acceptor(), handshakes.begin()));
         tokio::spawn(async move {
-            match handshake {
-                None => talk(stream, peer, &http, router, watcher).await,
-                Some((acceptor, place)) => {
-                    if let Some(stream) = place.done(acceptor.accept(stream)).await {
-                        talk(stream, peer, &http, router, watcher).await;
+            let talked = async {
+                match handshake {
+                    None => talk(stream, peer, &http, router, watcher).await,
+                    Some((acceptor, shaking)) => {
+                        if let Some(stream) = shaking.done(acceptor.accept(stream)).await {
+                            talk(stream, peer, &http, router, watcher).await;
+                        }
                     }
                 }
+            };
+            match longest {
+                None => talked.await,
+                Some(longest) => _ = tokio::time::timeout(longest, talked).await,
             }
-            drop(permit);
+            drop(place);
         });
     }
     door.app().stop();

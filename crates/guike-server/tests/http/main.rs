@@ -12,6 +12,7 @@ mod described;
 mod drift;
 mod events;
 mod exports;
+mod full;
 mod inference;
 mod jobs;
 mod operation;

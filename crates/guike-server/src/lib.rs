@@ -46,7 +46,7 @@ mod views;
 mod watched;
 mod who;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -241,13 +241,14 @@ pub fn serve(config: Config, listening: impl FnOnce(SocketAddr, &[&str]), stop: 
         None => None,
     };
     let served = Served::open(&sources, run.as_deref(), None)?;
-    let listener = TcpListener::bind(address)
-        .map_err(|e| refused(address, &format!("it cannot be listened on ({e}); choose another port with --addr")))?;
     let internal = |e: std::io::Error| Error::Internal(format!("the system gives no threads or sockets ({e})"));
-    let address = listener.local_addr().map_err(internal)?;
     let threads = threads.max(1);
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build().map_err(internal)?;
+    let listener = runtime
+        .block_on(async { listen::bound(address) })
+        .map_err(|e| refused(address, &format!("it cannot be listened on ({e}); choose another port with --addr")))?;
+    let address = listener.local_addr().map_err(internal)?;
     // last of what can fail: a server that does not start leaves no log behind
     let ledger = guard.audit.as_ref().map(Ledger::open).transpose()?;
     let from = guike::jobs::RefreshFrom { orders, events: events.clone() };

@@ -4,7 +4,7 @@
 //! take, how large it may be), so connections are accepted here and not by a ready-made server that hides them.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Semaphore;
 
 use crate::access::is_this_machine;
@@ -30,6 +31,8 @@ use crate::problem::{Code, Problem};
 use crate::routes::{Method, ROUTES};
 use crate::tls::Tls;
 
+/// Connections that may wait in the system's queue. Where it overflows, a client tries again only after a second.
+const WAITING: u32 = 1024;
 /// How often it is asked whether to stop.
 const ASKED_EVERY: Duration = Duration::from_millis(50);
 /// How long requests that are being answered may take after that.
@@ -90,6 +93,19 @@ fn full(door: Arc<Door>) -> Router {
         .with_state(door)
 }
 
+/// Listens on this address; to be called where a runtime is.
+///
+/// # Errors
+/// When the address cannot be listened on.
+pub(crate) fn bound(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // a server that starts again need not wait for the system to forget old connections; elsewhere it means another thing
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING)
+}
+
 /// Accepts connections until `stop` says so, then lets the requests that are being answered end.
 pub(crate) async fn listen(
     listener: TcpListener,
@@ -97,8 +113,6 @@ pub(crate) async fn listen(
     tls: Option<Arc<Tls>>,
     stop: &dyn Progress,
 ) -> std::io::Result<()> {
-    listener.set_nonblocking(true)?;
-    let listener = tokio::net::TcpListener::from_std(listener)?;
     let router = router(Arc::clone(&door));
     let limits = door.app().limits;
     let full = full(Arc::clone(&door));

@@ -66,6 +66,9 @@ pub(crate) struct Learn {
     /// From which probability a row is called positive; default by the costs.
     #[arg(long, value_name = "PROBABILITY")]
     pub(crate) threshold: Option<f64>,
+    /// Where tiers of predictions begin, the best first; default at shares of the rows.
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', allow_negative_numbers = true)]
+    pub(crate) tier_borders: Vec<f64>,
     /// How much to try; default standard.
     #[arg(long, value_enum)]
     pub(crate) budget: Option<Budget>,

@@ -275,6 +275,9 @@ pub(crate) fn settings(learn: &Learn, read: &Read) -> Result<TableSettings, Erro
             setting.clone_from(flag);
         }
     }
+    if !learn.tier_borders.is_empty() {
+        s.tier_borders.clone_from(&learn.tier_borders);
+    }
     let given = options(read)?;
     one(&mut s.read.encoding, &given.encoding);
     one(&mut s.read.delimiter, &given.delimiter);

@@ -11,14 +11,20 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use guike::Error;
-use guike::workspace::{Audience, Decision, Kind, Revision, Saved, Stage, StoreError, Version, Workspace};
+use guike::workspace::{
+    Audience, Decision, Kind, Revision, Saved, Stage, StoreError, UnchangedFile, Version, Workspace,
+};
 
 use crate::app::{Answer, App, Call, Door, internal};
 use crate::drift::Drifts;
+use crate::model_file;
 use crate::problem::{Code, Problem};
 use crate::query::Query;
 use crate::served::Served;
 use crate::views::{DecisionView, Runs, VersionView, Versions};
+
+const NOTHING_OF_THIS_NAME: &str =
+    "the workspace keeps nothing of this name; GET /v1/models and GET /v1/runs list what it keeps";
 
 /// How often a workspace is asked.
 const EVERY: Duration = Duration::from_millis(500);
@@ -94,6 +100,28 @@ impl Kept {
         self.asked(|workspace| workspace.delete_audience(name))
     }
 
+    /// The `model.json` of a version.
+    ///
+    /// # Errors
+    /// [`Problem`] where there is no such version, it is a run, or the workspace cannot be read.
+    pub(crate) fn model_file(&self, name: &str, number: &str) -> Result<UnchangedFile, Problem> {
+        let of_name: Vec<&Version> = self.versions.iter().filter(|v| v.name == name).collect();
+        let Some(version) = of_name.iter().find(|v| v.number.to_string() == number) else {
+            let numbers: Vec<String> = of_name.iter().map(|v| v.number.to_string()).collect();
+            let detail = if numbers.is_empty() {
+                NOTHING_OF_THIS_NAME.to_owned()
+            } else {
+                format!("the workspace keeps no such version of this name; it has {}", numbers.join(", "))
+            };
+            return Err(Problem::new(Code::NoModel, detail));
+        };
+        if version.kind == Kind::Orders {
+            return Err(model_file::of_a_run());
+        }
+        let file = self.asked(|workspace| workspace.file(version, guike::table::file_names::MODEL_JSON))?;
+        file.ok_or_else(|| Problem::new(Code::NoModelFile, "this version was registered without a model.json"))
+    }
+
     fn asked<T>(&self, ask: impl FnOnce(&mut Workspace) -> Result<T, StoreError>) -> Result<T, Problem> {
         let mut held = self.workspace.lock().unwrap_or_else(PoisonError::into_inner);
         let workspace = held.as_mut().ok_or_else(internal)?;
@@ -114,6 +142,11 @@ impl Kept {
     /// The runs of the name that is served, by number, whatever their stage.
     pub(crate) fn runs(&self) -> impl Iterator<Item = &Version> {
         self.versions.iter().filter(|v| v.kind == Kind::Orders && Some(&v.name) == self.run.as_ref())
+    }
+
+    /// The versions of a name, by number.
+    pub(crate) fn versions_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Version> {
+        self.versions.iter().filter(move |v| v.name == name)
     }
 
     /// The versions to serve: champions, of runs those that were chosen.
@@ -250,8 +283,7 @@ pub(crate) fn versions(app: &App, call: &Call) -> Result<Answer, Problem> {
     let (kept, name) = (kept(app)?, call.param("name"));
     let versions: Vec<VersionView> = kept.versions.iter().filter(|v| v.name == name).map(view).collect();
     if versions.is_empty() {
-        let detail = "the workspace keeps nothing of this name; GET /v1/models and GET /v1/runs list what it keeps";
-        return Err(Problem::new(Code::NoModel, detail));
+        return Err(Problem::new(Code::NoModel, NOTHING_OF_THIS_NAME));
     }
     let number = |n: u32| n.to_string();
     let decisions = kept.decisions.iter().filter(|d| d.name == name).map(|d| DecisionView {

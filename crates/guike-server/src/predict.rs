@@ -51,7 +51,7 @@ fn reasons(model: &ServedModel, rows: &Rows, called: &[usize]) -> Result<(Reason
 /// The predictions as JSON: an object for an object, a list for a list.
 fn written(model: &ServedModel, rows: &Rows, predicted: &[f64], reasons: Option<&(Reasons, Vec<usize>)>) -> Vec<u8> {
     let k = model.scorer.n_outputs();
-    let mut out = Vec::with_capacity(16 + rows.n * (48 + k * 32));
+    let mut out = Vec::with_capacity(16 + rows.n * (128 + k * 32));
     if rows.is_list {
         out.push(b'[');
     }
@@ -93,6 +93,7 @@ fn row(model: &ServedModel, cells: &[f64], values: &[f64], out: &mut Vec<u8>) {
             out.push(b'}');
         }
     }
+    stands(model, values, out);
     let mut is_first = true;
     for (j, &cell) in cells.iter().enumerate().filter(|(j, cell)| model.scorer.is_unknown(*j, **cell)) {
         debug_assert!(!cell.is_nan(), "a missing value is not an unknown one");
@@ -102,6 +103,29 @@ fn row(model: &ServedModel, cells: &[f64], values: &[f64], out: &mut Vec<u8>) {
     }
     if !is_first {
         out.push(b']');
+    }
+}
+
+/// Its tier and interval, where the model has them.
+fn stands(model: &ServedModel, values: &[f64], out: &mut Vec<u8>) {
+    if let Some(tier) = model.scorer.tier(values) {
+        out.extend_from_slice(b",\"tier\":\"");
+        // keys are letters and dashes
+        out.extend_from_slice(tier.key.as_bytes());
+        out.push(b'"');
+    }
+    if let Some(interval) = model.scorer.interval(values, model.scorer.call(values)) {
+        out.extend_from_slice(b",\"interval\":{");
+        if let Some(level) = interval.level {
+            out.extend_from_slice(b"\"level\":");
+            number(level, out);
+            out.push(b',');
+        }
+        out.extend_from_slice(b"\"lower\":");
+        number(interval.lower, out);
+        out.extend_from_slice(b",\"upper\":");
+        number(interval.upper, out);
+        out.push(b'}');
     }
 }
 

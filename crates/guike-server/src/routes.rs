@@ -17,10 +17,14 @@ use crate::query::Query;
 use crate::shape::{Schemas, Shape};
 use crate::views::{
     AudienceDeleted, AudienceLine, AudienceView, Audiences, CustomerHistory, CustomerView, Customers, EventsTaken,
-    ExplanationView, ModelView, Models, Prediction, Runs, Status, Summary, Tiers, Versions,
+    ExplanationView, ModelView, Models, Prediction, Status, Summary, Tiers,
 };
 use crate::who::Needs;
-use crate::{admin, audiences, batch, drift, events, export, jobs, kept, kserve, one, predict, v1};
+use crate::{admin, audiences, batch, drift, events, export, jobs, kserve, one, predict, v1};
+
+mod versions;
+
+use versions::VERSIONS;
 
 /// A request's method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -365,14 +369,6 @@ const API: &[Route] = &[
             "The newest records of the audit log, and whether all of it verifies.",
         )
     },
-    get(
-        "/v1/models/{name}/versions",
-        MODELS,
-        kept::versions,
-        Versions::schema,
-        "Every version that the workspace keeps of a name, and what was decided.",
-    ),
-    get("/v1/runs", MODELS, kept::runs, Runs::schema, "Every run that the workspace keeps."),
     Route {
         work: Work::Waiting(drift::answer),
         parameters: &[
@@ -565,21 +561,21 @@ const API: &[Route] = &[
 ];
 
 /// Everything that can be asked.
-pub(crate) static ROUTES: [Route; API.len() + LOGIN.len() + PAGES.len()] = {
-    let mut all = [API[0]; API.len() + LOGIN.len() + PAGES.len()];
-    let mut at = 0;
+pub(crate) static ROUTES: [Route; N_ROUTES] = {
+    let parts = [API, VERSIONS, &LOGIN, PAGES];
+    let mut all = [API[0]; N_ROUTES];
+    let (mut at, mut part, mut first) = (0, 0, 0);
     while at < all.len() {
-        all[at] = if at < API.len() {
-            API[at]
-        } else if at < API.len() + LOGIN.len() {
-            LOGIN[at - API.len()]
-        } else {
-            PAGES[at - API.len() - LOGIN.len()]
-        };
+        if at - first == parts[part].len() {
+            first = at;
+            part += 1;
+        }
+        all[at] = parts[part][at - first];
         at += 1;
     }
     all
 };
+const N_ROUTES: usize = API.len() + VERSIONS.len() + LOGIN.len() + PAGES.len();
 
 const INFER: Route = Route {
     method: Method::Post,

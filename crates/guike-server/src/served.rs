@@ -14,7 +14,7 @@ use guike::results::Results;
 use guike::table::Outcome;
 use guike::table::outcomes::Outcomes;
 use guike::table::score::Scorer;
-use guike::workspace::{Kind, Stage, Version, Workspace};
+use guike::workspace::{Kind, Stage, UnchangedFile, Version, Workspace};
 use guike_guard::Pseudonyms;
 
 use crate::kept::Kept;
@@ -36,6 +36,8 @@ pub(crate) struct ServedModel {
     pub(crate) classes: Vec<String>,
     /// The names of the columns as JSON.
     pub(crate) columns: Vec<String>,
+    /// Its `model.json`; `None` for a text that LightGBM saved.
+    pub(crate) file: Option<UnchangedFile>,
     /// How good it is, where the training's evaluation lies beside it.
     pub(crate) evaluation: Option<serde_json::Value>,
     /// How its probabilities of the positive class met what happened, where the training's predictions lie beside it.
@@ -293,6 +295,8 @@ impl ServedModel {
         };
         let version = registered.map_or_else(|| version(scorer.fingerprint()), |v| v.number.to_string());
         let folder = if source.is_dir() { Some(source) } else { source.parent() };
+        let file = if source.is_dir() { source.join(guike::table::file_names::MODEL_JSON) } else { source.to_owned() };
+        let file = scorer.is_of_json().then(|| UnchangedFile::now(&file)).transpose()?;
         let positive = scorer.outcome().positive().and_then(|p| match scorer.outcome() {
             Outcome::Classification { classes, .. } => classes.get(p),
             Outcome::Regression => None,
@@ -310,6 +314,7 @@ impl ServedModel {
             classes,
             columns: scorer.inputs().iter().map(|c| json(&c.name)).collect(),
             scorer,
+            file,
             outcomes,
             evaluation: beside.and_then(|f| serde_json::from_slice(&std::fs::read(f).ok()?).ok()),
             predicted: AtomicU64::new(0),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use guike::explain::TierName;
 use guike::results::{Ask, Page, Results, Sort};
 use guike::table::Outcome;
 use guike::table::score::InputKind;
@@ -16,7 +17,9 @@ use crate::problem::{Code, Problem};
 use crate::query::Query;
 use crate::served::{ServedModel, ServedRun};
 use crate::shape::Nullable;
-use crate::views::{CustomerView, Customers, InputView, ModelLine, ModelView, Models, Summary, TierLine, Tiers};
+use crate::views::{
+    CustomerView, Customers, InputView, ModelLine, ModelView, Models, Summary, TierBorder, TierLine, Tiers,
+};
 
 /// Customers of a page, where nothing is asked for, and at most.
 pub(crate) const PAGE: usize = 50;
@@ -58,6 +61,7 @@ pub(crate) fn model(app: &App, call: &Call) -> Result<Answer, Problem> {
             classes: None,
             positive: None,
             threshold: None,
+            tiers: None,
             evaluation: Some(r.results.evaluation().clone()),
         }));
     }
@@ -78,8 +82,19 @@ pub(crate) fn model(app: &App, call: &Call) -> Result<Answer, Problem> {
         threshold: positive.as_ref().map(|_| m.scorer.threshold()),
         classes,
         positive,
+        tiers: Some(tier_borders(m)).filter(|t| !t.is_empty()),
         evaluation: m.evaluation.clone(),
     }))
+}
+
+fn tier_borders(m: &ServedModel) -> Vec<TierBorder> {
+    let border = |(tier, at_least): (&TierName, Option<f64>)| TierBorder {
+        tier: tier.key.clone(),
+        name: tier.en.clone(),
+        name_zh: tier.zh.clone(),
+        at_least,
+    };
+    m.scorer.tiers().into_iter().map(border).collect()
 }
 
 fn inputs(m: &ServedModel) -> Vec<InputView> {

@@ -21,10 +21,26 @@ shaped! {
         probability: Option<f64>,
         /// The probability of every class.
         probabilities: Option<BTreeMap<String, f64>>,
+        /// In which tier of the predictions of training it stands; left out for several classes, and by models that were saved
+        /// without tiers.
+        tier: Option<String>,
+        /// Where the truth is to be expected, or between which two calibrations the probability lies; left out by models that
+        /// were saved without.
+        interval: Option<IntervalView>,
         /// Columns whose category training saw too seldom or not at all.
         unknown_categories: Option<Vec<String>>,
         /// By how much each column lifts or lowers it, when asked.
         reasons: Option<ReasonsView>,
+    }
+
+    /// An interval of a number or of a probability.
+    IntervalView {
+        /// Which share of the truth it is to hold; left out for that of a probability.
+        level: Option<f64>,
+        /// Its lower end.
+        lower: f64,
+        /// Its upper end.
+        upper: f64,
     }
 
     /// Why a model says it: `base` and the amounts add up to its output before calibration.
@@ -163,8 +179,22 @@ shaped! {
         positive: Option<String>,
         /// From which probability the positive class is called.
         threshold: Option<f64>,
+        /// In which tiers its predictions stand, the best or most probable first; left out where it has none.
+        tiers: Option<Vec<TierBorder>>,
         /// How good it is: what `evaluation.json` beside it holds.
         evaluation: Option<Value>,
+    }
+
+    /// A tier of a model's predictions.
+    TierBorder {
+        /// As answers call it.
+        tier: String,
+        /// Its name.
+        name: String,
+        /// Its Chinese name.
+        name_zh: String,
+        /// The number, or the probability of the positive class, from which it begins; the last tier has none.
+        at_least: Option<f64>,
     }
 
     /// Every version that the workspace keeps of a name, and what was decided about it.

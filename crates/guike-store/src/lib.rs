@@ -17,6 +17,7 @@ mod sealed_lines;
 mod staged;
 mod table_file;
 mod table_stream;
+mod unchanged;
 pub mod workspace;
 mod xlsx;
 
@@ -34,6 +35,7 @@ pub use table_file::{
     OutColumn, OutData, TableFile, push_csv_number, push_csv_text, significant, write_csv, write_parquet,
 };
 pub use table_stream::{TableForm, TableStream};
+pub use unchanged::UnchangedFile;
 pub use workspace::Workspace;
 
 use std::path::{Path, PathBuf};

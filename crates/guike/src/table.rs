@@ -32,6 +32,7 @@ mod rows;
 pub mod score;
 mod settings;
 mod split;
+mod standing;
 pub mod synthetic;
 mod target;
 mod train;
@@ -60,6 +61,7 @@ pub use output::{CandidateLine, TrainSummary, names as file_names};
 pub use predict::{Predictions, predict};
 pub use rows::table_cells;
 pub use settings::{ScalingChoice, TableSettings, TaskChoice};
+pub use standing::Interval;
 pub use target::Outcome;
 pub use tune::{TuneBudget, tune};
 

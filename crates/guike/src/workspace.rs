@@ -12,6 +12,7 @@ use std::path::Path;
 use guike_core::{Progress, Timestamp};
 use guike_data::{LogFile, LogFiles};
 pub use guike_store::StoreError;
+pub use guike_store::UnchangedFile;
 pub use guike_store::Workspace;
 use guike_store::read_json;
 pub use guike_store::workspace::{

@@ -101,6 +101,11 @@ fn the_example_of_the_documents_is_answered_as_they_say() {
         let (p, q) = (p.as_f64().expect("a number"), said["probabilities"][class].as_f64().expect("a number"));
         assert!((p - q).abs() < 1e-4, "docs/serve.md says {p} for {class}, and it is {q}");
     }
+    assert_eq!(said["tier"], shown["tier"]);
+    for end in ["lower", "upper"] {
+        let (shown, said) = (shown["interval"][end].as_f64().expect("a number"), said["interval"][end].as_f64());
+        assert!((shown - said.expect("a number")).abs() < 1e-4, "docs/serve.md says {shown}, and it is {said:?}");
+    }
     let (code, rest) = server.end();
     assert_eq!(code, Some(0), "{rest}");
     assert!(rest.contains("\"route\":\"/predict\",\"status\":200") && rest.ends_with("ended\n"), "{rest}");

@@ -4,6 +4,8 @@ use guike::report::page::Text;
 use guike::report::text::{count, percent};
 use guike::report::words as w;
 use guike::table::{Outcome, figure_keys, figure_words};
+use guike::workspace::Stage;
+use guike_guard::{Action, Resource};
 use serde_json::{Value, json};
 
 use super::calling::{self, Calling};
@@ -12,6 +14,7 @@ use super::quality::score;
 use super::show::{Block, Chart, Figure, Grid, escaped};
 use super::{trying, words as own};
 use crate::app::{Answer, App, Call};
+use crate::model_file;
 use crate::problem::Problem;
 use crate::served::{ServedModel, encoded};
 
@@ -56,12 +59,18 @@ pub(super) fn one(app: &App, call: &Call) -> Result<Answer, Problem> {
     let page = Page::open(app, call, &calling::ASKED)?;
     let m = app.model(call.param("name"))?;
     let tried = trying::form(&page, m, &[]);
-    Ok(shown(page, m, vec![tried]))
+    Ok(shown(page, app, m, vec![tried]))
 }
 
 /// The page of a model, with what was tried.
-pub(super) fn shown(page: Page<'_>, m: &ServedModel, tried: Vec<Block>) -> Answer {
-    let mut blocks = vec![about(&page, m), Block::Heading(page.say(own::TRY))];
+pub(super) fn shown(page: Page<'_>, app: &App, m: &ServedModel, tried: Vec<Block>) -> Answer {
+    let mut blocks = vec![about(&page, m)];
+    // who may only try it does not get it
+    if page.who.may(Resource::Models, Action::Read) {
+        blocks.push(Block::Heading(page.say(own::VERSIONS)));
+        blocks.extend(versions(&page, app, m));
+    }
+    blocks.push(Block::Heading(page.say(own::TRY)));
     blocks.push(Block::Prose { html: format!("<span class=\"quiet\">{}</span>", page.html(own::TRY_LEAD)) });
     blocks.extend(tried);
     if let Some(e) = &m.evaluation {
@@ -122,6 +131,46 @@ fn about(page: &Page<'_>, m: &ServedModel) -> Block {
     put(own::COLUMNS, &columns.join(" · "));
     put(own::VERSION, &m.version);
     Block::Part { html: list + "</dl>" }
+}
+
+/// What is kept of this name, each version with its file for other programs.
+fn versions(page: &Page<'_>, app: &App, m: &ServedModel) -> Vec<Block> {
+    let head = [own::VERSION, own::STAGE, own::LEARNER, own::MADE_AT, own::MODEL_FILE];
+    let mut table = Grid::new(head.iter().map(|word| (page.say(*word), false)).collect());
+    let link = |version: &str| {
+        let label = page.fill(own::MODEL_FILE_OF, &[("n", version.to_owned())]);
+        let to = escaped(&model_file::address(&m.name, version));
+        format!("<a href=\"{to}\" download aria-label=\"{}\">model.json</a>", escaped(&label))
+    };
+    let none = || page.html(own::NO_MODEL_FILE);
+    let kept = app.served.kept.as_ref().filter(|_| m.stage.is_some());
+    for v in kept.iter().flat_map(|kept| kept.versions_of(&m.name)) {
+        let stage = match v.stage {
+            Stage::Candidate => own::CANDIDATE,
+            Stage::Champion => own::CHAMPION,
+            Stage::Archived => own::ARCHIVED,
+        };
+        table.row_html(vec![
+            v.number.to_string(),
+            page.html(stage),
+            escaped(v.card["learner"].as_str().unwrap_or("–")),
+            escaped(&v.created.to_string().chars().take(16).collect::<String>()),
+            link(&v.number.to_string()),
+        ]);
+    }
+    if kept.is_none() {
+        let file = if m.file.is_some() { link(&m.version) } else { none() };
+        table.row_html(vec![
+            escaped(&m.version),
+            page.html(own::OF_A_FOLDER),
+            escaped(m.scorer.learner()),
+            "–".to_owned(),
+            file,
+        ]);
+    }
+    table.rows.reverse();
+    let about = Block::Prose { html: format!("<span class=\"quiet\">{}</span>", page.html(own::MODEL_FILE_ABOUT)) };
+    vec![Block::Grid(table), about]
 }
 
 /// The figures, the telling ones large, all of them in a table with their meaning.

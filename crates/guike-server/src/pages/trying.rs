@@ -58,7 +58,7 @@ pub(super) fn answer(app: &App, call: &Call) -> Result<Answer, Problem> {
         m.predicted.fetch_add(1, Ordering::Relaxed);
         tried.extend(said(&page, m, &cells, &typed));
     }
-    Ok(models::shown(page, m, tried))
+    Ok(models::shown(page, app, m, tried))
 }
 
 /// The form; `filled` holds what was typed into each field and what is wrong with it.
@@ -132,6 +132,7 @@ fn said(page: &Page<'_>, m: &ServedModel, cells: &[f64], typed: &[String]) -> Ve
         }
     };
     blocks.push(Block::Part { html: format!("<p class=\"lead first said\" role=\"status\">{html}</p>") });
+    blocks.extend(stands(page, m, &values, called));
     let unseen = m.scorer.inputs().iter().enumerate().filter(|(i, _)| m.scorer.is_unknown(*i, cells[*i]));
     for (_, input) in unseen {
         let html = page.fill_html(own::NEVER_SEEN, &[("column", input.name.clone())]);
@@ -143,6 +144,29 @@ fn said(page: &Page<'_>, m: &ServedModel, cells: &[f64], typed: &[String]) -> Ve
     }
     blocks.push(reasons(page, m, cells, called, typed));
     blocks
+}
+
+/// Its tier and interval, where the model has them.
+fn stands(page: &Page<'_>, m: &ServedModel, values: &[f64], called: usize) -> Option<Block> {
+    let tier = m.scorer.tier(values).map(|t| {
+        let name = page.lang.pick(&t.en, &t.zh).to_owned();
+        match class_of(m) {
+            Some(class) => page.fill_html(own::TIER_OF_CLASS, &[("tier", name), ("class", class.to_owned())]),
+            None => page.fill_html(own::TIER_OF_NUMBER, &[("tier", name)]),
+        }
+    });
+    let interval = m.scorer.interval(values, called).map(|i| match i.level {
+        Some(level) => {
+            let with = [("level", percent(level)), ("lower", score(i.lower)), ("upper", score(i.upper))];
+            page.fill_html(own::INTERVAL_OF_NUMBER, &with)
+        }
+        None => {
+            let with = [("lower", percent(i.lower)), ("upper", percent(i.upper))];
+            page.fill_html(own::INTERVAL_OF_CHANCE, &with)
+        }
+    });
+    let said: Vec<String> = [tier, interval].into_iter().flatten().collect();
+    (!said.is_empty()).then(|| Block::Prose { html: said.join(" ") })
 }
 
 /// What each column adds.

@@ -25,8 +25,6 @@ const WHO_MAY: &str = "
     GET  /v1/models                                   VNMAU r
     GET  /v1/models/{name}                            VNMAU r
     POST /v1/models/{name}/batch                      NMA p
-    GET  /v1/models/{name}/versions                   VNMAU r
-    GET  /v1/runs                                     VNMAU r
     POST /v1/events                                   A e
     GET  /v1/jobs                                     VNMAU r
     POST /v1/jobs                                     NA
@@ -60,6 +58,9 @@ const WHO_MAY: &str = "
     GET  /v2/models/{name}/versions/{version}         VNMAU r
     GET  /v2/models/{name}/versions/{version}/ready   VNMAU r
     POST /v2/models/{name}/versions/{version}/infer   NMGA p
+    GET  /v1/models/{name}/versions                   VNMAU r
+    GET  /v1/models/{name}/versions/{version}/model.json VNMAU r
+    GET  /v1/runs                                     VNMAU r
     GET  /login                                       *
     POST /login                                       *
     POST /logout                                      *

@@ -15,6 +15,7 @@ mod exports;
 mod full;
 mod inference;
 mod jobs;
+mod model_file;
 mod operation;
 mod pages;
 mod people;

@@ -86,7 +86,8 @@ fn numbers_are_predicted_as_numbers() {
     let server = Running::of(&trained);
     let row = r#"{"age":30,"income":6000,"purchase_frequency":5,"value":"high","category":null}"#;
     let said = server.post("/predict", row).json();
-    assert!(said["predicted"].is_f64() && said.as_object().is_some_and(|o| o.len() == 1), "{said}");
+    let members: Vec<&str> = said.as_object().expect("an object").keys().map(String::as_str).collect();
+    assert_eq!((members.as_slice(), said["predicted"].is_f64()), (&["interval", "predicted", "tier"][..], true));
 }
 
 #[test]
@@ -152,4 +153,69 @@ fn pages_of_other_sites_are_not_answered() {
     let with_charset =
         server.send(post("/predict", "127.0.0.1:5000", "application/json; charset=utf-8", ANN).as_bytes());
     assert_eq!(with_charset.status, 200);
+}
+
+#[test]
+fn an_answer_says_in_which_tier_it_stands_and_how_sure_it_is() {
+    let trained = Trained::logistic();
+    let server = Running::of(&trained);
+    let tiers = server.get("/v1/models/value-model").json()["tiers"].as_array().expect("tiers").clone();
+    let keys: Vec<&str> = tiers.iter().map(|t| t["tier"].as_str().expect("a key")).collect();
+    assert_eq!(keys, ["very-high", "high", "middle", "low", "very-low"]);
+    for income in [500, 3_000, 5_000, 7_000, 60_000] {
+        let said = server.post("/predict", &ANN.replace("6000", &income.to_string())).json();
+        let p = said["probabilities"]["high"].as_f64().expect("a number");
+        let expected = tiers.iter().find(|t| t["at_least"].as_f64().is_none_or(|b| p >= b)).expect("a tier");
+        assert_eq!(said["tier"], expected["tier"], "{said}");
+        let end = |name: &str| said["interval"][name].as_f64().expect("a number");
+        let of_called = said["probability"].as_f64().expect("a number");
+        assert!(0.0 <= end("lower") && end("lower") <= of_called && of_called <= end("upper") && end("upper") <= 1.0);
+        assert!(end("lower") < end("upper") && said["interval"]["level"].is_null(), "{said}");
+    }
+    let evaluation = server.get("/v1/models/value-model").json()["evaluation"].clone();
+    assert!(evaluation["intervals"]["mean_lower"].as_f64() < evaluation["intervals"]["mean_upper"].as_f64());
+    let form = "c0=30&c1=6000&c2=5&c3=500&c4=books";
+    let page =
+        server.send(post("/models/value-model", "localhost", "application/x-www-form-urlencoded", form).as_bytes());
+    assert!(page.body.contains("Two ways to calibrate it") && page.body.contains("the probability of “high” is"));
+}
+
+#[test]
+fn a_number_has_the_tiers_and_the_interval_that_its_training_was_told_and_shown() {
+    let trained = Trained::new("linear-regression", |s| {
+        s.target = "income".to_owned();
+        s.tier_borders = vec![7_000.0, 3_000.0];
+    });
+    let server = Running::of(&trained);
+    let row = |age: u32| {
+        json!({"age": age, "purchase_frequency": 5, "amount": 500, "category": "books", "value": "high"}).to_string()
+    };
+    let said = server.post("/predict", &row(30)).json();
+    let (at, end) = (said["predicted"].as_f64().expect("a number"), |name: &str| said["interval"][name].as_f64());
+    assert_eq!(end("level"), Some(0.8));
+    assert!(end("lower").is_some_and(|l| l < at) && end("upper").is_some_and(|u| u > at), "{said}");
+    let expected = if at >= 7_000.0 {
+        "gold"
+    } else if at >= 3_000.0 {
+        "silver"
+    } else {
+        "bronze"
+    };
+    assert_eq!(said["tier"], expected);
+    let apart = server.get("/v1/models/value-model").json()["evaluation"]["intervals"].clone();
+    assert!(apart["within"].as_f64().is_some_and(|w| (0.6..=1.0).contains(&w)) && apart["level"] == 0.8, "{apart}");
+}
+
+#[test]
+fn a_model_that_was_saved_without_tiers_answers_without_them() {
+    let text = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../guike-learn/tests/lightgbm/binary.txt");
+    let server = Running::with(vec![text], Limits::default());
+    let name = server.get("/v1/models").json()["models"][0]["name"].as_str().expect("a name").to_owned();
+    let model = server.get(&format!("/v1/models/{name}")).json();
+    let columns = model["inputs"].as_array().expect("columns").iter().map(|c| (c["name"].as_str(), json!(null)));
+    let row: serde_json::Map<String, serde_json::Value> =
+        columns.map(|(n, v)| (n.expect("a name").to_owned(), v)).collect();
+    let said = server.post("/predict", &json!(row).to_string()).json();
+    assert!(said["probability"].is_number() && said["tier"].is_null() && said["interval"].is_null(), "{said}");
+    assert!(model["tiers"].is_null());
 }

@@ -10,7 +10,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 use super::Workspace;
 use super::database::{corrupt, sql};
 use super::version::Version;
-use crate::{StoreError, fingerprint, io};
+use crate::{StoreError, UnchangedFile, fingerprint, io};
 
 /// A file of a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +70,15 @@ impl Workspace {
             same(&path, &fingerprint(&path)?, &kept)?;
         }
         Ok(())
+    }
+
+    /// The file at `path` below the folder of a version, as it was registered; `None` where the version has no such file.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn file(&self, version: &Version, path: &str) -> Result<Option<UnchangedFile>, StoreError> {
+        let kept = self.files(version)?.into_iter().find(|f| f.path == path);
+        Ok(kept.map(|f| UnchangedFile::noted(version.folder.join(f.path), f.bytes, f.checksum)))
     }
 
     pub(super) fn files(&self, version: &Version) -> Result<Vec<Kept>, StoreError> {

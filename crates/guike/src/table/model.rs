@@ -16,6 +16,7 @@ use super::figures::Decision;
 use super::learners;
 use super::pipeline::Fitted;
 use super::prepare::Preparation;
+use super::standing::Standing;
 use super::target::Outcome;
 
 /// What a `model.json` holds.
@@ -31,6 +32,9 @@ pub(super) struct Saved {
     pub(super) calibrator: Calibrator,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) means: Vec<f64>,
+    /// Absent in models of earlier versions and of LightGBM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) standing: Option<Standing>,
     pub(super) model: Value,
 }
 
@@ -52,6 +56,8 @@ pub(crate) struct Loaded {
     pub(super) decision: Decision,
     pub(super) columns: Vec<InputColumn>,
     pub(super) fitted: Fitted,
+    /// Tiers and intervals, where they were learned.
+    pub(super) standing: Option<Standing>,
 }
 
 impl Saved {
@@ -73,6 +79,7 @@ impl Saved {
             preparation: fitted.preparation.clone(),
             calibrator: fitted.calibrator.clone(),
             means: fitted.means.clone(),
+            standing: None,
             model: fitted.model.save(),
         }
     }
@@ -90,6 +97,9 @@ impl Saved {
         if !self.means.is_empty() && self.means.len() != model.n_columns() {
             return Err("its means are not one per prepared column".to_owned());
         }
+        if let Some(standing) = &self.standing {
+            standing.check(self.outcome.task().n_outputs())?;
+        }
         Ok(Loaded {
             learner: self.learner,
             fingerprint,
@@ -98,6 +108,7 @@ impl Saved {
             decision: Decision { threshold: self.threshold, cost_fp: 1.0, cost_fn: 1.0 },
             columns: self.columns,
             fitted: Fitted { preparation: self.preparation, model, calibrator: self.calibrator, means: self.means },
+            standing: self.standing,
         })
     }
 }

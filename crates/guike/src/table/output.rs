@@ -53,6 +53,8 @@ struct Evaluation<'a> {
     test: Option<&'a Figures>,
     decision: &'a Decision,
     calibration: &'a super::calibrate::Calibrator,
+    tiers: Option<&'a super::standing::Tiers>,
+    intervals: Option<&'a super::standing::Kept>,
     columns: &'a [InputColumn],
     left_out: &'a [LeftOut],
     leaks: &'a [Leak],
@@ -94,6 +96,8 @@ pub(super) fn write(
         test: f.tested.as_ref(),
         decision: &f.decision,
         calibration: &f.model.calibrator,
+        tiers: f.standing.tiers.as_ref(),
+        intervals: f.intervals.as_ref(),
         columns: &f.features.inputs,
         left_out: &f.features.left_out,
         leaks: &f.leaks,
@@ -102,8 +106,9 @@ pub(super) fn write(
         notes: f.notes.clone(),
     };
     json(staged, names::EVALUATION_JSON, &evaluation)?;
-    let saved =
+    let mut saved =
         Saved::of(f.chosen.name, &settings.target, &f.target.outcome, &f.decision, &f.features.inputs, &f.model);
+    saved.standing = Some(f.standing.clone());
     guike_store::write_sealed(staged, names::MODEL_JSON, &saved)?;
     write_predictions(staged, f)?;
     let config = settings.to_toml()?;

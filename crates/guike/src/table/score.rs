@@ -12,11 +12,13 @@ use std::path::Path;
 use guike_core::{Matrix, SECONDS_PER_DAY};
 use guike_data::numbers::DecimalSign;
 use guike_data::{CellKind, DateFormat, numbers};
+use guike_decide::TierName;
 
 use crate::error::Error;
 use crate::saved;
 
 use super::model::Loaded;
+use super::standing::{Interval, Tiers};
 use super::target::Outcome;
 
 /// Rows from which a prediction is worth sharing out among threads.
@@ -120,6 +122,12 @@ impl Scorer {
     /// From which probability the positive class of two is called.
     pub fn threshold(&self) -> f64 {
         self.loaded.decision.threshold
+    }
+
+    /// Whether it was read from a `model.json`, and not from a text that LightGBM saved.
+    pub fn is_of_json(&self) -> bool {
+        // training refuses a target without a name, and LightGBM's texts have none
+        !self.loaded.target.is_empty()
     }
 
     /// The checksum of the file: another one is another model.
@@ -256,6 +264,24 @@ impl Scorer {
             Outcome::Classification { .. } if p[0].is_nan() => Some(""),
             Outcome::Classification { classes, .. } => Some(&classes[self.call(p)]),
         }
+    }
+
+    /// The tier of a prediction among those of training; `None` for several classes, and where the model was saved without
+    /// tiers.
+    pub fn tier(&self, values: &[f64]) -> Option<&TierName> {
+        self.loaded.standing.as_ref()?.tier(values, &self.loaded.outcome)
+    }
+
+    /// The tiers that there are, the best first, with the prediction from which each begins; the last has none.
+    pub fn tiers(&self) -> Vec<(&TierName, Option<f64>)> {
+        let tiers = self.loaded.standing.as_ref().and_then(|s| s.tiers.as_ref());
+        let begins = |t: &Tiers, i: usize| t.at_least.get(i).copied();
+        tiers.into_iter().flat_map(|t| t.names.iter().enumerate().map(move |(i, n)| (n, begins(t, i)))).collect()
+    }
+
+    /// The interval of a number, or of the probability of `class`; `None` where the model was saved without.
+    pub fn interval(&self, values: &[f64], class: usize) -> Option<Interval> {
+        self.loaded.standing.as_ref()?.interval(values, class)
     }
 
     /// The class that is called from the probabilities of one row; 0 for numbers.

@@ -14,6 +14,9 @@ use crate::tune::{Given, Values, check};
 use super::figures::Decision;
 use super::learners;
 
+/// There are at most ten tiers.
+const MOST_BORDERS: usize = 9;
+
 /// What to learn from a table and how; only `target` has no default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -37,6 +40,9 @@ pub struct TableSettings {
     /// From which probability of the positive class a row is called positive, above 0 and below 1; `None` takes the one that
     /// the costs make best.
     pub threshold: Option<f64>,
+    /// Where tiers of predictions begin, the best first, falling; empty cuts them at shares of the rows of training.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tier_borders: Vec<f64>,
     /// How much to try.
     pub budget: Budget,
     /// Root of all randomness.
@@ -102,6 +108,7 @@ impl Default for TableSettings {
             cost_fp: 1.0,
             cost_fn: 1.0,
             threshold: None,
+            tier_borders: Vec::new(),
             budget: Budget::default(),
             seed: Seed(1),
             drop: Vec::new(),
@@ -167,6 +174,16 @@ impl TableSettings {
         }
         if let Some(t) = self.threshold.filter(|t| !(*t > 0.0 && *t < 1.0)) {
             return refuse("--threshold", t.to_string(), "give a probability above 0 and below 1");
+        }
+        let falls =
+            self.tier_borders.windows(2).all(|w| w[0] > w[1]) && self.tier_borders.iter().all(|b| b.is_finite());
+        if !falls || self.tier_borders.len() > MOST_BORDERS {
+            let listed = self.tier_borders.iter().map(f64::to_string).collect::<Vec<_>>().join(",");
+            return refuse(
+                "--tier-borders",
+                listed,
+                "give at most 9 numbers, each below the one before it, as 500,100,20",
+            );
         }
         if self.group.is_some() && self.time.is_some() {
             let rule = "rows are divided by time or by group, not by both; leave out --group or --cutoff-column";

@@ -21,6 +21,7 @@ use super::pipeline::{self, Fitted, Prepared};
 use super::rows;
 use super::settings::TableSettings;
 use super::split::{Plan, Rows, in_time};
+use super::standing::{Kept, Standing};
 use super::target::{self, Outcome, Target};
 
 /// Name of the yardstick: the mean, or the share of every class, for everybody.
@@ -80,6 +81,9 @@ pub(super) struct Findings {
     /// Figures of the chosen one, out of fold and on the rows kept apart.
     pub(super) cross_validated: Figures,
     pub(super) tested: Option<Figures>,
+    /// Where predictions stand, learned out of fold, and how its intervals did on the rows kept apart.
+    pub(super) standing: Standing,
+    pub(super) intervals: Option<Kept>,
     /// Fitted on every labelled row: what is saved.
     pub(super) model: Fitted,
     pub(super) leaks: Vec<Leak>,
@@ -198,16 +202,20 @@ pub(super) fn learn(file: &LogFile, settings: &TableSettings, progress: &dyn Pro
     let mut predicted = vec![f64::NAN; target.y.len() * k];
     put(&mut predicted, &tried[choice.chosen].calibrated, &judged_rows, k);
 
+    let standing = Standing::fit(&at(&predicted, &judged_rows, k), &y_judged, outcome, &settings.tier_borders)?;
+
     progress.stage("fit the chosen model", 2);
     let mut judged = task.fit(entry, &plan.train)?;
     judged.calibrator = calibrator.clone();
     progress.advance(1);
+    let mut intervals = None;
     let tested = (!plan.test.is_empty()).then(|| {
         let p = judged.predict(&rows::select(data, &plan.test));
         for (slot, &i) in plan.test.iter().enumerate() {
             predicted[i * k..(i + 1) * k].copy_from_slice(&p[slot * k..(slot + 1) * k]);
         }
         let y: Vec<f64> = plan.test.iter().map(|&i| target.y[i]).collect();
+        intervals = standing.kept(&p, &y, outcome);
         figures(&p, &y, outcome, &decision)
     });
     let cross_validated = figures(&at(&predicted, &judged_rows, k), &y_judged, outcome, &decision);
@@ -245,6 +253,8 @@ pub(super) fn learn(file: &LogFile, settings: &TableSettings, progress: &dyn Pro
         decision,
         cross_validated,
         tested,
+        standing,
+        intervals,
         model,
         leaks,
         importance,

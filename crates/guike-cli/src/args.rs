@@ -195,14 +195,21 @@ pub(crate) enum Command {
         guike models promote value-model 2 --workspace my-shop")]
     Models(crate::workspace_args::Models),
     /// Copy a workspace as it is now into a new folder, while others use it.
-    #[command(after_help = "Example:\n  guike backup my-shop my-shop-2026-11-27")]
+    #[command(after_help = "Examples:\n  guike backup my-shop my-shop-2026-11-27\n  \
+        guike backup my-shop my-shop-2026-11-27 --events events.log")]
     Backup {
         /// The workspace.
         workspace: PathBuf,
         /// The folder to make.
         folder: PathBuf,
+        /// File of the events that belong to it; default the one with which it was served or run last.
+        #[arg(long, value_name = "FILE", conflicts_with = "without_events")]
+        events: Option<PathBuf>,
+        /// Leave the events out.
+        #[arg(long)]
+        without_events: bool,
     },
-    /// Make a workspace from a backup.
+    /// Make a workspace from a backup, with the events beside it.
     #[command(after_help = "Example:\n  guike restore my-shop-2026-11-27 my-shop")]
     Restore {
         /// The folder that `guike backup` made.

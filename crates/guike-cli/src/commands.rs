@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use guike::workspace::EventsToKeep;
 use guike::{Error, Language, LogFile, LogFiles, RunSummary, Settings};
 use serde_json::{Value, json};
 
@@ -113,7 +114,14 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
             None => list_models(models.output.format),
             Some(what) => workspace_commands::models(what, quiet)?,
         },
-        Command::Backup { workspace, folder } => workspace_commands::backup(&workspace, &folder, quiet)?,
+        Command::Backup { workspace, folder, events, without_events } => {
+            let events = match &events {
+                _ if without_events => EventsToKeep::Without,
+                Some(log) => EventsToKeep::At(log),
+                None => EventsToKeep::Noted,
+            };
+            workspace_commands::backup(&workspace, &folder, events, quiet)?;
+        }
         Command::Restore { backup, workspace } => workspace_commands::restore(&backup, &workspace, quiet)?,
         Command::Doctor(flags) => doctor::doctor(&flags, &bar)?,
         Command::Completions(flags) => shell::completions(&flags),

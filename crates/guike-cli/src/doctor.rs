@@ -210,6 +210,8 @@ fn results(path: &Path, first_error: &mut Option<Error>) -> Finding {
     let check = path.display().to_string();
     let found = if Workspace::is_at(path) {
         workspace::verify(path).map(|n| format!("a workspace of {n} versions, whole"))
+    } else if let Err(error) = guike::check_folder(path) {
+        Err(error)
     } else if path.join(file_names::FORECASTS_CSV).is_file() {
         Results::open(path).map(|run| format!("a run over {} customers, whole", run.len()))
     } else {

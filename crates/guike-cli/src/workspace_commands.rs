@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use guike::Error;
-use guike::workspace::{self, Ask, BackupSummary, Decision, Place, Version, Workspace};
+use guike::workspace::{self, Ask, BackupSummary, Decision, EventsToKeep, Place, Version, Workspace};
 use guike_core::Timestamp;
 use serde_json::{Value, json};
 
@@ -87,10 +87,14 @@ pub(crate) fn models(what: &Registered, quiet: bool) -> Result<(), Error> {
 ///
 /// # Errors
 /// The façade's.
-pub(crate) fn backup(from: &Path, to: &Path, quiet: bool) -> Result<(), Error> {
-    let summary = workspace::backup(from, to, now()?)?;
+pub(crate) fn backup(from: &Path, to: &Path, events: EventsToKeep<'_>, quiet: bool) -> Result<(), Error> {
+    let summary = workspace::backup(from, to, events, now()?)?;
     if !quiet {
-        show::message(&format!("copied {} to {}", in_numbers(&summary), to.display()));
+        let events = match &summary.events {
+            Some((log, n)) => format!("the events of {n} requests in {}", log.display()),
+            None => "no events".to_owned(),
+        };
+        show::message(&format!("copied {} and {events} to {}", in_numbers(&summary), to.display()));
     }
     Ok(())
 }
@@ -103,6 +107,10 @@ pub(crate) fn restore(from: &Path, to: &Path, quiet: bool) -> Result<(), Error> 
     let summary = workspace::restore(from, to)?;
     if !quiet {
         show::message(&format!("restored {} of {} UTC to {}", in_numbers(&summary), summary.created, to.display()));
+        if let Some((log, n)) = &summary.events {
+            let log = log.display();
+            show::message(&format!("and the events of {n} requests; go on with them by `guike serve --events {log}`"));
+        }
     }
     Ok(())
 }

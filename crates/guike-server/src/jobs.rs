@@ -175,12 +175,16 @@ impl Jobs {
             let detail = format!("the job is {} already", job.state.name());
             return Err(Problem::new(Code::JobOver, detail));
         }
+        let before = job.clone();
         job.state = JobState::Cancelled;
         job.ended = Some(now());
-        let job = job.clone();
+        let cancelled = job.clone();
+        if self.shared.keep(&mut state).is_err() {
+            state.jobs.iter_mut().filter(|j| j.id == id).for_each(|j| *j = before.clone());
+            return Err(not_written());
+        }
         let _ = std::fs::remove_file(table_of(&self.shared.root, id));
-        self.shared.keep(&mut state).map_err(|_| not_written())?;
-        Ok(Some(job))
+        Ok(Some(cancelled))
     }
 
     /// Stops what runs and waits for its end: it is found as interrupted at the next start.

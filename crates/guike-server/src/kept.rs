@@ -125,7 +125,14 @@ impl Kept {
     fn asked<T>(&self, ask: impl FnOnce(&mut Workspace) -> Result<T, StoreError>) -> Result<T, Problem> {
         let mut held = self.workspace.lock().unwrap_or_else(PoisonError::into_inner);
         let workspace = held.as_mut().ok_or_else(internal)?;
+        // one that could not be written when it was opened may be so now: space returned, a disk is mounted otherwise
+        if workspace.is_frozen()
+            && let Ok(again) = Workspace::open(workspace.root())
+        {
+            *workspace = again;
+        }
         ask(workspace).map_err(|e| match e {
+            StoreError::Refused { what: "WORKSPACE", rule, .. } => Problem::new(Code::NotSaved, rule),
             StoreError::Refused { rule, .. } => Problem::new(Code::WrongAudience, rule),
             StoreError::InUse(_) => {
                 let detail = "the workspace is being written by another process; try again in a moment";

@@ -61,6 +61,7 @@ use app::{App, Door};
 use bearers::Bearers;
 pub use bearers::Tokens;
 use guike::audit::AuditFiles;
+use guike::workspace::Workspace;
 use jobs::Jobs;
 use ledger::Ledger;
 use live::{Follower, Live};
@@ -255,6 +256,7 @@ pub fn serve(config: Config, listening: impl FnOnce(SocketAddr, &[&str]), stop: 
     let ledger = guard.audit.as_ref().map(Ledger::open).transpose()?;
     let from = guike::jobs::RefreshFrom { orders, events: events.clone() };
     let live = events.as_deref().map(Live::open).transpose()?;
+    let noted = events;
     let heard = live.as_ref().map(Live::heard);
     let jobs = match jobs::place_for_jobs(&sources) {
         Some(root) => Jobs::open(root, from, limits.jobs)?,
@@ -263,6 +265,9 @@ pub fn serve(config: Config, listening: impl FnOnce(SocketAddr, &[&str]), stop: 
     let access = Access::new(keys, people, is_local, limits.rate).believing(bearers.clone());
     let app = App::new(served, limits, (access, ledger), threads, log).taking(live, jobs);
     let jobs = app.jobs.clone();
+    if let Some((root, log)) = sources.iter().find(|s| Workspace::is_at(s)).zip(noted) {
+        note_events(root, &log, &app);
+    }
     listening(address, &app.served.names());
     let door = Arc::new(Door::new(app));
     drift::Drifts::warm(door.app());
@@ -281,6 +286,14 @@ pub fn serve(config: Config, listening: impl FnOnce(SocketAddr, &[&str]), stop: 
         jobs.end();
     }
     ended
+}
+
+/// Leaves in the workspace where its events are, for backups; a backup that is served, or a disk that is full, is no reason not to
+/// serve.
+fn note_events(root: &std::path::Path, log: &std::path::Path, app: &App) {
+    if let Err(e) = guike::workspace::note_events(root, log) {
+        app.logger.note("events-not-noted", &format!("{e}; name them to `guike backup` with --events"));
+    }
 }
 
 fn refused(address: SocketAddr, rule: &str) -> Error {

@@ -5,7 +5,8 @@
 //! behind the newest good head was acknowledged to nobody, or is whole and may be kept; the caller decides, who knows what
 //! a line is.
 //!
-//! After an error (a full disk) the file is cut back to what was acknowledged before anything else is appended.
+//! After an error (a full disk) the file is cut back to what was acknowledged before anything else is appended; a head that may
+//! have been written for what is cut off is taken back before that, so that no head ever tells of more than there is.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -29,6 +30,8 @@ pub struct AppendOnly {
     len: u64,
     /// Whether there may be more than that in the file.
     is_dirty: bool,
+    /// Whether the place that is written next may hold a head of what was acknowledged to nobody.
+    is_head_dirty: bool,
 }
 
 impl AppendOnly {
@@ -77,6 +80,7 @@ impl AppendOnly {
             place: 0,
             len,
             is_dirty: false,
+            is_head_dirty: false,
         };
         Ok((file, heads))
     }
@@ -120,22 +124,41 @@ impl AppendOnly {
     pub fn append(&mut self, bytes: &[u8], head: &[u8]) -> Result<(), StoreError> {
         assert_eq!(head.len(), self.head_bytes, "a head has the length that was told");
         self.cut_back()?;
+        let appended = self.try_append(bytes, head);
+        if appended.is_err() {
+            // at once where it can be, so that a kill leaves nothing of it; otherwise before the next one
+            let _ = self.cut_back();
+        }
+        appended
+    }
+
+    fn try_append(&mut self, bytes: &[u8], head: &[u8]) -> Result<(), StoreError> {
         self.is_dirty = true;
         let path = &self.path;
         self.file.seek(SeekFrom::Start(self.len)).map_err(io("write", path))?;
         self.file.write_all(bytes).map_err(io("write", path))?;
         self.file.sync_data().map_err(io("flush", path))?;
-        let path = &self.head_path;
-        self.head.seek(SeekFrom::Start(self.place * self.head_bytes as u64)).map_err(io("write", path))?;
-        self.head.write_all(head).map_err(io("write", path))?;
-        self.head.sync_data().map_err(io("flush", path))?;
+        self.is_head_dirty = true;
+        self.put_head(head)?;
+        self.is_head_dirty = false;
         self.place = 1 - self.place;
         self.len += bytes.len() as u64;
         self.is_dirty = false;
         Ok(())
     }
 
+    fn put_head(&mut self, head: &[u8]) -> Result<(), StoreError> {
+        let path = &self.head_path;
+        self.head.seek(SeekFrom::Start(self.place * self.head_bytes as u64)).map_err(io("write", path))?;
+        self.head.write_all(head).map_err(io("write", path))?;
+        self.head.sync_data().map_err(io("flush", path))
+    }
+
     fn cut_back(&mut self) -> Result<(), StoreError> {
+        if self.is_head_dirty {
+            self.put_head(&vec![b'-'; self.head_bytes])?;
+            self.is_head_dirty = false;
+        }
         if self.is_dirty {
             self.file.set_len(self.len).map_err(io("cut", &self.path))?;
             self.file.sync_data().map_err(io("flush", &self.path))?;
@@ -146,7 +169,7 @@ impl AppendOnly {
 }
 
 /// A file of which only its owner reads and writes.
-fn opened(path: &Path) -> Result<File, StoreError> {
+pub(crate) fn opened(path: &Path) -> Result<File, StoreError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_128;
 
+use crate::checksums::{CHECKSUMS_JSON, check_listed};
 use crate::{Staged, StoreError, io};
 
 /// Newest format of `model.json` that this version writes and reads.
@@ -82,6 +83,7 @@ pub fn read_sealed<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
 /// As [`read_sealed`].
 pub fn read_with_seal<T: DeserializeOwned>(path: &Path) -> Result<(T, String), StoreError> {
     let corrupt = |reason: String| StoreError::Corrupt { path: path.to_owned(), reason };
+    check_listed(path)?;
     let bytes = fs::read(path).map_err(io("read", path))?;
     let whole: Value = serde_json::from_slice(&bytes).map_err(|e| corrupt(format!("it is not valid JSON ({e})")))?;
     let format = whole.get("guike_model").and_then(Value::as_u64);
@@ -165,11 +167,14 @@ pub fn read_json_if_there<T: DeserializeOwned>(path: &Path) -> Result<Option<T>,
     if path.is_file() { read_json(path).map(Some) } else { Ok(None) }
 }
 
-/// Reads a JSON file of ours that carries no checksum of its own.
+/// Reads a JSON file of ours that carries no checksum of its own; where its folder has a list of them, it is held against that.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] when it is not JSON or not what it should be.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
+    if path.file_name().is_none_or(|name| name != CHECKSUMS_JSON) {
+        check_listed(path)?;
+    }
     let bytes = fs::read(path).map_err(io("read", path))?;
     serde_json::from_slice(&bytes).map_err(|e| StoreError::Corrupt { path: path.to_owned(), reason: e.to_string() })
 }

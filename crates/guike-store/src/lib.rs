@@ -10,6 +10,8 @@
 
 mod append_only;
 mod artifact;
+mod checked;
+mod checksums;
 mod journal;
 mod read_columns;
 mod read_csv;
@@ -26,10 +28,12 @@ pub use artifact::{
     ARTIFACT_FORMAT, file_among, file_of, is_there, read_artifact, read_bytes, read_json, read_json_if_there,
     read_sealed, read_text, read_text_beginning, read_with_seal, write_artifact, write_sealed,
 };
+pub use checked::{read_checked, write_checked};
+pub use checksums::{CHECKSUMS_JSON, check_folder, check_listed, is_left_over};
 pub use journal::{Journal, fingerprint, fingerprint_of};
 pub use read_columns::{InColumn, ReadAs, Texts, read_csv_typed};
 pub use read_csv::read_csv_columns;
-pub use sealed_lines::{SealedLines, digest, read_sealed_lines};
+pub use sealed_lines::{SealedLines, copy_sealed_lines, digest, read_sealed_lines};
 pub use staged::{Staged, write_bytes, write_file};
 pub use table_file::{
     OutColumn, OutData, TableFile, push_csv_number, push_csv_text, significant, write_csv, write_parquet,

@@ -79,6 +79,7 @@ pub enum InColumn {
 /// ```
 pub fn read_csv_typed(path: &Path, columns: &[(&str, ReadAs)]) -> Result<Vec<InColumn>, StoreError> {
     let corrupt = |reason: String| StoreError::Corrupt { path: path.to_owned(), reason };
+    crate::check_listed(path)?;
     let file = std::fs::File::open(path).map_err(io("read", path))?;
     let mut reader = csv::ReaderBuilder::new().buffer_capacity(1 << 18).from_reader(file);
     let header = reader.headers().map_err(|e| corrupt(e.to_string()))?.clone();

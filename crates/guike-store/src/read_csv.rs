@@ -19,6 +19,7 @@ use crate::{StoreError, io};
 /// ```
 pub fn read_csv_columns(path: &Path, columns: &[&str]) -> Result<Vec<Vec<String>>, StoreError> {
     let corrupt = |reason: String| StoreError::Corrupt { path: path.to_owned(), reason };
+    crate::check_listed(path)?;
     let file = std::fs::File::open(path).map_err(io("read", path))?;
     let mut reader = csv::Reader::from_reader(file);
     let header = reader.headers().map_err(|e| corrupt(e.to_string()))?.clone();

@@ -1,19 +1,20 @@
 //! A file of checked lines that only grows: what was acknowledged is there, once, unchanged and in its order.
 //!
 //! The one idea: a line counts when it and the head after it are on disk ([`AppendOnly`]), and every line carries a checksum
-//! over its text and its number. So a line that was being written when the process was killed is cut off when the file is
-//! opened again, because nobody was told that it is there; and one that was acknowledged and is no longer what it was is an
-//! error that names it, and never silently left out.
+//! over its text and its number. What stands behind the head was being written when the process was killed: a line that is
+//! whole is kept, a part of one is cut off when the file is opened again, because nobody was told that it is there. (A head
+//! with a bit that is another one leaves the one before it; the lines behind that are whole, and none is lost.) One that was
+//! acknowledged and is no longer what it was is an error that names it, and never silently left out.
 //!
 //! What it does not do: it does not know what the lines say.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, BufWriter, Read, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed, xxh3_128};
 
-use crate::append_only::AppendOnly;
+use crate::append_only::{AppendOnly, opened};
 use crate::{StoreError, io};
 
 /// Bytes of a head: lines, bytes and a checksum, as hexadecimal digits.
@@ -92,8 +93,12 @@ impl SealedLines {
             None => return Err(headless(path)),
         };
         scan(path, head, each)?;
-        file.keep(head.bytes, place)?;
-        Ok(SealedLines { file, head })
+        let whole = scan_behind(path, head, each)?;
+        file.keep(whole.bytes, place)?;
+        if whole != head {
+            file.append(b"", &whole.to_bytes())?;
+        }
+        Ok(SealedLines { file, head: whole })
     }
 
     /// Appends lines, all or none; when this returns they are on disk.
@@ -136,11 +141,72 @@ impl SealedLines {
 /// # Errors
 /// As [`SealedLines::open`], but for [`StoreError::InUse`]; [`StoreError::Io`] also where there is no such file.
 pub fn read_sealed_lines(path: &Path, each: &mut dyn FnMut(&str) -> Result<(), String>) -> Result<u64, StoreError> {
+    let (head, is_torn) = head_of(path)?;
+    scan(path, head, each)?;
+    Ok(if is_torn { scan_behind(path, head, each)?.lines } else { head.lines })
+}
+
+/// Copies what is acknowledged now of such a file into a new one, every line held against its checksum, also while another
+/// process appends to it; gives the number of lines.
+///
+/// # Errors
+/// As [`read_sealed_lines`]; [`StoreError::Io`] when the copy cannot be written.
+pub fn copy_sealed_lines(from: &Path, to: &Path) -> Result<u64, StoreError> {
+    let (head, is_torn) = head_of(from)?;
+    let mut copy = BufWriter::with_capacity(1 << 18, opened(to)?);
+    let (mut number, mut failed) = (0, None);
+    let mut each = |text: &str| {
+        let written = writeln!(copy, "{:016x} {text}", check(text.as_bytes(), number));
+        number += 1;
+        written.map_err(|e| {
+            failed = Some(e);
+            String::new()
+        })
+    };
+    let scanned =
+        scan(from, head, &mut each).and_then(|()| if is_torn { scan_behind(from, head, &mut each) } else { Ok(head) });
+    if let Some(e) = failed {
+        return Err(io("write", to)(e));
+    }
+    let head = scanned?;
+    copy.flush().map_err(io("write", to))?;
+    let to = head_path(to);
+    opened(&to)?.write_all(&head.to_bytes()).map_err(io("write", &to))?;
+    Ok(head.lines)
+}
+
+/// How far a file goes that another process may be writing; and whether one of the two places holds no head, so that more may
+/// have been acknowledged than the other one says.
+fn head_of(path: &Path) -> Result<(Head, bool), StoreError> {
     let kept = std::fs::read(head_path(path)).map_err(io("read", &head_path(path)))?;
     let place = |i: usize| kept.get(i * HEAD_BYTES..(i + 1) * HEAD_BYTES).unwrap_or_default().to_vec();
-    let (head, _) = Head::newest(&[place(0), place(1)]).ok_or_else(|| headless(path))?;
-    scan(path, head, each)?;
-    Ok(head.lines)
+    let places = [place(0), place(1)];
+    let (head, _) = Head::newest(&places).ok_or_else(|| headless(path))?;
+    let is_torn = places.iter().any(|p| Head::parse(p).is_none());
+    Ok((head, is_torn))
+}
+
+/// Whole lines behind the head, up to the first that is none; gives how far the file goes with them.
+fn scan_behind(path: &Path, head: Head, each: &mut dyn FnMut(&str) -> Result<(), String>) -> Result<Head, StoreError> {
+    let mut file = File::open(path).map_err(io("read", path))?;
+    file.seek(SeekFrom::Start(head.bytes)).map_err(io("read", path))?;
+    let (mut file, mut whole, mut line) = (BufReader::with_capacity(1 << 18, file), head, Vec::new());
+    loop {
+        line.clear();
+        let n = file.read_until(b'\n', &mut line).map_err(io("read", path))?;
+        let Some(text) = checked(&line, whole.lines) else { return Ok(whole) };
+        if each(text).is_err() {
+            return Ok(whole);
+        }
+        whole = Head { lines: whole.lines + 1, bytes: whole.bytes + n as u64 };
+    }
+}
+
+/// The text of a whole line that is what was written; its end stands on the line.
+fn checked(line: &[u8], number: u64) -> Option<&str> {
+    let whole = line.strip_suffix(b"\n")?;
+    let text = std::str::from_utf8(whole.get(CHECK_BYTES..)?).ok()?;
+    (whole[..CHECK_BYTES] == *format!("{:016x} ", check(text.as_bytes(), number)).as_bytes()).then_some(text)
 }
 
 /// 128 bits that tell texts apart; no secret is safe behind them.
@@ -179,14 +245,10 @@ fn scan(path: &Path, head: Head, each: &mut dyn FnMut(&str) -> Result<(), String
     for number in 0..head.lines {
         line.clear();
         bytes += file.read_until(b'\n', &mut line).map_err(io("read", path))? as u64;
-        let Some(whole) = line.strip_suffix(b"\n") else { return Err(corrupt(number, "was cut off")) };
-        let text = whole.get(CHECK_BYTES..).and_then(|text| std::str::from_utf8(text).ok());
-        let said = whole.get(..CHECK_BYTES).unwrap_or_default();
-        match text {
-            Some(text) if said == format!("{:016x} ", check(text.as_bytes(), number)).as_bytes() => {
-                each(text).map_err(|what| corrupt(number, &what))?;
-            }
-            _ => return Err(corrupt(number, "is not what was written")),
+        match checked(&line, number) {
+            Some(text) => each(text).map_err(|what| corrupt(number, &what))?,
+            None if !line.ends_with(b"\n") => return Err(corrupt(number, "was cut off")),
+            None => return Err(corrupt(number, "is not what was written")),
         }
     }
     if bytes != head.bytes {
@@ -220,15 +282,36 @@ mod tests {
     }
 
     #[test]
-    fn what_was_appended_is_read_back_and_what_was_not_acknowledged_is_cut_off() {
+    fn what_was_appended_is_read_back_and_a_part_of_a_line_is_cut_off() {
         let (_folder, path) = written();
         let whole = fs::read(&path).expect("read");
-        for cut in 0..40 {
-            // half a line, or one that is whole, behind the head
-            let tail = format!("{:016x} four with a long tail\n", check(b"four with a long tail", 3));
-            fs::write(&path, [&whole[..], &tail.as_bytes()[..cut.min(tail.len())]].concat()).expect("written");
+        let tail = format!("{:016x} four with a long tail\n", check(b"four with a long tail", 3));
+        for cut in 0..tail.len() {
+            fs::write(&path, [&whole[..], &tail.as_bytes()[..cut]].concat()).expect("written");
             assert_eq!(read_sealed_lines(&path, &mut |_| Ok(())).expect("read"), 3);
             assert_eq!(lines(&path).expect("opened"), ["one", "贵", "three"]);
+            assert_eq!(fs::read(&path).expect("read"), whole);
+        }
+        // one that is whole was told of, and is kept
+        fs::write(&path, [&whole[..], tail.as_bytes()].concat()).expect("written");
+        assert_eq!(read_sealed_lines(&path, &mut |_| Ok(())).expect("read"), 3);
+        assert_eq!(lines(&path).expect("opened")[3], "four with a long tail");
+        assert_eq!(read_sealed_lines(&path, &mut |_| Ok(())).expect("read"), 4);
+    }
+
+    #[test]
+    fn no_flipped_bit_of_the_head_loses_a_line() {
+        let (folder, path) = written();
+        let (whole, head) = (fs::read(&path).expect("read"), fs::read(head_path(&path)).expect("read"));
+        for bit in 0..head.len() * 8 {
+            let mut bytes = head.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            fs::write(head_path(&path), bytes).expect("written");
+            assert_eq!(read_sealed_lines(&path, &mut |_| Ok(())).expect("read"), 3, "bit {bit}");
+            let copy = folder.path().join(format!("copy-{bit}"));
+            assert_eq!(copy_sealed_lines(&path, &copy).expect("copied"), 3, "bit {bit}");
+            assert_eq!(fs::read(&copy).expect("read"), whole);
+            assert_eq!(lines(&path).expect("opened"), ["one", "贵", "three"], "bit {bit}");
             assert_eq!(fs::read(&path).expect("read"), whole);
         }
     }

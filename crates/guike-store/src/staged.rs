@@ -7,10 +7,17 @@
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::{StoreError, io};
+use crate::checked::checked_text;
+use crate::checksums::{CHECKSUMS_JSON, Checksums};
+use crate::{StoreError, fingerprint, io};
 
 const LOCK: &str = ".lock";
+/// How the names of what is being written end.
+const PARTIAL: &str = ".guike-partial";
+/// After so long without a change, what nobody holds was left by a process that was killed.
+const LEFT_AFTER: Duration = Duration::from_secs(3_600);
 
 /// A staging folder; see the module.
 #[derive(Debug)]
@@ -33,7 +40,8 @@ impl Staged {
         let name = destination.file_name().map_or_else(|| "out".to_owned(), |n| n.to_string_lossy().into_owned());
         let parent = parent_of(destination);
         fs::create_dir_all(&parent).map_err(io("create", &parent))?;
-        let folder = parent.join(format!(".{name}.guike-partial"));
+        clear_left(&parent);
+        let folder = parent.join(format!(".{name}{PARTIAL}"));
         fs::create_dir_all(&folder).map_err(io("create", &folder))?;
         let lock_path = folder.join(LOCK);
         let lock = File::create(&lock_path).map_err(io("create", &lock_path))?;
@@ -65,6 +73,30 @@ impl Staged {
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> Result<(), StoreError> {
         let path = self.path(name)?;
         fs::write(&path, content).map_err(io("write", &path))
+    }
+
+    /// Puts a list of the checksums of everything that is staged beside it; whoever reads a file back holds it against that.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`], [`StoreError::Encode`].
+    pub fn list(&self) -> Result<(), StoreError> {
+        fn walk(base: &Path, folder: &Path, list: &mut Checksums) -> Result<(), StoreError> {
+            for entry in sorted_entries(folder)? {
+                if entry.is_dir() {
+                    walk(base, &entry, list)?;
+                    continue;
+                }
+                let parts = entry.strip_prefix(base).unwrap_or(&entry).components();
+                let name = parts.map(|p| p.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/");
+                if name != LOCK {
+                    list.insert(name, fingerprint(&entry)?);
+                }
+            }
+            Ok(())
+        }
+        let mut list = Checksums::new();
+        walk(&self.folder, &self.folder, &mut list)?;
+        self.write(CHECKSUMS_JSON, checked_text(&self.folder.join(CHECKSUMS_JSON), &list)?)
     }
 
     /// Makes everything durable and visible.
@@ -133,9 +165,10 @@ fn replace(from: &Path, to: &Path) -> Result<(), StoreError> {
 pub fn write_file(destination: &Path, fill: impl FnOnce(&Path) -> Result<(), StoreError>) -> Result<(), StoreError> {
     let parent = parent_of(destination);
     fs::create_dir_all(&parent).map_err(io("create", &parent))?;
+    clear_left(&parent);
     let neighbour = tempfile::Builder::new()
         .prefix(".")
-        .suffix(".guike-partial")
+        .suffix(PARTIAL)
         .tempfile_in(&parent)
         .map_err(io("create", destination))?
         .into_temp_path();
@@ -151,6 +184,33 @@ pub fn write_file(destination: &Path, fill: impl FnOnce(&Path) -> Result<(), Sto
 /// [`StoreError::Io`]; `destination` is then as it was before.
 pub fn write_bytes(destination: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     write_file(destination, |path| fs::write(path, bytes).map_err(io("write", destination)))
+}
+
+/// Removes what killed processes left half written here, whatever it was to become; what cannot be removed does no harm.
+fn clear_left(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let is_partial = name.to_str().is_some_and(|n| n.starts_with('.') && n.ends_with(PARTIAL));
+        if !is_partial || !is_old(&entry.path()) {
+            continue;
+        }
+        let path = entry.path();
+        if path.is_dir() {
+            let lock = path.join(LOCK);
+            // who is at it holds its lock, however long it takes
+            if File::open(&lock).map_or(true, |lock| lock.try_lock().is_ok()) {
+                let _ = fs::remove_dir_all(&path);
+            }
+        } else {
+            let _ = fs::remove_file(&path);
+        }
+    }
+}
+
+fn is_old(path: &Path) -> bool {
+    let changed = fs::metadata(path).and_then(|m| m.modified());
+    changed.ok().and_then(|at| at.elapsed().ok()).is_some_and(|age| age > LEFT_AFTER)
 }
 
 fn parent_of(path: &Path) -> PathBuf {
@@ -257,6 +317,25 @@ mod tests {
         next.write("a.txt", "whole").expect("written");
         next.commit().expect("committed");
         assert_eq!(names(&out), ["a.txt"]);
+    }
+
+    #[test]
+    fn what_killed_processes_left_is_cleared_after_an_hour_and_what_is_held_is_not() {
+        let tmp = tempfile::tempdir().expect("a temporary folder");
+        let old = std::time::SystemTime::now() - 2 * LEFT_AFTER;
+        let age = |path: &Path| File::open(path).and_then(|f| f.set_modified(old)).expect("older");
+        let held = Staged::begin(&tmp.path().join("held")).expect("begun");
+        for name in [".killed.guike-partial", ".fresh.guike-partial"] {
+            fs::create_dir(tmp.path().join(name)).expect("made");
+            fs::write(tmp.path().join(name).join("half.csv"), "x").expect("written");
+        }
+        fs::write(tmp.path().join(".x.guike-partial"), "x").expect("written");
+        for name in [".killed.guike-partial", ".held.guike-partial", ".x.guike-partial"] {
+            age(&tmp.path().join(name));
+        }
+        write_bytes(&tmp.path().join("file"), b"whole").expect("written");
+        assert_eq!(names(tmp.path()), [".fresh.guike-partial", ".held.guike-partial", "file"]);
+        held.commit().expect("committed");
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! W/models/NAME/VERSION/      what `guike train` writes
 //! W/runs/NNNN/                what `guike run` writes
 //! W/drafts/                   what is being made; cleared when nobody is at it any more
+//! W/events.json               where the log of events is, for backups
 //! ```
 //!
 //! It does not know what makes one version better than another: whoever decides hands in figures and a reason, which are kept.
@@ -18,6 +19,7 @@ mod backup;
 mod database;
 mod decisions;
 mod files;
+mod noted;
 mod registry;
 #[cfg(test)]
 mod tests;
@@ -32,11 +34,13 @@ use tempfile::TempDir;
 use crate::{StoreError, io};
 
 pub use audiences::{Audience, MOST_AUDIENCES, Saved};
-pub use backup::{BackupSummary, restore};
+pub use backup::{BackupSummary, EventsToKeep, restore};
 pub use version::{Action, Decision, Judgement, Kind, NewVersion, Revision, Stage, Version};
 
 /// The database within a workspace.
 pub const DATABASE: &str = "guike.sqlite";
+/// The file of a server's jobs within a workspace.
+pub const JOBS_JSON: &str = "jobs.json";
 const MODELS: &str = "models";
 const RUNS: &str = "runs";
 const DRAFTS: &str = "drafts";
@@ -86,8 +90,19 @@ impl Workspace {
                 Ok(_) => StoreError::NoWorkspace(root.to_owned()),
             });
         }
-        let (db, is_frozen) = database::open(&root.join(DATABASE), has_results(root))?;
+        let is_backup = root.join(backup::LABEL).is_file();
+        let (db, is_frozen) = database::open(&root.join(DATABASE), has_results(root), is_backup)?;
         Ok(Workspace { root: root.to_owned(), db, is_frozen })
+    }
+
+    /// # Errors
+    /// [`StoreError::Refused`] for a backup: it stays as it was made.
+    fn changeable(&self) -> Result<(), StoreError> {
+        if self.root.join(backup::LABEL).is_file() {
+            let rule = "it is a backup, which stays as it was made; `guike restore` makes a workspace of it";
+            return Err(refused("WORKSPACE", &self.root, rule));
+        }
+        Ok(())
     }
 
     /// Whether nothing could be written when it was opened (a folder that is read-only, a disk that is full): then it shows
@@ -146,6 +161,7 @@ impl Workspace {
     /// # Errors
     /// [`StoreError::Io`], for a workspace that cannot be written.
     pub fn draft(&self) -> Result<Draft, StoreError> {
+        self.changeable()?;
         let drafts = self.root.join(DRAFTS);
         fs::create_dir_all(&drafts).map_err(io("create", &drafts))?;
         let gate_path = drafts.join(LOCK);

@@ -3,6 +3,8 @@
 //! The one idea: a miscompiled or broken build is found before anybody believes its forecasts, by fitting BG/NBD to the
 //! built-in sample and comparing with published digits.
 
+use std::path::Path;
+
 use guike_btyd::bg_nbd::BgNbd;
 use guike_btyd::{CountModel, FitOptions, Grouped};
 use guike_core::{Cutoff, Progress};
@@ -31,6 +33,15 @@ impl Figure {
     pub fn agrees(&self) -> bool {
         (self.found - self.published).abs() <= self.tolerance
     }
+}
+
+/// Whether every file of a folder of results is the one that was written; gives their number, or `None` for results of an
+/// earlier version, which have no list of checksums.
+///
+/// # Errors
+/// [`Error::Store`] with the first file that is missing or another one.
+pub fn check_folder(folder: &Path) -> Result<Option<usize>, Error> {
+    Ok(guike_store::check_folder(folder)?)
 }
 
 /// Fits BG/NBD to the CDNOW sample and compares with the paper.

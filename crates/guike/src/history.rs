@@ -111,9 +111,10 @@ impl History {
     /// [`Error::Store`] or [`Error::Data`] for a file that is damaged.
     pub fn open(run: &Path) -> Result<Option<History>, Error> {
         let path = run.join(names::LOG_PARQUET);
-        if !guike_store::is_there(&path) {
+        if !guike_store::is_there(&path) || guike_store::is_left_over(&path)? {
             return Ok(None);
         }
+        guike_store::check_listed(&path)?;
         let (artifact, file) = saved::open(run)?.on_orders("RUN")?;
         let model = learners::load(&artifact)?;
         let model = Final { model, calibration: saved::calibration_beside(&file)?, notes: Vec::new() };

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use guike_core::{Progress, Timestamp};
 use guike_data::LogFiles;
+use guike_store::workspace::JOBS_JSON;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -18,8 +19,6 @@ use crate::steps::in_pool;
 use crate::table::TableSettings;
 use crate::workspace::{self, Ask, Place, Stage, Version};
 
-/// The file of jobs within a workspace.
-pub const JOBS_JSON: &str = "jobs.json";
 /// Jobs that are kept, the newest.
 const KEPT: usize = 200;
 
@@ -135,7 +134,7 @@ pub struct RefreshFrom {
 /// [`Error::Store`] when the file is damaged or cannot be written.
 pub fn open(workspace: &Path, now: Timestamp) -> Result<Vec<Job>, Error> {
     let file = workspace.join(JOBS_JSON);
-    let mut jobs: Vec<Job> = guike_store::read_json_if_there(&file)?.unwrap_or_default();
+    let mut jobs: Vec<Job> = if guike_store::is_there(&file) { guike_store::read_checked(&file)? } else { Vec::new() };
     let mut left = jobs.iter_mut().filter(|j| !j.state.is_over()).peekable();
     if left.peek().is_none() {
         return Ok(jobs);
@@ -165,8 +164,7 @@ pub fn write(workspace: &Path, jobs: &mut Vec<Job>) -> Result<(), Error> {
         let Some(oldest) = jobs.iter().position(|j| j.state.is_over()) else { break };
         jobs.remove(oldest);
     }
-    let text = serde_json::to_string_pretty(jobs).map_err(|e| Error::Internal(e.to_string()))? + "\n";
-    Ok(guike_store::write_bytes(&workspace.join(JOBS_JSON), text.as_bytes())?)
+    Ok(guike_store::write_checked(&workspace.join(JOBS_JSON), jobs)?)
 }
 
 /// Does what a job asks for, on so many threads: trains on `table`, or runs on what `from` names.

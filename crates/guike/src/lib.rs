@@ -41,7 +41,7 @@ pub mod users;
 pub mod value;
 pub mod workspace;
 
-pub use checkup::{Figure, checkup};
+pub use checkup::{Figure, check_folder, checkup};
 pub use demo::demo;
 pub use error::{Error, ErrorKind};
 pub use guike_data::numbers::DecimalSign;

@@ -169,12 +169,15 @@ pub fn run(
     progress.stage("writing", 0);
     output::write(&staged, &findings, settings, log, language)?;
     progress.check()?;
+    staged.list()?;
     staged.commit()?;
     Ok(summary(out, &findings))
 }
 
 /// Reads and cleans the log, and joins the events and the customers' attributes where the settings name files of them.
 pub(crate) fn read(log: &LogFiles, settings: &Settings, progress: &dyn Progress) -> Result<Imported, Error> {
+    // the log that another run kept is held against that run's list
+    log.iter().try_for_each(|file| guike_store::check_listed(file.at()))?;
     let Imported { mut log, mut quality } = import(log, &settings.data, progress)?;
     if let Some(path) = &settings.events {
         log = with_events(log, path, &mut quality)?;

@@ -85,6 +85,7 @@ pub fn train(
     let findings = train::learn(&table, settings, progress)?;
     output::write(&staged, &findings, settings, table.name(), language)?;
     progress.check()?;
+    staged.list()?;
     staged.commit()?;
     Ok(output::summary(&findings, settings, out))
 }

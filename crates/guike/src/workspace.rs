@@ -16,7 +16,8 @@ pub use guike_store::UnchangedFile;
 pub use guike_store::Workspace;
 use guike_store::read_json;
 pub use guike_store::workspace::{
-    Action, Audience, BackupSummary, DATABASE, Decision, Kind, MOST_AUDIENCES, Revision, Saved, Stage, Version,
+    Action, Audience, BackupSummary, DATABASE, Decision, EventsToKeep, Kind, MOST_AUDIENCES, Revision, Saved, Stage,
+    Version,
 };
 use guike_store::workspace::{Judgement, NewVersion};
 use serde_json::{Value, json};
@@ -89,6 +90,9 @@ pub fn run(
 ) -> Result<(RunSummary, Version), Error> {
     settings.validate()?;
     let mut workspace = opened(place, Kind::Orders)?;
+    if let Some(log) = settings.events.as_deref().filter(|log| guike_store::is_there(log)) {
+        workspace.note_events(log)?;
+    }
     let draft = workspace.draft()?;
     let read_from: Vec<&Path> = log.iter().map(guike_data::LogFile::at).chain(settings.customers.as_deref()).collect();
     let data = guike_store::fingerprint_of(&read_from)?;
@@ -131,10 +135,9 @@ pub fn run(
 /// # Errors
 /// [`Error::Store`] for a workspace that cannot be read.
 pub fn champion_settings(workspace: &Path, name: &str) -> Result<Option<Settings>, Error> {
-    let versions = Workspace::open(workspace)?.versions()?;
-    let Some(champion) = versions.into_iter().find(|v| v.name == name && v.stage == Stage::Champion) else {
-        return Ok(None);
-    };
+    let workspace = Workspace::open(workspace)?;
+    let Some(champion) = workspace.champion(name)? else { return Ok(None) };
+    workspace.verify(&champion)?;
     let file = champion.folder.join(names::SETTINGS_TOML);
     let mut settings = Settings::from_toml(&guike_store::read_text(&file)?, &file)?;
     // the day of an earlier run is none of its settings: what came since would change nothing
@@ -269,8 +272,16 @@ fn judgement<'a>(ask: &Ask<'a>) -> Judgement<'a> {
 ///
 /// # Errors
 /// [`Error::Store`].
-pub fn backup(workspace: &Path, to: &Path, now: Timestamp) -> Result<BackupSummary, Error> {
-    Ok(Workspace::open(workspace)?.backup(to, now)?)
+pub fn backup(workspace: &Path, to: &Path, events: EventsToKeep<'_>, now: Timestamp) -> Result<BackupSummary, Error> {
+    Ok(Workspace::open(workspace)?.backup(to, events, now)?)
+}
+
+/// Keeps in a workspace where the events of its shop are, so that a backup takes them along; see [`Workspace::note_events`].
+///
+/// # Errors
+/// [`Error::Store`] for a workspace that cannot be written.
+pub fn note_events(workspace: &Path, log: &Path) -> Result<(), Error> {
+    Ok(Workspace::open(workspace)?.note_events(log)?)
 }
 
 /// Makes a workspace from a backup.

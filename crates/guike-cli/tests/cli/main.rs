@@ -6,12 +6,14 @@
 mod bad_input;
 mod clients;
 mod clusters;
+mod damaged;
 mod databases;
 mod doctor;
 mod documents;
 mod events;
 mod explain;
 mod explain_table;
+mod full_disk;
 mod fuzzed;
 mod ingest;
 mod interrupt;

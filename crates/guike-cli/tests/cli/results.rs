@@ -2,7 +2,8 @@
 
 use crate::support::{Desk, cells, shop_csv};
 
-const FILES: [&str; 10] = [
+const FILES: [&str; 11] = [
+    "checksums.json",
     "evaluation.json",
     "forecasts.csv",
     "forecasts.parquet",

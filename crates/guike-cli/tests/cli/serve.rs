@@ -29,13 +29,22 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(desk: &Desk, args: &[&str]) -> Server {
+        Server::tried(desk, args).unwrap_or_else(|words| panic!("{words}"))
+    }
+
+    /// Starts one, or gives what it said when it ended instead.
+    pub(crate) fn tried(desk: &Desk, args: &[&str]) -> Result<Server, String> {
         let mut child = desk.command(args).stderr(Stdio::piped()).spawn().expect("the binary starts");
         let mut said = BufReader::new(child.stderr.take().expect("a pipe"));
         let mut line = String::new();
         said.read_line(&mut line).expect("it says where it listens");
-        let address = line.split("http://").nth(1).unwrap_or_else(|| panic!("{line}"));
+        let Some(address) = line.split("http://").nth(1) else {
+            said.read_to_string(&mut line).expect("its last words");
+            child.wait().expect("it ends");
+            return Err(line);
+        };
         let address = address.split([';', ' ']).next().expect("an address").to_owned();
-        Server { child, address, said }
+        Ok(Server { child, address, said })
     }
 
     fn post(&self, body: &str) -> (u16, String) {
@@ -68,6 +77,21 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Sends a request and gives status and body; `None` where no answer comes.
+pub(crate) fn ask(address: &str, method: &str, path: &str, head: &str, body: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
+    let n = body.len();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\n{head}content-length: {n}\r\nconnection: close\r\n\r\n"
+    );
+    stream.write_all((head + body).as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
 }
 
 /// Customers as in the example, whose column is called `freq`.

@@ -79,7 +79,10 @@ fn a_table_becomes_a_model_figures_predictions_and_a_page() {
         ended.stderr
     );
     let files: Vec<String> = desk.files("out").into_iter().map(|f| f.0).collect();
-    assert_eq!(files, ["evaluation.json", "model.json", "predictions.csv", "report.html", "train.toml"]);
+    assert_eq!(
+        files,
+        ["checksums.json", "evaluation.json", "model.json", "predictions.csv", "report.html", "train.toml"]
+    );
     let predictions = desk.text("out/predictions.csv");
     let (header, rows) = cells(&predictions);
     assert_eq!(header, ["row", "part", "actual", "predicted", "p_no", "p_yes"]);

@@ -103,6 +103,7 @@ impl Workspace {
             );
             return Err(refused(rule));
         }
+        self.changeable()?;
         let path = self.database();
         let write = || sql("write", &path);
         let tx = self.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(write())?;
@@ -129,6 +130,7 @@ impl Workspace {
     /// # Errors
     /// When the database cannot be written.
     pub fn delete_audience(&mut self, name: &str) -> Result<bool, StoreError> {
+        self.changeable()?;
         let path = self.database();
         let n = self.db.execute("DELETE FROM audiences WHERE name = ?1", [name]).map_err(sql("write", &path))?;
         Ok(n > 0)

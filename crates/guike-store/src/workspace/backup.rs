@@ -4,6 +4,9 @@
 //! that this copy knows. They never change, so whatever is registered meanwhile, the backup is of one moment. Every file is
 //! held against its checksum while it is copied, in both directions.
 //!
+//! The log of events lies outside, where the server was told to keep it; the workspace knows where ([`super::noted`]). It is
+//! copied after the database, up to what is acknowledged then: every run of the backup finds the events that it read.
+//!
 //! A backup is a folder, because a folder can be looked at, and any archiver makes one file of it.
 
 use std::fs;
@@ -17,13 +20,16 @@ use serde::{Deserialize, Serialize};
 
 use super::database::{self, sql};
 use super::version::Version;
-use super::{DATABASE, Workspace, files, refused};
-use crate::{Staged, StoreError, fingerprint, io, read_json};
+use super::{DATABASE, JOBS_JSON, Workspace, files, noted, refused};
+use crate::checked::checked_text;
+use crate::{Staged, StoreError, copy_sealed_lines, fingerprint, io, read_checked};
 
-/// Newest format of a backup.
-const FORMAT: u32 = 1;
+/// Newest format of a backup. 2: events and jobs, and a checksum of the label.
+const FORMAT: u32 = 2;
 /// What tells a backup from other folders.
-const LABEL: &str = "backup.json";
+pub(super) const LABEL: &str = "backup.json";
+/// The log of events in a backup, and in a workspace that was made from it.
+const EVENTS: &str = "events.log";
 /// Pages of the database that are copied at once; others may write in between.
 const PAGES: std::ffi::c_int = 1_000;
 
@@ -34,6 +40,23 @@ struct Label {
     created: i64,
     database: String,
     versions: usize,
+    /// Lines of the log of events; `None` where there was none.
+    #[serde(default)]
+    events: Option<u64>,
+    /// Checksum of the file of jobs; `None` where there was none.
+    #[serde(default)]
+    jobs: Option<String>,
+}
+
+/// Which log of events belongs into a backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventsToKeep<'a> {
+    /// The one that the workspace knows of, where it knows of one.
+    Noted,
+    /// This one.
+    At(&'a Path),
+    /// None.
+    Without,
 }
 
 /// What was copied.
@@ -47,6 +70,8 @@ pub struct BackupSummary {
     pub files: usize,
     /// Bytes of them.
     pub bytes: u64,
+    /// Where the log of events was (of a backup) or is now (of what was made from it), and how many requests told of them.
+    pub events: Option<(PathBuf, u64)>,
 }
 
 impl Workspace {
@@ -55,13 +80,14 @@ impl Workspace {
     /// # Errors
     /// [`StoreError::Refused`] for a folder that holds something, [`StoreError::Corrupt`] for a file that is not what was
     /// registered: a damaged backup would be worse than none.
-    pub fn backup(&self, to: &Path, now: Timestamp) -> Result<BackupSummary, StoreError> {
+    pub fn backup(&self, to: &Path, events: EventsToKeep<'_>, now: Timestamp) -> Result<BackupSummary, StoreError> {
         free(to, "a backup is written into a new folder")?;
+        let log = self.log_to_keep(events)?;
         let staged = Staged::begin(to)?;
         let copy = staged.path(DATABASE)?;
         self.copy_database(&copy)?;
         let snapshot = Workspace::of_copy(&self.root, &copy)?;
-        let mut summary = BackupSummary { created: now, versions: 0, files: 0, bytes: 0 };
+        let mut summary = BackupSummary { created: now, versions: 0, files: 0, bytes: 0, events: None };
         for version in snapshot.versions()? {
             let folder = staged.path(&below_root(&self.root, &version))?;
             copy_version(&snapshot, &version, &folder, &mut summary)?;
@@ -69,18 +95,43 @@ impl Workspace {
         // one file again, without a log beside it
         settle(&snapshot.db, &copy)?;
         drop(snapshot);
-        let label =
-            Label { guike_backup: FORMAT, created: now.0, database: fingerprint(&copy)?, versions: summary.versions };
-        let text = serde_json::to_string_pretty(&label)
-            .map_err(|e| StoreError::Encode { path: to.join(LABEL), reason: e.to_string() })?;
-        staged.write(LABEL, text + "\n")?;
+        if let Some(log) = log {
+            summary.events = Some((log.clone(), copy_sealed_lines(&log, &staged.path(EVENTS)?)?));
+        }
+        let label = Label {
+            guike_backup: FORMAT,
+            created: now.0,
+            database: fingerprint(&copy)?,
+            versions: summary.versions,
+            events: summary.events.as_ref().map(|e| e.1),
+            jobs: copy_jobs(&self.root, &staged)?,
+        };
+        staged.write(LABEL, checked_text(&to.join(LABEL), &label)?)?;
         at_once(staged, to)?;
         Ok(summary)
     }
 
+    /// Where the log of events is that belongs into a backup.
+    fn log_to_keep(&self, events: EventsToKeep<'_>) -> Result<Option<PathBuf>, StoreError> {
+        let log = match events {
+            EventsToKeep::Without => return Ok(None),
+            EventsToKeep::At(log) => log.to_owned(),
+            EventsToKeep::Noted => match self.events_log()? {
+                Some(log) => log,
+                None => return Ok(None),
+            },
+        };
+        if !log.is_file() {
+            let rule = "the events of this workspace are kept there, and no file is there now; say where it lies with \
+                        --events FILE, or leave events out with --without-events";
+            return Err(refused("--events", &log, rule));
+        }
+        Ok(Some(log))
+    }
+
     /// What a copy of the database knows of the files below `root`.
     fn of_copy(root: &Path, copy: &Path) -> Result<Workspace, StoreError> {
-        let (db, is_frozen) = database::open(copy, false)?;
+        let (db, is_frozen) = database::open(copy, false, false)?;
         Ok(Workspace { root: root.to_owned(), db, is_frozen })
     }
 
@@ -104,7 +155,7 @@ pub fn restore(backup: &Path, to: &Path) -> Result<BackupSummary, StoreError> {
         fs::metadata(backup).map_err(io("open", backup))?;
         return Err(refused("BACKUP", backup, "it is no backup of `guike backup`: it has no backup.json"));
     }
-    let label: Label = read_json(&label_path)?;
+    let label: Label = read_checked(&label_path)?;
     if label.guike_backup > FORMAT {
         return Err(StoreError::Newer { path: label_path, found: label.guike_backup, known: FORMAT });
     }
@@ -119,15 +170,41 @@ pub fn restore(backup: &Path, to: &Path) -> Result<BackupSummary, StoreError> {
     let copy = staged.path(DATABASE)?;
     fs::copy(&database, &copy).map_err(io("copy", &database))?;
     let snapshot = Workspace::of_copy(backup, &copy)?;
-    let mut summary = BackupSummary { created: Timestamp(label.created), versions: 0, files: 0, bytes: 0 };
+    let mut summary =
+        BackupSummary { created: Timestamp(label.created), versions: 0, files: 0, bytes: 0, events: None };
     for version in snapshot.versions()? {
         let folder = staged.path(&below_root(backup, &version))?;
         copy_version(&snapshot, &version, &folder, &mut summary)?;
     }
     settle(&snapshot.db, &copy)?;
     drop(snapshot);
+    if let Some(expected) = label.events {
+        let log = backup.join(EVENTS);
+        let found = copy_sealed_lines(&log, &staged.path(EVENTS)?)?;
+        if found != expected {
+            let reason = format!("it has {found} lines where {expected} were backed up; take another backup");
+            return Err(StoreError::Corrupt { path: log, reason });
+        }
+        noted::write(&staged.path(noted::EVENTS_JSON)?, EVENTS)?;
+        summary.events = Some((to.join(EVENTS), found));
+    }
+    if copy_jobs(backup, &staged)? != label.jobs {
+        let reason = "it is not what was backed up; take another backup".to_owned();
+        return Err(StoreError::Corrupt { path: backup.join(JOBS_JSON), reason });
+    }
     at_once(staged, to)?;
     Ok(summary)
+}
+
+/// Copies the file of jobs, which is written whole at every change; gives the checksum of the copy, or `None` where there is no
+/// such file.
+fn copy_jobs(from: &Path, staged: &Staged) -> Result<Option<String>, StoreError> {
+    let (jobs, copy) = (from.join(JOBS_JSON), staged.path(JOBS_JSON)?);
+    match fs::copy(&jobs, &copy) {
+        Ok(_) => fingerprint(&copy).map(Some),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(io("copy", &jobs)(e)),
+    }
 }
 
 /// A folder that is there would be filled step by step; a new one appears at once.

@@ -60,6 +60,7 @@ impl Workspace {
         rival: Option<&Version>,
         judgement: &Judgement<'_>,
     ) -> Result<(), StoreError> {
+        self.changeable()?;
         let path = self.database();
         let write = || sql("write", &path);
         let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(write())?;
@@ -91,6 +92,7 @@ impl Workspace {
     /// # Errors
     /// [`StoreError::NotRegistered`] for a name without versions, [`StoreError::Refused`] when there was no champion before.
     pub fn rollback(&mut self, name: &str, judgement: &Judgement<'_>) -> Result<Version, StoreError> {
+        self.changeable()?;
         let before = self.before(name)?;
         let path = self.database();
         let write = || sql("write", &path);
@@ -143,6 +145,7 @@ impl Workspace {
     /// # Errors
     /// [`StoreError::Refused`] for the champion and for what is archived already.
     pub fn archive(&mut self, version: &Version, judgement: &Judgement<'_>) -> Result<(), StoreError> {
+        self.changeable()?;
         let path = self.database();
         let write = || sql("write", &path);
         let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(write())?;

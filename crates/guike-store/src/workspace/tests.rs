@@ -201,7 +201,7 @@ fn a_backup_is_of_one_moment_and_comes_back_the_same() {
     let first = add(&mut w, "m", Kind::Table);
     add(&mut w, "shop", Kind::Orders);
     let (to, back) = (tmp.path().join("backup"), tmp.path().join("back"));
-    let summary = w.backup(&to, Timestamp(1_800_000_500)).expect("backed up");
+    let summary = w.backup(&to, EventsToKeep::Noted, Timestamp(1_800_000_500)).expect("backed up");
     assert_eq!((summary.versions, summary.files), (2, 4));
     let second = add(&mut w, "m", Kind::Table);
     w.promote(&second, Some(&first), &BY_ANN).expect("promoted");
@@ -211,8 +211,15 @@ fn a_backup_is_of_one_moment_and_comes_back_the_same() {
     assert!(restored.check().expect("checked").is_empty());
     assert_eq!(add(&mut restored, "m", Kind::Table).number, 2, "it goes on as a workspace of its own");
     // a backup is a workspace too
-    assert_eq!(Workspace::open(&to).expect("opened").versions().expect("listed").len(), 2);
-    for (folder, said) in [(&to, w.backup(&to, Timestamp(0)).err()), (&back, restore(&to, &back).err())] {
+    let mut served = Workspace::open(&to).expect("opened");
+    assert_eq!((served.versions().expect("listed").len(), served.is_frozen()), (2, true));
+    let said = served.promote(&second, Some(&first), &BY_ANN).expect_err("it stays as it was made").to_string();
+    assert!(said.contains("guike restore"), "{said}");
+    drop(served);
+    assert_eq!(restore(&to, &tmp.path().join("later")).expect("nobody changed it"), summary);
+    for (folder, said) in
+        [(&to, w.backup(&to, EventsToKeep::Noted, Timestamp(0)).err()), (&back, restore(&to, &back).err())]
+    {
         let said = said.unwrap_or_else(|| panic!("{} was overwritten", folder.display())).to_string();
         assert!(said.contains("not empty"), "{said}");
     }
@@ -223,9 +230,9 @@ fn a_damaged_workspace_makes_no_backup_and_a_damaged_backup_no_workspace() {
     let (tmp, mut w) = desk();
     let version = add(&mut w, "m", Kind::Table);
     let (to, back) = (tmp.path().join("backup"), tmp.path().join("back"));
-    w.backup(&to, Timestamp(0)).expect("backed up");
+    w.backup(&to, EventsToKeep::Noted, Timestamp(0)).expect("backed up");
     fs::write(version.folder.join("model.json"), "other").expect("written");
-    let said = w.backup(&tmp.path().join("second"), Timestamp(0)).expect_err("refused");
+    let said = w.backup(&tmp.path().join("second"), EventsToKeep::Noted, Timestamp(0)).expect_err("refused");
     assert!(matches!(said, StoreError::Corrupt { .. }), "{said}");
     assert!(!tmp.path().join("second").exists());
     for name in ["models/m/1/model.json", DATABASE, "backup.json"] {
@@ -274,4 +281,59 @@ fn no_flipped_bit_of_the_database_is_taken_for_the_truth() {
         }
     }
     assert!(n_seen > 0, "of {n} flipped bits none was seen");
+}
+
+#[test]
+fn a_backup_takes_the_events_that_are_acknowledged_and_the_jobs_along() {
+    let (tmp, mut w) = desk();
+    add(&mut w, "shop", Kind::Orders);
+    let (log, to, back) = (tmp.path().join("events.log"), tmp.path().join("backup"), tmp.path().join("back"));
+    let lines = |path: &Path| {
+        let mut found = Vec::new();
+        crate::read_sealed_lines(path, &mut |line| {
+            found.push(line.to_owned());
+            Ok(())
+        })
+        .map(|_| found)
+    };
+    let mut file = crate::SealedLines::open(&log, &mut |_| Ok(())).expect("begun");
+    file.append(["one", "two"]).expect("appended");
+    w.note_events(&log).expect("noted");
+    crate::write_checked(&w.root().join(JOBS_JSON), &["a job"]).expect("written");
+    let summary = w.backup(&to, EventsToKeep::Noted, Timestamp(0)).expect("backed up while it is open");
+    assert_eq!(summary.events, Some((log.clone(), 2)));
+    file.append(["three"]).expect("appended");
+    let restored = restore(&to, &back).expect("restored");
+    assert_eq!(restored.events, Some((back.join("events.log"), 2)));
+    assert_eq!(lines(&back.join("events.log")).expect("read"), ["one", "two"]);
+    assert_eq!(crate::read_checked::<Vec<String>>(&back.join(JOBS_JSON)).expect("read"), ["a job"]);
+    // what was restored knows its own log, and goes on with it
+    let again = Workspace::open(&back).expect("opened");
+    assert_eq!(again.events_log().expect("read"), Some(back.join("events.log")));
+    let mut file = crate::SealedLines::open(&back.join("events.log"), &mut |_| Ok(())).expect("opened");
+    file.append(["four"]).expect("appended");
+    let second = tmp.path().join("second");
+    assert_eq!(
+        again.backup(&second, EventsToKeep::Noted, Timestamp(0)).expect("backed up").events.map(|e| e.1),
+        Some(3)
+    );
+    // a bit that is another one in anything of it, and it is no backup any more
+    for name in ["events.log", "events.log.head", JOBS_JSON, "backup.json", DATABASE] {
+        let whole = fs::read(to.join(name)).expect("read");
+        let mut bytes = whole.clone();
+        bytes[20] ^= 1;
+        fs::write(to.join(name), bytes).expect("written");
+        let target = tmp.path().join("not");
+        let said = restore(&to, &target).expect_err("refused").to_string();
+        assert!(said.contains(name) && !target.exists(), "{name}: {said}");
+        fs::write(to.join(name), whole).expect("written");
+    }
+    assert!(restore(&to, &tmp.path().join("whole")).is_ok());
+    // who moved the log away is asked where it is
+    drop(file);
+    fs::rename(&log, tmp.path().join("moved.log")).expect("moved");
+    let third = tmp.path().join("third");
+    let said = w.backup(&third, EventsToKeep::Noted, Timestamp(0)).expect_err("refused").to_string();
+    assert!(said.contains("events.log") && said.contains("--without-events") && !third.exists(), "{said}");
+    assert_eq!(w.backup(&third, EventsToKeep::Without, Timestamp(0)).expect("backed up").events, None);
 }

@@ -1,6 +1,9 @@
 //! A load client: how many requests a second a server answers, and how long each one takes.
 //!
-//! `cargo run --release --example load -- ADDRESS [BODY] [CONNECTIONS] [SECONDS]`
+//! `cargo run --release --example load -- ADDRESS [BODY] [CONNECTIONS] [SECONDS] [RATE]`
+//!
+//! With a rate, connections share so many requests a second, evenly spread, instead of asking again at once; an answer's time
+//! then counts from when it was due.
 //!
 //! One thread keeps all connections busy, each with one request at a time on a connection that stays open, and does as little
 //! as it can besides: it shares the machine with the server that it measures. On Linux it waits for all of them with `epoll`
@@ -37,6 +40,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let body = args.get(1).map_or(ANN, String::as_str);
     let connections: usize = args.get(2).map_or(Ok(64), |n| n.parse())?;
     let seconds: u64 = args.get(3).map_or(Ok(10), |n| n.parse())?;
+    let rate: Option<f64> = args.get(4).map(|n| n.parse()).transpose()?;
+    let every = rate.map(|rate| Duration::from_secs_f64(connections as f64 / rate));
     let request = format!(
         "POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
@@ -46,7 +51,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let until = begun + Duration::from_secs(seconds);
     let all = runtime.block_on(async {
         let tasks: Vec<_> =
-            (0..connections).map(|_| tokio::spawn(connection(address.clone(), request.clone(), until))).collect();
+            (0..connections).map(|_| tokio::spawn(connection(address.clone(), request.clone(), until, every))).collect();
         let mut all = Seen::default();
         for task in tasks {
             let seen = task.await.map_err(|e| e.to_string())??;
@@ -83,10 +88,15 @@ fn tell(what: &str, mut micros: Vec<u32>) {
     );
 }
 
-async fn connection(address: String, request: String, until: Instant) -> Result<Seen, String> {
+async fn connection(
+    address: String,
+    request: String,
+    until: Instant,
+    every: Option<Duration>,
+) -> Result<Seen, String> {
     let mut seen = Seen::default();
     while Instant::now() < until {
-        if !until_closed(&address, &request, until, &mut seen).await.map_err(|e| e.to_string())? {
+        if !until_closed(&address, &request, (until, every), &mut seen).await.map_err(|e| e.to_string())? {
             tokio::time::sleep(AGAIN).await;
         }
     }
@@ -94,7 +104,12 @@ async fn connection(address: String, request: String, until: Instant) -> Result<
 }
 
 /// Asks on one connection until the time is over, or the server turns it away: then false.
-async fn until_closed(address: &str, request: &str, until: Instant, seen: &mut Seen) -> std::io::Result<bool> {
+async fn until_closed(
+    address: &str,
+    request: &str,
+    (until, every): (Instant, Option<Duration>),
+    seen: &mut Seen,
+) -> std::io::Result<bool> {
     let mut sent = Instant::now();
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
@@ -123,7 +138,13 @@ async fn until_closed(address: &str, request: &str, until: Instant, seen: &mut S
         if buffer[..filled].windows(CLOSES.len()).any(|w| w == CLOSES) {
             return Ok(false);
         }
-        sent = Instant::now();
+        sent = match every {
+            None => Instant::now(),
+            Some(every) => {
+                tokio::time::sleep_until((sent + every).into()).await;
+                sent + every
+            }
+        };
     }
     Ok(true)
 }

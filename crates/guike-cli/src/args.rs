@@ -420,6 +420,10 @@ pub(crate) struct ForecastFlags {
     /// How much to try: probability models only, learners on features too (the default), or larger ones.
     #[arg(long, value_enum)]
     pub(crate) budget: Option<Budget>,
+    /// Most customers to learn from: of a shop that has more, so many are drawn by the seed, and all are forecast. Default
+    /// 100,000.
+    #[arg(long, value_name = "N")]
+    pub(crate) learn_from: Option<usize>,
     /// Number of tiers, 2–10, or `auto`: as many as the clouds of a mixture describe the customers by best.
     #[arg(long, value_name = "N", value_parser = tier_count)]
     pub(crate) tiers: Option<TierCount>,

@@ -276,6 +276,7 @@ pub(crate) fn overlaid(mut s: Settings, data: &DataFlags, forecast: Option<&Fore
         let to = &mut s.forecast;
         to.horizon = f.horizon.or(to.horizon);
         to.cutoff = f.cutoff.or(to.cutoff);
+        to.learn_from = f.learn_from.unwrap_or(to.learn_from);
         to.seed = f.seed.map_or(to.seed, guike_core::Seed);
         if let Some(budget) = f.budget {
             to.budget = budget.into();

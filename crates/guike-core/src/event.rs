@@ -205,6 +205,22 @@ pub struct EventLogBuilder {
 }
 
 impl EventLogBuilder {
+    /// Adds a customer with her events; the very first call may find `offsets` empty.
+    pub fn push_customer(&mut self, id: String, events: Events<'_>) {
+        if self.offsets.is_empty() {
+            self.offsets.push(0);
+        }
+        self.customer_ids.push(id);
+        self.time.extend_from_slice(events.time);
+        self.kind.extend_from_slice(events.kind);
+        self.amount.extend_from_slice(events.amount);
+        self.quantity.extend_from_slice(events.quantity);
+        self.item.extend_from_slice(events.item);
+        self.category.extend_from_slice(events.category);
+        self.order.extend_from_slice(events.order);
+        self.offsets.push(self.time.len() as u64);
+    }
+
     /// Checks the invariants and gives the log.
     ///
     /// # Panics
@@ -333,6 +349,39 @@ impl EventLog {
     /// Everything one customer did.
     pub fn customer(&self, customer_idx: usize) -> Events<'_> {
         self.all().slice(self.offsets[customer_idx] as usize, self.offsets[customer_idx + 1] as usize)
+    }
+
+    /// The log of these customers alone, in this order, with all that the log knows of them.
+    ///
+    /// # Example
+    /// ```
+    /// use guike_core::{EventLogBuilder, Events};
+    ///
+    /// let mut all = EventLogBuilder::default();
+    /// for (id, time) in [("ann", 10), ("bob", 20), ("eve", 30)] {
+    ///     all.push_customer(id.to_owned(), Events { time: &[time], kind: &[0], amount: &[1], ..Events::default() });
+    /// }
+    /// let two = all.build().only(&[2, 0]);
+    /// assert_eq!(two.customer_ids(), ["eve", "ann"]);
+    /// assert_eq!(two.customer(0).time, [30]);
+    /// ```
+    #[must_use]
+    pub fn only(&self, customers: &[u32]) -> EventLog {
+        let mut few = EventLogBuilder {
+            offsets: vec![0],
+            items: self.items.clone(),
+            categories: self.categories.clone(),
+            currency: self.currency.clone(),
+            attributes: self.attributes.as_ref().map(|table| {
+                let rows: Vec<usize> = customers.iter().map(|&c| c as usize).collect();
+                table.take(&rows)
+            }),
+            ..EventLogBuilder::default()
+        };
+        for &customer in customers {
+            few.push_customer(self.customer_ids[customer as usize].clone(), self.customer(customer as usize));
+        }
+        few.build()
     }
 
     /// First and last day with a purchase, or `None` in a log without purchases.

@@ -59,6 +59,20 @@ impl Forecasts {
         self.expected_spend.is_empty()
     }
 
+    /// Puts the forecasts of further cases behind these.
+    ///
+    /// # Panics
+    /// When horizon or levels are others: that is a mistake in the code that asks.
+    pub fn append(&mut self, further: Forecasts) {
+        assert_eq!(self.horizon, further.horizon, "forecasts of one horizon");
+        assert_eq!(self.spend.levels, further.spend.levels, "quantiles at the same levels");
+        self.expected_orders.extend(further.expected_orders);
+        self.expected_spend.extend(further.expected_spend);
+        self.p_active.extend(further.p_active);
+        self.next_order_days.extend(further.next_order_days);
+        self.spend.values.extend(further.spend.values);
+    }
+
     /// The first broken promise (length, NaN, sign, order of quantiles) in words, or `None` when all hold.
     pub fn flaw(&self) -> Option<String> {
         let n = self.len();

@@ -48,6 +48,21 @@ impl Column {
         self.len() == 0
     }
 
+    /// The values at `rows`, in that order; of a row that is not there nothing is known.
+    #[must_use]
+    pub fn take(&self, rows: &[usize]) -> Column {
+        let data = match &self.data {
+            ColumnData::Numeric(v) => {
+                ColumnData::Numeric(rows.iter().map(|&i| v.get(i).copied().unwrap_or(f64::NAN)).collect())
+            }
+            ColumnData::Categorical { codes, levels } => {
+                let code = |&i: &usize| codes.get(i).copied().unwrap_or(Column::MISSING);
+                ColumnData::Categorical { codes: rows.iter().map(code).collect(), levels: levels.clone() }
+            }
+        };
+        Column { name: self.name.clone(), data }
+    }
+
     /// The numbers, or `None` for categories.
     pub fn as_numeric(&self) -> Option<&[f64]> {
         match &self.data {
@@ -105,6 +120,12 @@ impl Table {
             }
         }
         Ok(Table { columns, n_rows })
+    }
+
+    /// The rows at `rows`, in that order; of a row that is not there nothing is known.
+    #[must_use]
+    pub fn take(&self, rows: &[usize]) -> Table {
+        Table { columns: self.columns.iter().map(|c| c.take(rows)).collect(), n_rows: rows.len() }
     }
 
     /// Number of rows.

@@ -241,8 +241,8 @@ impl Partitioned {
         clean: Option<Cleaning<'_>>,
         progress: &dyn Progress,
     ) -> Result<(EventLog, Ledger), DataError> {
-        let (parts, ledger) = self.map(clean, progress, |sorted| Ok(Part::of(sorted)))?;
         let columns = self.columns;
+        let (parts, ledger) = self.map(clean, progress, |sorted| Ok(Part::of(sorted, columns)))?;
         drop(self.rows);
         // where the run of each customer lies, by final rank
         let mut place: Vec<Option<(u32, u32, u32)>> = vec![None; names.customer_ids.len()];
@@ -301,8 +301,21 @@ struct Part {
 }
 
 impl Part {
-    fn of(sorted: &SortedPartition<'_>) -> Part {
-        let mut part = Part { offsets: vec![0], ..Part::default() };
+    fn of(sorted: &SortedPartition<'_>, columns: RowColumns) -> Part {
+        // columns that grow by doubling would hold up to twice their rows, and these are the whole log together
+        let n = sorted.n_rows_read();
+        let if_there = |is_there: bool| if is_there { n } else { 0 };
+        let mut part = Part {
+            codes: Vec::new(),
+            offsets: vec![0],
+            time: Vec::with_capacity(n),
+            kind: Vec::with_capacity(n),
+            amount: Vec::with_capacity(n),
+            quantity: Vec::with_capacity(if_there(columns.quantity)),
+            item: Vec::with_capacity(if_there(columns.item)),
+            category: Vec::with_capacity(if_there(columns.category)),
+            order: Vec::with_capacity(if_there(columns.order)),
+        };
         for (code, e) in sorted.customers() {
             part.codes.push(code);
             part.time.extend(e.time);

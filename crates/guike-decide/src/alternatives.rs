@@ -143,7 +143,7 @@ mod tests {
     fn clusters_find_three_kinds_of_customers_whatever_their_number() {
         for n in [20, 2_000] {
             let (forecasts, rfm) = shop(n);
-            let people = Population { forecasts: &forecasts, rfm: &rfm, features: None };
+            let people = Population { forecasts: &forecasts, rfm: &rfm, features: None, portrait: None };
             let plan = TierPlan { tiers: 3, ..Default::default() };
             let used: Vec<u8> = (0..3 * n).map(|i| (i % 3) as u8).collect();
             let found = alternatives(&plan, &people, &used).expect("possible");
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn tiers_that_cut_elsewhere_agree_less() {
         let (forecasts, rfm) = shop(30);
-        let people = Population { forecasts: &forecasts, rfm: &rfm, features: None };
+        let people = Population { forecasts: &forecasts, rfm: &rfm, features: None, portrait: None };
         let plan = TierPlan { tiers: 3, ..Default::default() };
         let used: Vec<u8> = (0..90).map(|i| u8::from(i >= 45)).collect();
         let found = alternatives(&plan, &people, &used).expect("possible");

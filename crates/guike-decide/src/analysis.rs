@@ -8,6 +8,8 @@ use guike_core::ColumnData;
 use serde::{Deserialize, Serialize};
 
 use crate::names::TierName;
+#[cfg(test)]
+use crate::rules::Portrait;
 use crate::rules::{Indicator, Population};
 
 /// Features named per tier.
@@ -96,12 +98,15 @@ pub fn analyse(people: &Population<'_>, tiers: &[u8], names: &[TierName]) -> Vec
 /// Strongest standardised differences per tier, over the feature table and the three of recency, frequency and money.
 fn feature_differences(people: &Population<'_>, tiers: &[u8], n_tiers: usize) -> Vec<Vec<FeatureDifference>> {
     let mut all: Vec<Vec<FeatureDifference>> = vec![Vec::new(); n_tiers];
+    let rows = people.portrait.map(|p| p.rows);
+    let theirs: Option<Vec<u8>> = rows.map(|rows| rows.iter().map(|&i| tiers[i]).collect());
+    let tiers = theirs.as_deref().unwrap_or(tiers);
     let mut add = |name: &str, values: &[f64]| {
         for (t, found) in all.iter_mut().enumerate() {
             found.extend(difference(name, values, tiers, t));
         }
     };
-    if let Some(table) = people.features {
+    if let Some(table) = people.portrait.map(|p| p.features).or(people.features) {
         for column in table.columns() {
             if let ColumnData::Numeric(values) = &column.data {
                 add(&column.name, values);
@@ -110,7 +115,8 @@ fn feature_differences(people: &Population<'_>, tiers: &[u8], n_tiers: usize) ->
     }
     for indicator in [Indicator::Recency, Indicator::Frequency, Indicator::Monetary, Indicator::MeanSpend] {
         if let Ok(values) = indicator.values(people) {
-            add(indicator.name(), &values);
+            let picked: Option<Vec<f64>> = rows.map(|rows| rows.iter().map(|&i| values[i]).collect());
+            add(indicator.name(), picked.as_deref().unwrap_or(&values));
         }
     }
     for found in &mut all {
@@ -178,8 +184,19 @@ mod tests {
             Column::numeric("visits", vec![10.0, 8.0, 2.0, f64::NAN, 1.0, 3.0]),
         ])
         .expect("a table");
-        let people = Population { forecasts: &forecasts, rfm: &rfm, features: Some(&features) };
-        with(&analyse(&people, &[0, 0, 1, 1, 1, 1], &default_names(3)));
+        let people = Population { forecasts: &forecasts, rfm: &rfm, features: Some(&features), portrait: None };
+        let tiers = [0, 0, 1, 1, 1, 1];
+        let of_all = analyse(&people, &tiers, &default_names(3));
+        with(&of_all);
+        // whoever looks at everybody through a portrait sees the same
+        let portrait = Some(Portrait { rows: &[0, 1, 2, 3, 4, 5], features: &features });
+        let seen = Population { features: None, portrait, ..people };
+        assert_eq!(analyse(&seen, &tiers, &default_names(3)), of_all);
+        // and without customer 1 there is one in the best tier, too few to set apart
+        let rows = [0, 2, 4, 5];
+        let portrait = Some(Portrait { rows: &rows, features: &features.take(&rows) });
+        let few = analyse(&Population { portrait, ..seen }, &tiers, &default_names(3));
+        assert_eq!((few[0].n, few[0].top_features.len()), (2, 0));
     }
 
     #[test]

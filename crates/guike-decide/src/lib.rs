@@ -32,5 +32,5 @@ pub use clusters::Centers;
 pub use migration::{Migration, migration};
 pub use names::TierName;
 pub use rfm_groups::{RfmGroup, RfmGroups};
-pub use rules::{Indicator, Method, PlanError, Population, TierPlan};
+pub use rules::{Indicator, Method, PlanError, Population, Portrait, TierPlan};
 pub use tiers::{TierRule, Tiering};

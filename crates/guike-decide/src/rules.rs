@@ -247,6 +247,17 @@ pub struct Population<'a> {
     pub rfm: &'a RfmTable,
     /// What else is known, where there is any.
     pub features: Option<&'a Table>,
+    /// By whom to describe what sets tiers apart; `None` for all of them, by `features`.
+    pub portrait: Option<Portrait<'a>>,
+}
+
+/// Some of the customers with all that is known of them: enough of many to tell what sets tiers apart.
+#[derive(Debug, Clone, Copy)]
+pub struct Portrait<'a> {
+    /// Which customers of the population.
+    pub rows: &'a [usize],
+    /// What is known of these, in this order.
+    pub features: &'a Table,
 }
 
 impl Population<'_> {

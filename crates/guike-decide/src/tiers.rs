@@ -109,7 +109,7 @@ impl TierPlan {
     ///     age_days: vec![9.0; n], repeat_spend_mean: zeros.clone(), spend_mean: vec![1.0; n],
     ///     spend_total: vec![1.0; n], window_purchase_days: vec![0; n], window_spend: zeros, ..Default::default()
     /// };
-    /// let people = Population { forecasts: &forecasts, rfm: &rfm, features: None };
+    /// let people = Population { forecasts: &forecasts, rfm: &rfm, features: None, portrait: None };
     /// let tiering = TierPlan::default().assign(&people, None).unwrap();
     /// assert_eq!(tiering.names[tiering.tiers[0] as usize].zh, "钻石");
     /// assert!(tiering.analysis[0].share_customers < 0.02 && tiering.analysis[0].share_value > 0.24);
@@ -324,7 +324,7 @@ mod tests {
         }
 
         fn people(&self) -> Population<'_> {
-            Population { forecasts: &self.forecasts, rfm: &self.rfm, features: Some(&self.features) }
+            Population { forecasts: &self.forecasts, rfm: &self.rfm, features: Some(&self.features), portrait: None }
         }
     }
 

@@ -50,8 +50,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let begun = Instant::now();
     let until = begun + Duration::from_secs(seconds);
     let all = runtime.block_on(async {
-        let tasks: Vec<_> =
-            (0..connections).map(|_| tokio::spawn(connection(address.clone(), request.clone(), until, every))).collect();
+        let tasks: Vec<_> = (0..connections)
+            .map(|_| tokio::spawn(connection(address.clone(), request.clone(), until, every)))
+            .collect();
         let mut all = Seen::default();
         for task in tasks {
             let seen = task.await.map_err(|e| e.to_string())??;
@@ -88,12 +89,7 @@ fn tell(what: &str, mut micros: Vec<u32>) {
     );
 }
 
-async fn connection(
-    address: String,
-    request: String,
-    until: Instant,
-    every: Option<Duration>,
-) -> Result<Seen, String> {
+async fn connection(address: String, request: String, until: Instant, every: Option<Duration>) -> Result<Seen, String> {
     let mut seen = Seen::default();
     while Instant::now() < until {
         if !until_closed(&address, &request, (until, every), &mut seen).await.map_err(|e| e.to_string())? {

@@ -17,23 +17,17 @@ use guike_learn::value::HeadsConfig;
 use rayon::prelude::*;
 
 use crate::combination::{self, Average};
+use crate::crowd::drawn;
 use crate::error::Error;
 use crate::value::{self, Ahead, Learned, Lessons, Said};
 
 /// What to prepare for learners.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum View<'a> {
+pub enum View {
     /// Summaries only.
     Summaries,
     /// Summaries, and every feature that the log offers at the cutoff and at all training anchors.
     Features,
-    /// Summaries, and certain features at the cutoff, without training anchors: for a model that is fitted.
-    Named {
-        /// Names of the features and attributes.
-        names: &'a [String],
-        /// Length of the label window that the model was trained on.
-        window: Horizon,
-    },
 }
 
 /// Most labelled rows, all training anchors together: more rows make learned forecasts slower and hardly better.
@@ -70,10 +64,7 @@ struct Trained {
 
 impl Known {
     /// Everything known at `cutoff`; `seed` draws customers where a shop has more than learners need.
-    ///
-    /// # Errors
-    /// [`Error::NoAnswer`] when a named feature cannot be computed from this log.
-    pub fn at(log: &EventLog, cutoff: Cutoff, horizon: Horizon, view: View<'_>, seed: Seed) -> Result<Known, Error> {
+    pub fn at(log: &EventLog, cutoff: Cutoff, horizon: Horizon, view: View, seed: Seed) -> Known {
         let past = log.before(cutoff);
         let rfm = rfm(&past, horizon.days());
         let config = AnchorConfig {
@@ -81,22 +72,13 @@ impl Known {
             ..AnchorConfig::default()
         };
         let anchors = match log.purchase_span() {
-            Some((first, _)) if first <= cutoff.last_day() && !matches!(view, View::Named { .. }) => {
-                training_anchors(first, cutoff, horizon, &config).anchors
-            }
+            Some((first, _)) if first <= cutoff.last_day() => training_anchors(first, cutoff, horizon, &config).anchors,
             _ => Vec::new(),
         };
         // tables that are compared hold what the earliest of them can hold
         let set = match (view, anchors.last()) {
             (View::Features, Some(oldest)) => {
                 Some(FeatureSet::all(&LogShape::of(&log.before(oldest.cutoff)), oldest.horizon))
-            }
-            (View::Named { names, window }, _) => {
-                // attributes are columns of the log's customers, not of the catalogue
-                let own = |n: &&String| past.attributes().is_none_or(|a| a.column(n).is_none());
-                let names: Vec<&str> = names.iter().filter(own).map(String::as_str).collect();
-                let set = FeatureSet::named(&names, &LogShape::of(&past), window);
-                Some(set.map_err(|e| Error::NoAnswer(format!("the model cannot read this log: {e}")))?)
             }
             _ => None,
         };
@@ -109,7 +91,7 @@ impl Known {
                 let past = log.before(a.cutoff);
                 let mut rfm = guike_features::rfm(&past, a.horizon.days());
                 if set.is_some() && rfm.len() > most {
-                    rfm = rfm.take(&drawn(&rfm.customer_idx, &buyers, most, seed));
+                    rfm = rfm.take(&drawn(&rfm.customer_idx, &buyers, most, seed.derive("rows")));
                 }
                 let labels = labels(&log.after(a.cutoff, a.horizon), &rfm.customer_idx);
                 let features = set.as_ref().map(|set| feature_table(&past, &rfm.customer_idx, set));
@@ -117,7 +99,7 @@ impl Known {
             })
             .collect();
         let purchases = guike_features::purchases(&past, &rfm.customer_idx);
-        Ok(Known { cutoff, horizon, rfm, purchases, features, training })
+        Known { cutoff, horizon, rfm, purchases, features, training }
     }
 
     /// The customers to forecast.
@@ -150,15 +132,6 @@ impl Known {
             .collect();
         use_it(&TrainingSet { now: self.cases(), anchors: &anchors })
     }
-}
-
-/// Rows of about `most` customers, the same customers at every anchor: those whose rank among all `buyers` has a small
-/// seeded number. An index in the log would change with customers who come after the cutoff.
-fn drawn(customer_idx: &[u32], buyers: &[u32], most: usize, seed: Seed) -> Vec<usize> {
-    let seed = seed.derive("rows");
-    let limit = (u64::MAX as f64 * most as f64 / customer_idx.len() as f64) as u64;
-    let rank = |c: u32| buyers.partition_point(|&b| b < c) as u64;
-    (0..customer_idx.len()).filter(|&i| seed.at(rank(customer_idx[i])).0 <= limit).collect()
 }
 
 /// One anchor of the backtest.
@@ -252,11 +225,11 @@ pub fn backtest(
         .par_iter()
         .map(|&anchor| {
             let view = if contenders.heads.is_some() { View::Features } else { View::Summaries };
-            let known = Known::at(log, anchor.cutoff, anchor.horizon, view, seed)?;
+            let known = Known::at(log, anchor.cutoff, anchor.horizon, view, seed);
             let labels = labels(&log.after(anchor.cutoff, anchor.horizon), &known.rfm.customer_idx);
-            Ok(BacktestAnchor { anchor, known, labels })
+            BacktestAnchor { anchor, known, labels }
         })
-        .collect::<Result<_, Error>>()?;
+        .collect();
     let simple = contenders.simple();
     progress.stage("testing candidates", (anchors.len() * (simple.len() + contenders.members())) as u64);
     let at_anchors: Vec<AtAnchor> =

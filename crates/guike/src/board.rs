@@ -101,8 +101,7 @@ impl Board {
     /// # Errors
     /// [`Error::Plan`] when the plan of the tiers is none.
     pub(crate) fn with(mut self, f: &Findings) -> Result<Board, Error> {
-        let features = None;
-        let people = Population { forecasts: &f.forecasts, rfm: &f.rfm, features };
+        let people = Population { forecasts: &f.forecasts, rfm: &f.rfm, features: None, portrait: None };
         let tiering = &f.tiers.tiering;
         if !f.rfm.is_empty() {
             self.alternatives = Some(guike_decide::alternatives(&tiering.plan, &people, &tiering.tiers)?);

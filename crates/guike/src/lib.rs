@@ -12,6 +12,7 @@ pub mod backtest;
 pub mod board;
 mod checkup;
 pub mod combination;
+mod crowd;
 mod demo;
 pub mod drift;
 mod error;

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::backtest::{Backtest, Contenders, Known, View, backtest};
 use crate::combination;
+use crate::crowd::{forecast_everybody, learned_from};
 use crate::error::Error;
 use crate::events;
 use crate::forecast::{Final, calibrate, choose, fit_final};
@@ -318,13 +319,22 @@ pub fn find_out(
     let (cutoff, horizon) = cutoff_and_horizon(&log, settings)?;
     enough_to_learn(&log, cutoff)?;
     let mut notes = Vec::new();
-    let backtest = backtest(&log, cutoff, horizon, &contenders(settings)?, seed, progress)?;
+    let few = learned_from(&log, cutoff, settings.forecast.learn_from, seed);
+    let learned_from = few.as_ref().unwrap_or(&log);
+    if few.is_some() {
+        notes.push(format!(
+            "candidates were compared and fitted on {} customers, drawn by the seed (--learn-from); all customers are \
+             forecast",
+            learned_from.n_customers()
+        ));
+    }
+    let backtest = backtest(learned_from, cutoff, horizon, &contenders(settings)?, seed, progress)?;
     notes.extend(backtest.plan.notes.iter().cloned());
     let selection = choose(&backtest, seed)?;
     let (wanted, mut why) = decide(settings, selection.as_ref());
     progress.stage("forecasting", 0);
     let view = if learners::reads_features(&wanted) { View::Features } else { View::Summaries };
-    let known = Known::at(&log, cutoff, horizon, view, seed)?;
+    let known = Known::at(learned_from, cutoff, horizon, view, seed);
     let daily = daily_totals(&log, cutoff);
     let (chosen, fitted, forecasts) = fit_or_fall_back(&wanted, &backtest, &known, settings, &mut notes, progress)?;
     if chosen != wanted {
@@ -335,16 +345,20 @@ pub fn find_out(
     }
     progress.check()?;
     notes.extend(fitted.notes.iter().map(|n| n.0.clone()));
+    let holdout = holdout(learned_from, &known, &forecasts, &fitted)?;
+    let (rfm, forecasts) = match &few {
+        None => (known.rfm, forecasts),
+        Some(_) => forecast_everybody(&log, cutoff, horizon, &fitted, progress)?,
+    };
     let total = total(&forecasts, &fitted);
-    let holdout = holdout(&log, &known, &forecasts, &fitted)?;
     progress.stage("tiering", 0);
-    let tiers = tier(&log, cutoff, horizon, &known.rfm, &forecasts, previous, settings)?;
+    let tiers = tier(&log, cutoff, horizon, &rfm, &forecasts, previous, settings)?;
     notes.extend(tiers.tiering.notes.iter().cloned());
     Ok(Findings {
         quality,
         cutoff,
         horizon,
-        rfm: known.rfm,
+        rfm,
         backtest,
         selection,
         chosen,

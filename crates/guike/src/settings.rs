@@ -13,6 +13,9 @@ use crate::error::Error;
 use crate::learners;
 use crate::tune::Values;
 
+/// Fewer customers than this tell too little of how they differ to be called a sample.
+const LEAST_LEARNED_FROM: usize = 1_000;
+
 /// All settings; every field has a default that serves most shops.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -50,6 +53,9 @@ pub struct ForecastSettings {
     pub level: LevelRule,
     /// How much work to spend on learning.
     pub budget: Budget,
+    /// Most customers to learn from, at least 1,000: of a shop that has more, so many are drawn by the seed to compare
+    /// candidates and to fit the chosen one, which then forecasts all.
+    pub learn_from: usize,
     /// Root of all randomness.
     pub seed: Seed,
     /// Hyper-parameters of the learners that read features, where they are not their own: what `guike tune log` finds.
@@ -107,6 +113,7 @@ impl Default for ForecastSettings {
             model: AUTO.to_owned(),
             level: LevelRule::Auto,
             budget: Budget::default(),
+            learn_from: 100_000,
             seed: Seed(1),
             heads: Values::new(),
         }
@@ -189,6 +196,14 @@ impl Settings {
     pub fn validate(&self) -> Result<(), Error> {
         self.tiers.validate()?;
         crate::tune::check("forecast.heads", learners::HEADS, &self.forecast.heads)?;
+        let most = self.forecast.learn_from;
+        if most < LEAST_LEARNED_FROM {
+            return Err(Error::Config {
+                what: "--learn-from".to_owned(),
+                value: most.to_string(),
+                rule: format!("a forecast learns from how customers differ; take at least {LEAST_LEARNED_FROM}"),
+            });
+        }
         let model = &self.forecast.model;
         let known = learners::names();
         if model != AUTO && !known.contains(&model.as_str()) {

@@ -10,7 +10,8 @@ use guike_store::{OutColumn, OutData, write_parquet};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::backtest::{Known, View, backtest};
+use crate::backtest::backtest;
+use crate::crowd::{forecast_everybody, learned_from};
 use crate::error::Error;
 use crate::forecast::{Final, choose};
 use crate::learners;
@@ -18,7 +19,6 @@ use crate::output;
 use crate::run::{contenders, cutoff_and_horizon, enough_to_learn, read};
 use crate::saved;
 use crate::settings::Settings;
-use crate::value::features_of;
 
 /// Runs `job` with this many threads; results are the same at any number.
 ///
@@ -223,7 +223,8 @@ pub fn evaluate(log: &LogFiles, settings: &Settings, progress: &dyn Progress) ->
     let (cutoff, horizon) = cutoff_and_horizon(&log, settings)?;
     enough_to_learn(&log, cutoff)?;
     let seed = settings.forecast.seed;
-    let tested = backtest(&log, cutoff, horizon, &contenders(settings)?, seed, progress)?;
+    let few = learned_from(&log, cutoff, settings.forecast.learn_from, seed);
+    let tested = backtest(few.as_ref().unwrap_or(&log), cutoff, horizon, &contenders(settings)?, seed, progress)?;
     choose(&tested, seed)?.ok_or_else(|| Error::NoAnswer(tested.plan.notes.join("; ")))
 }
 
@@ -247,10 +248,9 @@ pub fn forecast_with(
     settings.forecast.horizon = horizon.or(Some(model.card().horizon));
     let Imported { log, .. } = read(log, &settings, progress)?;
     let (cutoff, horizon) = cutoff_and_horizon(&log, &settings)?;
-    let view = features_of(model.card()).unwrap_or(View::Summaries);
-    let known = Known::at(&log, cutoff, horizon, view, settings.forecast.seed)?;
-    let forecasts = Final { model, calibration, notes: Vec::new() }.forecast(&known.cases())?;
-    let ids: Vec<String> = known.rfm.customer_idx.iter().map(|&c| log.customer_ids()[c as usize].clone()).collect();
+    let model = Final { model, calibration, notes: Vec::new() };
+    let (rfm, forecasts) = forecast_everybody(&log, cutoff, horizon, &model, progress)?;
+    let ids: Vec<String> = rfm.customer_idx.iter().map(|&c| log.customer_ids()[c as usize].clone()).collect();
     output::with_forecast_columns(&ids, &forecasts, None, |columns| {
         let names = columns.iter().map(|c| c.name.to_owned()).collect();
         let cell = |c: &OutColumn<'_>, i: usize| match c.data {

@@ -5,9 +5,11 @@ use std::path::Path;
 
 use guike_core::{Cutoff, EventLog, Forecasts, Horizon, RfmTable};
 use guike_decide::migration::Placed;
-use guike_decide::{Migration, Population, RfmGroups, Tiering, migration};
+use guike_decide::{Indicator, Migration, Population, Portrait, RfmGroups, Tiering, migration};
+use guike_features::{FeatureSet, LogShape, feature_table};
 use guike_store::read_csv_columns;
 
+use crate::crowd::drawn;
 use crate::error::Error;
 use crate::settings::Settings;
 
@@ -44,6 +46,12 @@ pub struct Tiers {
     pub migration: Option<Migration>,
 }
 
+/// Names of the features that the plan reads.
+fn read_by_plan(settings: &Settings) -> Vec<&str> {
+    let named = |i: &Indicator| matches!(i, Indicator::Feature(_) | Indicator::FeatureReversed(_));
+    settings.tiers.indicators.iter().filter(|i| named(i)).map(Indicator::name).collect()
+}
+
 /// Places every case in a tier by the plan of the settings.
 ///
 /// # Errors
@@ -57,8 +65,29 @@ pub(crate) fn tier(
     previous: Option<&PreviousTiers>,
     settings: &Settings,
 ) -> Result<Tiers, Error> {
-    let features = guike_features::features(&log.before(cutoff), &rfm.customer_idx, horizon);
-    let people = Population { forecasts, rfm, features: Some(&features) };
+    let past = log.before(cutoff);
+    let shape = LogShape::of(&past);
+    let set = FeatureSet::all(&shape, horizon);
+    // tiers are told apart by some of very many customers; the rule reads what it names of all
+    let (seed, most) = (settings.forecast.seed.derive("portrait"), settings.forecast.learn_from);
+    let some: Option<Vec<usize>> = (rfm.len() > most).then(|| drawn(&rfm.customer_idx, &rfm.customer_idx, most, seed));
+    let of_all = match &some {
+        None => feature_table(&past, &rfm.customer_idx, &set),
+        Some(_) => {
+            // a name that the catalogue does not have may be an attribute's, and otherwise the plan says that it is none
+            let offered = |name: &&str| set.iter().any(|f| f.name == *name);
+            let named: Vec<&str> = read_by_plan(settings).into_iter().filter(offered).collect();
+            let few = FeatureSet::named(&named, &shape, horizon)
+                .map_err(|e| Error::Internal(format!("a feature that is offered cannot be computed: {e}")))?;
+            feature_table(&past, &rfm.customer_idx, &few)
+        }
+    };
+    let of_some = some.as_ref().map(|rows| {
+        let customers: Vec<u32> = rows.iter().map(|&i| rfm.customer_idx[i]).collect();
+        feature_table(&past, &customers, &set)
+    });
+    let portrait = some.as_ref().zip(of_some.as_ref()).map(|(rows, features)| Portrait { rows, features });
+    let people = Population { forecasts, rfm, features: Some(&of_all), portrait };
     let mut plan = settings.tiers.clone();
     plan.seed = settings.forecast.seed.derive("tiers");
     let id = |case: usize| log.customer_ids()[rfm.customer_idx[case] as usize].as_str();

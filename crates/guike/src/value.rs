@@ -19,7 +19,7 @@ mod blend;
 mod lessons;
 mod rows;
 
-pub use blend::{Blend, BlendLearner, Learned, Said, features_of};
+pub use blend::{Blend, BlendLearner, Learned, Reads, Said, features_of};
 pub use lessons::{Ahead, Lessons, as_fit_error};
 
 use guike_learn::value::SpendHead;

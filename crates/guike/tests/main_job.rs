@@ -93,6 +93,33 @@ fn a_saved_model_forecasts_what_the_run_forecast() {
 }
 
 #[test]
+fn a_shop_with_more_customers_than_are_learned_from_has_all_of_them_forecast() {
+    let tmp = tempfile::tempdir().expect("a temporary folder");
+    let mut s = settings("1997-09-30", "39w");
+    let of_all = run_in(tmp.path(), "all", &s);
+    s.forecast.learn_from = 1_000;
+    let of_some = run_in(tmp.path(), "some", &s);
+    assert_eq!(of_some.customers, of_all.customers);
+    let told = |summary: &RunSummary| summary.notes.iter().any(|n| n.contains("drawn by the seed (--learn-from)"));
+    assert!(told(&of_some) && !told(&of_all), "{:?}", of_some.notes);
+    let ratio = of_some.total.expected / of_all.total.expected;
+    assert!((0.8..1.25).contains(&ratio), "{ratio}");
+    let few: usize = of_some.tiers.iter().map(|t| t.1).sum();
+    assert_eq!(few, of_all.customers);
+    // the model that was kept says the same of them
+    let log = LogFiles::from(&tmp.path().join("orders.csv.gz"));
+    let model = tmp.path().join("some/model");
+    let (columns, rows) =
+        guike::forecast_with(&log, &model, s.forecast.cutoff, None, &s, &Quiet).expect("the model is read back");
+    let spend = columns.iter().position(|c| c == "expected_spend").expect("a column of spend");
+    let text = String::from_utf8(bytes(tmp.path().join("some/forecasts.csv"))).expect("utf-8");
+    for (line, row) in text.lines().skip(1).zip(&rows) {
+        assert_eq!(line.split(',').nth(2).and_then(|v| v.parse().ok()), row[spend].as_f64(), "{line}");
+    }
+    assert_eq!(text.lines().count(), rows.len() + 1);
+}
+
+#[test]
 fn features_streamed_from_the_file_are_those_of_the_log_in_memory() {
     let tmp = tempfile::tempdir().expect("a temporary folder");
     let path = sample(tmp.path());

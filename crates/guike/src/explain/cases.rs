@@ -12,16 +12,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use guike_core::{
-    Cases, Column, ColumnData, Cutoff, EventLog, EventLogBuilder, Events, Horizon, ModelCard, Purchases, RfmTable,
-    Seed, Table,
+    Cases, Cutoff, EventLog, EventLogBuilder, Events, Horizon, ModelCard, Purchases, RfmTable, Seed, Table,
 };
 use guike_explain::shapley::Hybrid;
 use guike_features::{FeatureSet, LogShape, Theme, feature_table, rfm};
 
-use crate::backtest::View;
+use crate::crowd::read_by;
 use crate::error::Error;
 use crate::events::{Event, Has, joined_as};
-use crate::value::features_of;
 
 /// Features that are told beside the themes, whether the model reads them or not; those that the log does not offer are
 /// left out.
@@ -105,15 +103,7 @@ impl Offer {
     pub(crate) fn of(log: &EventLog, card: &ModelCard, cutoff: Cutoff, horizon: Horizon) -> Result<Offer, Error> {
         let past = log.before(cutoff);
         let shape = LogShape::of(&past);
-        let set = match features_of(card) {
-            Some(View::Named { names, window }) => {
-                let own = |n: &&String| past.attributes().is_none_or(|a| a.column(n).is_none());
-                let names: Vec<&str> = names.iter().filter(own).map(String::as_str).collect();
-                let set = FeatureSet::named(&names, &shape, window);
-                Some(set.map_err(|e| Error::NoAnswer(format!("the model cannot read this log: {e}")))?)
-            }
-            _ => None,
-        };
+        let set = read_by(card, &past, &shape)?;
         let offered: Vec<&str> =
             FACTS.into_iter().filter(|n| FeatureSet::named(&[n], &shape, horizon).is_ok()).collect();
         let facts = FeatureSet::named(&offered, &shape, horizon)
@@ -225,16 +215,14 @@ impl<'a> Reader<'a> {
         for (i, w) in who.iter().enumerate() {
             let is_known = (w.customer as usize) < self.log.n_customers();
             let e = if is_known { past.customer(w.customer as usize) } else { Events::default() };
-            b.customer_ids.push(i.to_string());
-            append(&mut b, e);
+            b.push_customer(i.to_string(), e);
             if let Some(amount) = w.buys_now {
                 buy(&mut b, e, self.cutoff, amount, has);
             }
-            b.offsets.push(b.time.len() as u64);
         }
         b.attributes = self.log.attributes().map(|table| {
             let rows: Vec<usize> = who.iter().map(|w| w.customer as usize).collect();
-            pick(table, |_| &rows)
+            table.take(&rows)
         });
         let small = b.build();
         if self.told.is_empty() {
@@ -250,17 +238,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn append(b: &mut EventLogBuilder, e: Events<'_>) {
-    b.time.extend_from_slice(e.time);
-    b.kind.extend_from_slice(e.kind);
-    b.amount.extend_from_slice(e.amount);
-    b.quantity.extend_from_slice(e.quantity);
-    b.item.extend_from_slice(e.item);
-    b.category.extend_from_slice(e.category);
-    b.order.extend_from_slice(e.order);
-}
-
-/// One purchase on the last known day, of what she bought last.
+/// One purchase more of the last customer, on the last known day, of what she bought last.
 fn buy(b: &mut EventLogBuilder, e: Events<'_>, cutoff: Cutoff, amount: i64, has: Has) {
     let day = i64::from(cutoff.last_day().0) * guike_core::SECONDS_PER_DAY;
     b.time.push(e.time.last().map_or(day, |&t| t.max(day)));
@@ -273,24 +251,13 @@ fn buy(b: &mut EventLogBuilder, e: Events<'_>, cutoff: Cutoff, amount: i64, has:
     b.category.extend(has.category.then(|| of_last(e.category)));
     // a new order has a number of its own; which one does not matter
     b.order.extend(has.order.then_some(Events::MISSING));
+    *b.offsets.last_mut().expect("a customer was added") = b.time.len() as u64;
 }
 
-/// A table of these rows, chosen per column; of a row that is not there nothing is known.
+/// A table of rows that are chosen per column.
 fn pick<'r>(table: &Table, rows: impl Fn(&str) -> &'r [usize]) -> Table {
-    let column = |c: &Column| {
-        let rows = rows(&c.name).iter();
-        let data = match &c.data {
-            ColumnData::Numeric(v) => {
-                ColumnData::Numeric(rows.map(|&i| v.get(i).copied().unwrap_or(f64::NAN)).collect())
-            }
-            ColumnData::Categorical { codes, levels } => {
-                let code = |&i: &usize| codes.get(i).copied().unwrap_or(Column::MISSING);
-                ColumnData::Categorical { codes: rows.map(code).collect(), levels: levels.clone() }
-            }
-        };
-        Column { name: c.name.clone(), data }
-    };
-    Table::new(table.columns().iter().map(column).collect()).expect("columns of a table, each with as many rows")
+    let columns = table.columns().iter().map(|c| c.take(rows(&c.name))).collect();
+    Table::new(columns).expect("columns of a table, each with as many rows")
 }
 
 /// Hybrids of `people`, by theme.

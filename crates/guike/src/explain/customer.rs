@@ -154,7 +154,8 @@ pub(crate) struct SavedTiers {
 impl SavedTiers {
     /// The tier of every one of these, 0 the best; `None` when an indicator is not there.
     pub(crate) fn tiers(&self, people: &People, forecasts: &Forecasts) -> Option<Vec<usize>> {
-        let everyone = guike_decide::Population { forecasts, rfm: &people.rfm, features: Some(&people.facts) };
+        let everyone =
+            guike_decide::Population { forecasts, rfm: &people.rfm, features: Some(&people.facts), portrait: None };
         let columns: Vec<Vec<f64>> =
             self.plan.indicators.iter().map(|i| i.values(&everyone)).collect::<Result<_, _>>().ok()?;
         Some((0..forecasts.len()).map(|i| self.rule.tier(&columns.iter().map(|c| c[i]).collect::<Vec<_>>())).collect())

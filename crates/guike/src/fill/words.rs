@@ -82,6 +82,10 @@ const REMARKS: &[(&str, &str)] = &[
         "{} customers with zero mean spend are left out of the spend model's fit ({})",
         "{} 位平均消费为零的客户未参与金额模型的拟合（{}）",
     ),
+    (
+        "candidates were compared and fitted on {} customers, drawn by the seed (--learn-from); all customers are forecast",
+        "候选模型在按种子抽取的 {} 位客户上比较并拟合（--learn-from）；所有客户均有预测",
+    ),
     ("{} could not be used: {}", "{} 无法使用：{}"),
     ("left out of the average: {}", "未计入平均：{}"),
     ("exact duplicates dropped: rows carry an order id", "完全重复的行已删除：各行带有订单号"),

@@ -20,6 +20,7 @@ use super::Within;
 use super::halving::{Piece, Trial, Work, search};
 use super::result::{Findings, OneAnswer, TuneSummary, write};
 use crate::backtest::{Known, View};
+use crate::crowd::learned_from;
 use crate::error::Error;
 use crate::learners::{HEADS, heads_with};
 use crate::run::{cutoff_and_horizon, enough_to_learn, read};
@@ -96,6 +97,8 @@ fn find(
     let seed = settings.forecast.seed;
     let (cutoff, horizon) = cutoff_and_horizon(log, settings)?;
     enough_to_learn(log, cutoff)?;
+    let few = learned_from(log, cutoff, settings.forecast.learn_from, seed);
+    let log = few.as_ref().unwrap_or(log);
     let Some((first, _)) = log.purchase_span() else {
         return Err(Error::Internal("a log without purchases has a cutoff".to_owned()));
     };
@@ -111,7 +114,7 @@ fn find(
     };
     let within = Within(progress);
     let stand = |anchor: Anchor| -> Result<Judged, Error> {
-        let known = Known::at(log, anchor.cutoff, anchor.horizon, View::Features, seed)?;
+        let known = Known::at(log, anchor.cutoff, anchor.horizon, View::Features, seed);
         let labels = labels(&log.after(anchor.cutoff, anchor.horizon), &known.rfm.customer_idx);
         let cx = FitContext { seed: seed.derive(value::BLEND), progress: &within };
         let lessons = match known.with_training(|t| Lessons::fit(t, &cx)) {

@@ -15,7 +15,6 @@ use serde_json::json;
 use super::lessons::{Ahead, Lessons, as_fit_error};
 use super::rows::Schema;
 use super::{BLEND, COMPLEXITY, members};
-use crate::backtest::View;
 use crate::combination::Average;
 
 /// The card's parameter that tells the length of the label window.
@@ -321,8 +320,17 @@ impl Model for Blend {
     }
 }
 
+/// The features that a model reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reads<'a> {
+    /// Names of the features and attributes.
+    pub names: &'a [String],
+    /// Length of the label window that the model was trained on.
+    pub window: Horizon,
+}
+
 /// The features that a model reads and the window they were made for; `None` for a model that reads summaries.
-pub fn features_of(card: &ModelCard) -> Option<View<'_>> {
+pub fn features_of(card: &ModelCard) -> Option<Reads<'_>> {
     let window = Horizon::from_days(*card.parameters.get(WINDOW)? as u32)?;
-    (!card.features.is_empty()).then_some(View::Named { names: &card.features, window })
+    (!card.features.is_empty()).then_some(Reads { names: &card.features, window })
 }

@@ -244,6 +244,8 @@ fn a_run_of_a_version_that_kept_less_says_what_is_missing() {
         theme.as_object_mut().expect("a theme").retain(|name, _| matches!(name.as_str(), "name" | "weight"));
     }
     std::fs::write(&file, board.to_string()).expect("written");
+    // nor a list of checksums
+    std::fs::remove_file(out.join("checksums.json")).expect("listed");
     let server = Running::with(vec![out], Limits::default());
     for (path, words) in
         [("/tiers", "kept less"), ("/retention", "kept less"), ("/explain", "did not keep how single forecasts")]

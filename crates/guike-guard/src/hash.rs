@@ -2,8 +2,11 @@
 
 use std::fmt::Write as _;
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+/// The member of a file that holds its checksum.
+const SEAL: &str = "checksum";
 /// Bytes of a block of SHA-256.
 const BLOCK: usize = 64;
 
@@ -59,6 +62,20 @@ pub(crate) fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
         *b = u8::from_str_radix(&text[2 * i..2 * i + 2], 16).ok()?;
     }
     Some(out)
+}
+
+/// Why a list of a file is not what was written, by the checksum that stands in the file; nothing where none does, because
+/// an earlier version wrote it, or who changed it by hand took it out.
+pub(crate) fn not_as_sealed(file: &Value, list: &str) -> Option<&'static str> {
+    let said = file.get(SEAL)?;
+    (said.as_str() != Some(&sealed(&file[list]))).then_some(
+        "it does not fit its checksum; put it back from a copy, or, where you changed it yourself, take the member `checksum` out",
+    )
+}
+
+/// A checksum of what a file holds, as compact JSON.
+pub(crate) fn sealed(list: &Value) -> String {
+    hexadecimal(&sha256(&[list.to_string().as_bytes()]))
 }
 
 /// Whether this may be the name of a key or a user: it stands in logs and records as it is.

@@ -10,7 +10,7 @@ use guike_core::Day;
 use serde::{Deserialize, Serialize};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
-use crate::hash::{bytes, fits_name, hexadecimal, sha256};
+use crate::hash::{bytes, fits_name, hexadecimal, not_as_sealed, sealed, sha256};
 use crate::roles::Rights;
 
 /// What every key begins with, so that it is recognised where it should not be.
@@ -138,6 +138,8 @@ pub enum KeyError {
 #[derive(Serialize, Deserialize)]
 struct File {
     guike_keys: u32,
+    #[serde(default)]
+    checksum: String,
     keys: Vec<Key>,
 }
 
@@ -175,6 +177,9 @@ impl Keyring {
             }
             Some(_) => {}
         }
+        if let Some(why) = not_as_sealed(&whole, "keys") {
+            return Err(KeyError::Damaged(why.to_owned()));
+        }
         let file: File = serde_json::from_value(whole).map_err(|e| KeyError::Damaged(e.to_string()))?;
         let hashes = file
             .keys
@@ -186,7 +191,8 @@ impl Keyring {
 
     /// The text of the file.
     pub fn to_text(&self) -> String {
-        let file = File { guike_keys: FORMAT, keys: self.keys.clone() };
+        let keys = serde_json::to_value(&self.keys).expect("names and numbers are JSON");
+        let file = File { guike_keys: FORMAT, checksum: sealed(&keys), keys: self.keys.clone() };
         serde_json::to_string_pretty(&file).expect("names and numbers are JSON") + "\n"
     }
 
@@ -275,6 +281,29 @@ mod tests {
             .map(|i| keyring.add(&format!("k{i}"), &[Scope::ALL[usize::from(i)]], TODAY, None, [i; 32]).expect("added"))
             .collect();
         (keyring, secrets)
+    }
+
+    #[test]
+    fn a_flipped_bit_is_damage_and_a_file_without_a_checksum_is_taken() {
+        let (keyring, _) = keyring();
+        let text = keyring.to_text();
+        let mut n_damaged = 0;
+        for bit in 0..text.len() * 8 {
+            let mut flipped = text.clone().into_bytes();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let Ok(flipped) = String::from_utf8(flipped) else { continue };
+            // the name of a member that may be left out may be another one; what the file says is not
+            match Keyring::parse(&flipped) {
+                Ok(same) => assert_eq!(same, keyring, "bit {bit}"),
+                Err(_) => n_damaged += 1,
+            }
+        }
+        assert!(n_damaged > 7 * (text.len() - 100));
+        let by_hand: Vec<&str> = text.lines().filter(|l| !l.contains("checksum")).collect();
+        let by_hand = by_hand.join("\n").replace("\"k0\"", "\"crm\"");
+        assert_eq!(Keyring::parse(&by_hand).expect("taken").keys()[0].name, "crm");
+        let changed = Keyring::parse(&text.replace("\"k0\"", "\"crm\"")).expect_err("refused").to_string();
+        assert!(changed.contains("take the member `checksum` out"), "{changed}");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use guike_core::Day;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-use crate::hash::{bytes, fits_name, hexadecimal};
+use crate::hash::{bytes, fits_name, hexadecimal, not_as_sealed, sealed};
 use crate::roles::Role;
 
 /// Newest format of the file.
@@ -104,6 +104,8 @@ pub enum UserError {
 #[derive(Serialize, Deserialize)]
 struct File {
     guike_users: u32,
+    #[serde(default)]
+    checksum: String,
     users: Vec<User>,
 }
 
@@ -142,6 +144,9 @@ impl Users {
             }
             Some(_) => {}
         }
+        if let Some(why) = not_as_sealed(&whole, "users") {
+            return Err(UserError::Damaged(why.to_owned()));
+        }
         let file: File = serde_json::from_str(text).map_err(damaged)?;
         for (i, user) in file.users.iter().enumerate() {
             let is_hash = bytes::<32>(&user.password.argon2id).is_some() && bytes::<16>(&user.password.salt).is_some();
@@ -162,7 +167,8 @@ impl Users {
 
     /// The text of the file.
     pub fn to_text(&self) -> String {
-        let file = File { guike_users: FORMAT, users: self.users.clone() };
+        let users = serde_json::to_value(&self.users).expect("names and numbers are JSON");
+        let file = File { guike_users: FORMAT, checksum: sealed(&users), users: self.users.clone() };
         serde_json::to_string_pretty(&file).expect("names and numbers are JSON") + "\n"
     }
 
@@ -321,6 +327,23 @@ mod tests {
             hexadecimal(&hash_of(cost, "password", b"somesalt")),
             "09316115d5cf24ed5a15a31a3ba326e5cf32edc24702987c02b6566f61913cf7"
         );
+    }
+
+    #[test]
+    fn a_flipped_bit_is_damage_and_a_file_without_a_checksum_is_taken() {
+        let users = users();
+        let text = users.to_text();
+        for bit in (0..text.len() * 8).step_by(3) {
+            let mut flipped = text.clone().into_bytes();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            // the name of a member that may be left out may be another one; what the file says is not
+            let Ok(flipped) = String::from_utf8(flipped) else { continue };
+            assert!(Users::parse(&flipped).map_or(true, |same| same == users), "bit {bit}");
+        }
+        let by_hand: Vec<&str> = text.lines().filter(|l| !l.contains("checksum")).collect();
+        let by_hand = by_hand.join("\n").replace("\"mei\"", "\"bo\"");
+        assert!(Users::parse(&by_hand).expect("taken").user("bo").is_some());
+        assert!(Users::parse(&text.replace("\"mei\"", "\"bo\"")).is_err());
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Two flipped bits and two cuts of every file, or as many as `GUIKE_FAULTS` says.
 #![cfg(unix)]
 
+use std::io::Write as _;
+
 use serde_json::Value;
 
 use crate::serve::{Server, ask};
@@ -139,6 +141,10 @@ fn damaged_logs_and_lists_of_a_server_are_refused_or_harmless_and_come_back_whol
     assert_eq!(desk.guike(&[&train[..], &["--workspace", "w", "--name", "value"]].concat()).code, 0);
     let key = desk.guike(&["keys", "add", "keys.json", "shop", "--scope", "predict", "--scope", "events"]);
     assert_eq!(key.code, 0, "{}", key.stderr);
+    let mut user = desk.command(&["users", "add", "users.json", "mei", "--role", "viewer"]);
+    let mut user = user.stdin(std::process::Stdio::piped()).spawn().expect("the binary starts");
+    user.stdin.take().expect("a pipe").write_all(b"correct horse battery\n").expect("taken");
+    assert!(user.wait().expect("it ends").success());
     let serve = [
         "serve",
         "w",
@@ -148,6 +154,8 @@ fn damaged_logs_and_lists_of_a_server_are_refused_or_harmless_and_come_back_whol
         "events.log",
         "--keys",
         "keys.json",
+        "--users",
+        "users.json",
         "--audit",
         "audit.jsonl",
     ];
@@ -164,7 +172,15 @@ fn damaged_logs_and_lists_of_a_server_are_refused_or_harmless_and_come_back_whol
     let server = Server::start(&desk, &serve);
     (0..3).for_each(|n| assert_eq!(tell(&server, n, "whole")["repeated"], false));
     drop(server);
-    let names = ["events.log", "events.log.head", "audit.jsonl", "audit.jsonl.head", "audit.jsonl.key", "keys.json"];
+    let names = [
+        "events.log",
+        "events.log.head",
+        "audit.jsonl",
+        "audit.jsonl.head",
+        "audit.jsonl.key",
+        "keys.json",
+        "users.json",
+    ];
     let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
     let before: Vec<Vec<u8>> = names.iter().map(|n| std::fs::read(desk.path(n)).expect("read")).collect();
     let (mut n, mut n_refused) = (0, 0);
@@ -172,10 +188,9 @@ fn damaged_logs_and_lists_of_a_server_are_refused_or_harmless_and_come_back_whol
         n += 1;
         match Server::tried(&desk, &serve) {
             // nothing that was acknowledged is gone: the same again was there before
-            Ok(server) if !name.starts_with("keys") => {
+            Ok(server) => {
                 (0..3).for_each(|n| assert_eq!(tell(&server, n, what)["repeated"], true, "{what}"));
             }
-            Ok(_) => {}
             Err(words) => {
                 let beside = name.trim_end_matches(".head").trim_end_matches(".key");
                 assert!(words.contains(beside) && !words.contains("panicked"), "{what}: {words}");

@@ -2,10 +2,12 @@
 //!
 //! `docs/files.md` describes them for readers; this is the only place that names them.
 
+use std::ops::Range;
+
 use guike_data::{LogFiles, write_canonical};
 use guike_eval::{AnchorPlan, Selection};
 use guike_learn::baseline::RfmQuintiles;
-use guike_store::{OutColumn, OutData, Staged, write_artifact, write_csv, write_parquet};
+use guike_store::{OutColumn, OutData, Staged, TableFile, write_artifact};
 use serde::Serialize;
 
 use crate::board::Board;
@@ -43,6 +45,10 @@ pub mod names {
     /// The settings of the run.
     pub const SETTINGS_TOML: &str = "guike.toml";
 }
+
+/// Customers whose rows are made together: the texts of all at once would be as large as the log. A multiple of the rows that
+/// Parquet encodes at a time, so that its pages are those of one piece.
+const PIECE: usize = 1 << 16;
 
 /// What `evaluation.json` holds.
 #[derive(Serialize)]
@@ -140,20 +146,30 @@ fn json(staged: &Staged, name: &str, value: &impl Serialize) -> Result<(), Error
     Ok(staged.write(name, text + "\n")?)
 }
 
-/// Ids of the cases, in their order.
-pub(crate) fn ids(f: &Findings) -> Vec<String> {
-    f.rfm.customer_idx.iter().map(|&c| f.log.customer_ids()[c as usize].clone()).collect()
+/// Ids of these cases.
+fn ids(f: &Findings, cases: Range<usize>) -> Vec<String> {
+    f.rfm.customer_idx[cases].iter().map(|&c| f.log.customer_ids()[c as usize].clone()).collect()
 }
 
-/// Calls `use_it` with the columns of a forecast table; `tier` is left out where there is none.
+/// All cases in pieces, and one piece of nobody where there is none: a table without rows still has its columns.
+fn pieces(f: &Findings) -> impl Iterator<Item = Range<usize>> {
+    let n = f.rfm.len();
+    (0..n.max(1)).step_by(PIECE).map(move |from| from..(from + PIECE).min(n))
+}
+
+/// Calls `use_it` with the columns of a forecast table of these cases; `tier` is left out where there is none.
 pub(crate) fn with_forecast_columns<T>(
     ids: &[String],
     forecasts: &guike_core::Forecasts,
+    cases: Range<usize>,
     tier: Option<&[String]>,
     use_it: impl FnOnce(&[OutColumn<'_>]) -> T,
 ) -> Result<T, Error> {
+    let levels = &forecasts.spend.levels;
     let quantile = |level: f64| {
-        forecasts.spend.at(level).ok_or_else(|| Error::Internal(format!("forecasts lack the quantile {level}")))
+        let at = levels.iter().position(|&l| (l - level).abs() < 1e-9);
+        let at = at.ok_or_else(|| Error::Internal(format!("forecasts lack the quantile {level}")))?;
+        Ok::<Vec<f64>, Error>(cases.clone().map(|case| forecasts.spend.row(case)[at]).collect())
     };
     let quantiles = [
         ("median_spend", quantile(0.5)?),
@@ -165,51 +181,63 @@ pub(crate) fn with_forecast_columns<T>(
     let number = |name, values| OutColumn { name, data: OutData::Number(values) };
     let mut columns = vec![
         OutColumn { name: "customer_id", data: OutData::Text(ids) },
-        number("expected_orders", &forecasts.expected_orders),
-        number("expected_spend", &forecasts.expected_spend),
+        number("expected_orders", &forecasts.expected_orders[cases.clone()]),
+        number("expected_spend", &forecasts.expected_spend[cases.clone()]),
     ];
     columns.extend(quantiles.iter().map(|(name, values)| number(name, values)));
-    columns.push(number("p_active", &forecasts.p_active));
-    columns.push(number("next_order_days", &forecasts.next_order_days));
+    columns.push(number("p_active", &forecasts.p_active[cases.clone()]));
+    columns.push(number("next_order_days", &forecasts.next_order_days[cases]));
     columns.extend(tier.map(|t| OutColumn { name: "tier", data: OutData::Text(t) }));
     Ok(use_it(&columns))
 }
 
-fn tier_keys(f: &Findings) -> Vec<String> {
+fn tier_keys(f: &Findings, cases: Range<usize>) -> Vec<String> {
     let t = &f.tiers.tiering;
-    t.tiers.iter().map(|&i| t.names[usize::from(i)].key.clone()).collect()
+    t.tiers[cases].iter().map(|&i| t.names[usize::from(i)].key.clone()).collect()
 }
 
 fn write_forecasts(staged: &Staged, f: &Findings) -> Result<(), Error> {
-    let (csv, parquet) = (staged.path(names::FORECASTS_CSV)?, staged.path(names::FORECASTS_PARQUET)?);
-    with_forecast_columns(&ids(f), &f.forecasts, Some(&tier_keys(f)), |columns| {
-        write_csv(&csv, columns)?;
-        write_parquet(&parquet, columns)
-    })??;
-    Ok(())
+    let mut csv = TableFile::csv(&staged.path(names::FORECASTS_CSV)?)?;
+    let mut parquet = TableFile::parquet(&staged.path(names::FORECASTS_PARQUET)?)?;
+    for cases in pieces(f) {
+        let (ids, tiers) = (ids(f, cases.clone()), tier_keys(f, cases.clone()));
+        with_forecast_columns(&ids, &f.forecasts, cases, Some(&tiers), |columns| {
+            csv.append(columns)?;
+            parquet.append(columns)
+        })??;
+    }
+    csv.finish()?;
+    Ok(parquet.finish()?)
 }
 
 fn write_tiers(staged: &Staged, f: &Findings) -> Result<(), Error> {
+    let mut csv = TableFile::csv(&staged.path(names::TIERS_CSV)?)?;
+    for cases in pieces(f) {
+        append_tiers(&mut csv, f, cases)?;
+    }
+    Ok(csv.finish()?)
+}
+
+fn append_tiers(csv: &mut TableFile, f: &Findings, cases: Range<usize>) -> Result<(), Error> {
     let t = &f.tiers.tiering;
-    let groups = &f.tiers.rfm_groups;
-    let zh: Vec<String> = t.tiers.iter().map(|&i| t.names[usize::from(i)].zh.clone()).collect();
-    let scores: Vec<String> = groups.scores.iter().map(|[r, q, m]| format!("{r}{q}{m}")).collect();
-    let group: Vec<String> = groups.groups.iter().map(|g| g.key().to_owned()).collect();
-    let group_zh: Vec<String> = groups.groups.iter().map(|g| g.zh().to_owned()).collect();
-    let recency: Vec<f64> = f.rfm.age_days.iter().zip(&f.rfm.recency_days).map(|(age, last)| age - last).collect();
-    let frequency: Vec<i64> = f.rfm.repeats.iter().map(|&x| i64::from(x) + 1).collect();
-    let columns = [
-        OutColumn { name: "customer_id", data: OutData::Text(&ids(f)) },
-        OutColumn { name: "tier", data: OutData::Text(&tier_keys(f)) },
+    let (scores, groups) = (&f.tiers.rfm_groups.scores[cases.clone()], &f.tiers.rfm_groups.groups[cases.clone()]);
+    let zh: Vec<String> = t.tiers[cases.clone()].iter().map(|&i| t.names[usize::from(i)].zh.clone()).collect();
+    let scores: Vec<String> = scores.iter().map(|[r, q, m]| format!("{r}{q}{m}")).collect();
+    let group: Vec<String> = groups.iter().map(|g| g.key().to_owned()).collect();
+    let group_zh: Vec<String> = groups.iter().map(|g| g.zh().to_owned()).collect();
+    let recency: Vec<f64> = cases.clone().map(|i| f.rfm.age_days[i] - f.rfm.recency_days[i]).collect();
+    let frequency: Vec<i64> = f.rfm.repeats[cases.clone()].iter().map(|&x| i64::from(x) + 1).collect();
+    Ok(csv.append(&[
+        OutColumn { name: "customer_id", data: OutData::Text(&ids(f, cases.clone())) },
+        OutColumn { name: "tier", data: OutData::Text(&tier_keys(f, cases.clone())) },
         OutColumn { name: "tier_zh", data: OutData::Text(&zh) },
-        OutColumn { name: "expected_spend", data: OutData::Number(&f.forecasts.expected_spend) },
-        OutColumn { name: "p_active", data: OutData::Number(&f.forecasts.p_active) },
+        OutColumn { name: "expected_spend", data: OutData::Number(&f.forecasts.expected_spend[cases.clone()]) },
+        OutColumn { name: "p_active", data: OutData::Number(&f.forecasts.p_active[cases.clone()]) },
         OutColumn { name: "days_since_last_order", data: OutData::Number(&recency) },
         OutColumn { name: "purchase_days", data: OutData::Integer(&frequency) },
-        OutColumn { name: "spend_so_far", data: OutData::Number(&f.rfm.spend_total) },
+        OutColumn { name: "spend_so_far", data: OutData::Number(&f.rfm.spend_total[cases]) },
         OutColumn { name: "rfm_score", data: OutData::Text(&scores) },
         OutColumn { name: "rfm_group", data: OutData::Text(&group) },
         OutColumn { name: "rfm_group_zh", data: OutData::Text(&group_zh) },
-    ];
-    Ok(write_csv(&staged.path(names::TIERS_CSV)?, &columns)?)
+    ])?)
 }

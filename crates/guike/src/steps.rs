@@ -251,7 +251,7 @@ pub fn forecast_with(
     let model = Final { model, calibration, notes: Vec::new() };
     let (rfm, forecasts) = forecast_everybody(&log, cutoff, horizon, &model, progress)?;
     let ids: Vec<String> = rfm.customer_idx.iter().map(|&c| log.customer_ids()[c as usize].clone()).collect();
-    output::with_forecast_columns(&ids, &forecasts, None, |columns| {
+    output::with_forecast_columns(&ids, &forecasts, 0..ids.len(), None, |columns| {
         let names = columns.iter().map(|c| c.name.to_owned()).collect();
         let cell = |c: &OutColumn<'_>, i: usize| match c.data {
             OutData::Text(v) => json!(v[i]),

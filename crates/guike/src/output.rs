@@ -46,8 +46,7 @@ pub mod names {
     pub const SETTINGS_TOML: &str = "guike.toml";
 }
 
-/// Customers whose rows are made together: the texts of all at once would be as large as the log. A multiple of the rows that
-/// Parquet encodes at a time, so that its pages are those of one piece.
+/// Customers whose rows are made together: the texts of all at once would be as large as the log.
 const PIECE: usize = 1 << 16;
 
 /// What `evaluation.json` holds.

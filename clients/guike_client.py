@@ -60,8 +60,8 @@ class Guike:
     def batch(self, model, rows, kind="text/csv", keep="all"):
         """Bytes of the answer to a file of rows, piece by piece while it is sent.
 
-        `rows` is a file opened for reading bytes, or anything that yields them; `kind` is `text/csv` or
-        `application/x-ndjson`. Whoever gets to the end has everything: a wrong row ends in an exception, either
+        `rows` is a file opened for reading bytes, or anything that yields them; `kind` is `text/csv`,
+        `application/x-ndjson` or `application/vnd.apache.parquet`. Whoever gets to the end has everything: a wrong row ends in an exception, either
         `Problem` or, where the answer had begun, `http.client.IncompleteRead` after a last line that says why.
         """
         place = urllib.parse.urlsplit(self.base)

@@ -1,4 +1,4 @@
-//! Flags of the commands on a workspace: `guike models list`, `show`, `promote`, `rollback`, `archive`, `check`.
+//! Flags of the commands on a workspace: `guike models list`, `show`, `promote`, `rollback`, `archive`, `remove`, `check`.
 
 use std::path::PathBuf;
 
@@ -73,6 +73,20 @@ pub(crate) enum Registered {
     /// Put a candidate aside.
     #[command(after_help = "Example:\n  guike models archive value-model 2 --workspace my-shop")]
     Archive {
+        /// Its name.
+        name: String,
+        /// Its number.
+        version: u32,
+        #[command(flatten)]
+        at: At,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Remove an archived version and its files; what was decided about it stays, and its number is not used again.
+    #[command(
+        after_help = "Example:\n  guike models remove value-model 1 --workspace my-shop --reason \"two years old\""
+    )]
+    Remove {
         /// Its name.
         name: String,
         /// Its number.

@@ -34,7 +34,7 @@ pub(crate) fn tell_version(v: &Version) {
     });
 }
 
-/// `guike models list`, `show`, `promote`, `rollback`, `archive`, `check`.
+/// `guike models list`, `show`, `promote`, `rollback`, `archive`, `remove`, `check`.
 ///
 /// # Errors
 /// The façade's.
@@ -70,6 +70,11 @@ pub(crate) fn models(what: &Registered, quiet: bool) -> Result<(), Error> {
             let by = by(who);
             workspace::archive(&at.workspace, name, *version, &ask(who, &by, false)?)?;
             say(format!("`{name}`: version {version} is archived"));
+        }
+        Registered::Remove { name, version, at, who } => {
+            let by = by(who);
+            workspace::remove(&mut Workspace::open(&at.workspace)?, name, *version, &ask(who, &by, false)?)?;
+            say(format!("`{name}`: version {version} is removed"));
         }
         Registered::Check { at } => {
             let workspace = Workspace::open(&at.workspace)?;

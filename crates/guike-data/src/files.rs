@@ -22,6 +22,8 @@ const TABLES: [&str; 16] = [
 #[derive(Debug, Clone)]
 pub struct LogFile {
     name: PathBuf,
+    /// Where its bytes lie, of a file that is called something else.
+    other: Option<PathBuf>,
     /// The copy of a stream or of a table, deleted with its last owner; `None` for a file that lies under its own name.
     kept: Option<Arc<TempPath>>,
     /// Where the copy of a table comes from.
@@ -42,6 +44,17 @@ pub(crate) struct Origin {
 }
 
 impl LogFile {
+    /// The file at `path`, which errors and reports call `name`.
+    ///
+    /// ```
+    /// use guike_data::LogFile;
+    /// let file = LogFile::called("customers.csv", "/var/lib/job-7".as_ref());
+    /// assert_eq!((file.name().to_str(), file.at().to_str()), (Some("customers.csv"), Some("/var/lib/job-7")));
+    /// ```
+    pub fn called(name: &str, path: &Path) -> LogFile {
+        LogFile { name: name.into(), other: Some(path.to_owned()), kept: None, origin: None }
+    }
+
     /// What errors and reports call it.
     pub fn name(&self) -> &Path {
         &self.name
@@ -49,7 +62,8 @@ impl LogFile {
 
     /// Where its bytes lie.
     pub fn at(&self) -> &Path {
-        self.kept.as_deref().map_or(&self.name, |kept| kept)
+        let lies = self.other.as_deref().unwrap_or(&self.name);
+        self.kept.as_deref().map_or(lies, |kept| kept)
     }
 
     /// The database behind the copy.
@@ -65,7 +79,7 @@ impl LogFile {
 
 impl From<&Path> for LogFile {
     fn from(path: &Path) -> LogFile {
-        LogFile { name: path.to_owned(), kept: None, origin: None }
+        LogFile { name: path.to_owned(), other: None, kept: None, origin: None }
     }
 }
 
@@ -176,12 +190,12 @@ impl LogFiles {
         let mut kept = tempfile::NamedTempFile::new().map_err(failed)?;
         std::io::copy(stream, &mut kept).map_err(failed)?;
         let kept = Some(Arc::new(kept.into_temp_path()));
-        Ok(LogFiles { files: vec![LogFile { name, kept, origin: None }], passed_over: Vec::new() })
+        Ok(LogFiles { files: vec![LogFile { name, other: None, kept, origin: None }], passed_over: Vec::new() })
     }
 
     /// The rows that `copy` holds, which came from somewhere else.
     pub(crate) fn of_copy(name: PathBuf, copy: TempPath, origin: Origin) -> LogFiles {
-        let file = LogFile { name, kept: Some(Arc::new(copy)), origin: Some(Arc::new(origin)) };
+        let file = LogFile { name, other: None, kept: Some(Arc::new(copy)), origin: Some(Arc::new(origin)) };
         LogFiles { files: vec![file], passed_over: Vec::new() }
     }
 

@@ -39,6 +39,7 @@ pub mod names;
 pub mod numbers;
 pub mod options;
 mod packed;
+pub mod parquet_rows;
 mod parquet_source;
 pub mod partition;
 pub mod pieces;

@@ -615,7 +615,7 @@ fn is_for_a_reader(parts: &Parts) -> bool {
 /// A page of another site can make a browser send a form, and its cookie with it; only a page of ours knows the token.
 fn needs_own_form(route: &Route, call: &Call) -> Result<(), Problem> {
     let (Some(_), Some(session)) = (call.who.logged_in(), session(&call.parts.headers)) else { return Ok(()) };
-    if route.method == crate::routes::Method::Get || route.path == "/login" {
+    if route.method == crate::routes::Method::Get || route.path == "/login" || route.path == crate::jobs::FORM {
         return Ok(());
     }
     let expected = csrf_token(session);

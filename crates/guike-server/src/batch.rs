@@ -3,6 +3,7 @@
 //! The one idea: a piece of the body is read only when what was made of the piece before it was taken, so that a file of any
 //! length needs the memory of a few pieces, and nothing of it ever lies on a disk. Nothing goes out before the first pieces
 //! are good; what is wrong later can no longer change the status, so that it is the last line, and the transfer breaks off.
+//! A Parquet file says at its end what is in it: all of it is taken into a file without a name first, and then read in pieces.
 //!
 //! Batches have places of their own and take one thread each: those who ask about one customer do not wait behind them.
 
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::header;
-use guike::table::batch::{Batch, BatchError, BatchTrouble, Keep, RowFormat};
+use guike::table::batch::{Batch, BatchError, BatchTrouble, Keep, ParquetBatch, RowFormat, Scratch};
 use http_body_util::BodyExt;
 use hyper::body::Frame;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -27,8 +28,12 @@ use crate::query::Query;
 use crate::served::ServedModel;
 
 /// What rows may be, and what is answered then.
-pub(crate) const KINDS: [(&str, RowFormat); 2] =
-    [("text/csv", RowFormat::Csv), ("application/x-ndjson", RowFormat::JsonLines)];
+pub(crate) const KINDS: [(&str, Option<RowFormat>); 3] = [
+    ("text/csv", Some(RowFormat::Csv)),
+    ("application/x-ndjson", Some(RowFormat::JsonLines)),
+    // no text
+    ("application/vnd.apache.parquet", None),
+];
 
 /// Bytes of the answer that are waited for before anything goes out: until then a problem is a problem.
 const FIRST: usize = 64 << 10;
@@ -48,6 +53,11 @@ pub(crate) type Answering = Pin<Box<dyn Future<Output = Result<Answer, Problem>>
 pub(crate) fn answer(app: Arc<App>, call: Call, body: Body, request: String) -> Answering {
     Box::pin(async move {
         let (mut work, kind) = Work::begin(app, call, body, request)?;
+        if let Err(problem) = work.arrive().await {
+            work.count(Ended::Refused);
+            tokio::spawn(drained(work.body));
+            return Err(problem);
+        }
         let mut out = Vec::new();
         loop {
             match work.next(&mut out).await {
@@ -80,6 +90,21 @@ enum Ended {
     Cut,
 }
 
+/// The rows of a batch.
+enum Rows {
+    Text(Batch),
+    Parquet(Box<ParquetBatch>),
+}
+
+impl Rows {
+    fn rows(&self) -> u64 {
+        match self {
+            Rows::Text(batch) => batch.rows(),
+            Rows::Parquet(batch) => batch.rows(),
+        }
+    }
+}
+
 /// A batch that is being answered.
 struct Work {
     app: Arc<App>,
@@ -87,8 +112,11 @@ struct Work {
     call: Call,
     request: String,
     /// Given back while a piece is worked on.
-    batch: Option<Batch>,
-    format: RowFormat,
+    batch: Option<Rows>,
+    /// The format of text; `None` for Parquet.
+    format: Option<RowFormat>,
+    /// Which columns are kept, until a Parquet file is there.
+    keep: Keep,
     body: Body,
     bytes_left: u64,
     until: Instant,
@@ -102,8 +130,8 @@ impl Work {
         let said = call.parts.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
         let said = said.split(';').next().unwrap_or_default().trim();
         let Some((kind, format)) = KINDS.into_iter().find(|k| k.0.eq_ignore_ascii_case(said)) else {
-            let detail = "the body must be CSV or JSON Lines and say so; add the header `content-type: text/csv` or \
-                          `content-type: application/x-ndjson`";
+            let detail = "the body must be CSV, JSON Lines or Parquet and say so; add the header `content-type: text/csv`, \
+                          `application/x-ndjson` or `application/vnd.apache.parquet`";
             return Err(Problem::new(Code::NotRows, detail));
         };
         let model = app.shared_model(call.param("name"))?;
@@ -118,27 +146,44 @@ impl Work {
             );
             Problem::new(Code::Busy, detail).retry_after(10)
         })?;
-        let batch = Some(Batch::new(&model.scorer, format, keep, limits.rows));
+        let batch = format.map(|format| Rows::Text(Batch::new(&model.scorer, format, keep.clone(), limits.rows)));
         let until = Instant::now() + Duration::from_secs(limits.seconds.into());
         let bytes_left = limits.body_bytes;
-        Ok((Work { app, model, call, request, batch, format, body, bytes_left, until, _place: place }, kind))
+        Ok((Work { app, model, call, request, batch, format, keep, body, bytes_left, until, _place: place }, kind))
     }
 
     fn rows(&self) -> u64 {
-        self.batch.as_ref().map_or(0, Batch::rows)
+        self.batch.as_ref().map_or(0, Rows::rows)
     }
 
-    /// Takes the next piece of the body and appends what comes of it; `true` after the last.
-    async fn next(&mut self, out: &mut Vec<u8>) -> Result<bool, Problem> {
+    /// Takes a Parquet file in; of text, nothing yet.
+    async fn arrive(&mut self) -> Result<(), Problem> {
+        if self.format.is_some() {
+            return Ok(());
+        }
+        let mut scratch = Scratch::new().map_err(|_| no_scratch())?;
+        while let Some(bytes) = self.frame().await? {
+            // a disk may be slow, and others are answered by this thread, too
+            tokio::task::block_in_place(|| scratch.push(&bytes)).map_err(|_| no_scratch())?;
+        }
+        let (model, keep, most) = (Arc::clone(&self.model), self.keep.clone(), self.app.limits.batch.rows);
+        let open = move || ParquetBatch::open(&model.scorer, scratch, &keep, most).map_err(|e| problem(&e));
+        // what is damaged in a way that nobody thought of ends this batch alone
+        let opened = tokio::task::spawn_blocking(open).await.map_err(|_| damaged())?;
+        self.batch = Some(Rows::Parquet(Box::new(opened?)));
+        Ok(())
+    }
+
+    /// The next piece of the body; `None` after the last.
+    async fn frame(&mut self) -> Result<Option<Bytes>, Problem> {
         let seconds = self.app.limits.seconds;
         let within = Instant::now() + Duration::from_secs(seconds.into());
         let slow = |detail: String| Problem::new(Code::TooSlow, detail);
         let frame = tokio::time::timeout_at(within.min(self.until), self.body.frame()).await.map_err(|_| {
-            let most = self.app.limits.batch.seconds;
             if within < self.until {
                 slow(format!("nothing of the body arrived for {seconds} seconds; send it faster or in parts"))
             } else {
-                slow(format!("the batch took more than {most} seconds; send it in parts, or raise --batch-seconds"))
+                too_long(self.app.limits.batch.seconds)
             }
         })?;
         let bytes = match frame {
@@ -149,22 +194,32 @@ impl Work {
         };
         let n = bytes.as_ref().map_or(0, |b| b.len() as u64);
         self.bytes_left = self.bytes_left.checked_sub(n).ok_or_else(|| too_large(self.app.limits.batch.body_bytes))?;
-        let is_last = bytes.is_none();
+        Ok(bytes)
+    }
+
+    /// Appends what comes of the next piece; `true` after the last.
+    async fn next(&mut self, out: &mut Vec<u8>) -> Result<bool, Problem> {
+        let bytes = match self.format {
+            Some(_) => self.frame().await?,
+            None if Instant::now() > self.until => return Err(too_long(self.app.limits.batch.seconds)),
+            None => None,
+        };
         let mut batch = self.batch.take().ok_or_else(internal)?;
-        let before = batch.rows();
+        let (before, is_parquet) = (batch.rows(), self.format.is_none());
         let (model, mut made) = (Arc::clone(&self.model), std::mem::take(out));
         let worked = tokio::task::spawn_blocking(move || {
-            let said = match bytes {
-                Some(bytes) => batch.push(&model.scorer, &bytes, &mut made),
-                None => batch.finish(&model.scorer, &mut made),
+            let said = match (&mut batch, bytes) {
+                (Rows::Text(batch), Some(bytes)) => batch.push(&model.scorer, &bytes, &mut made).map(|()| false),
+                (Rows::Text(batch), None) => batch.finish(&model.scorer, &mut made).map(|()| true),
+                (Rows::Parquet(batch), _) => batch.next(&model.scorer, &mut made),
             };
             (batch, made, said)
         });
-        let (batch, made, said) = worked.await.map_err(|_| internal())?;
+        let (batch, made, said) = worked.await.map_err(|_| if is_parquet { damaged() } else { internal() })?;
         *out = made;
         self.model.predicted.fetch_add(batch.rows() - before, Ordering::Relaxed);
         self.batch = Some(batch);
-        said.map_err(|e| problem(&e)).map(|()| is_last)
+        said.map_err(|e| problem(&e))
     }
 
     /// Everything after the first pieces.
@@ -216,8 +271,10 @@ impl Work {
     fn last_line(&self, problem: &Problem) -> Vec<u8> {
         let body = String::from_utf8_lossy(&problem.body(&self.request, false)).into_owned();
         match self.format {
-            RowFormat::JsonLines => format!("{{\"problem\":{body}}}\n").into_bytes(),
-            RowFormat::Csv => format!("\"{}\"\n", body.replace('"', "\"\"")).into_bytes(),
+            Some(RowFormat::JsonLines) => format!("{{\"problem\":{body}}}\n").into_bytes(),
+            Some(RowFormat::Csv) => format!("\"{}\"\n", body.replace('"', "\"\"")).into_bytes(),
+            // without its end no reader takes it for a table
+            None => Vec::new(),
         }
     }
 
@@ -251,6 +308,20 @@ async fn record(app: &App, call: &Call, request: &str, rows: u64, result: &str) 
 pub(crate) async fn drained(mut body: Body) {
     let all = async { while let Some(Ok(_)) = body.frame().await {} };
     let _slow: Result<(), _> = tokio::time::timeout(DRAINED, all).await;
+}
+
+fn too_long(most: u32) -> Problem {
+    let detail = format!("the batch took more than {most} seconds; send it in parts, or raise --batch-seconds");
+    Problem::new(Code::TooSlow, detail)
+}
+
+fn no_scratch() -> Problem {
+    let detail = "the server has no room for the file while it works on it; is the disk of TMPDIR full?";
+    Problem::new(Code::NotWritten, detail).retry_after(30)
+}
+
+fn damaged() -> Problem {
+    Problem::new(Code::MalformedRows, "the Parquet file is damaged; write it again")
 }
 
 fn too_large(most: u64) -> Problem {

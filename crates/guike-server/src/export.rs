@@ -9,6 +9,7 @@ use axum::http::{HeaderValue, header};
 use guike::report::text::count;
 use guike::results::Ask;
 use guike::results::export::{Export, TableForm};
+use guike::results::rfm::RfmCuts;
 
 use crate::app::{Answer, App, Call, internal};
 use crate::filter;
@@ -38,11 +39,35 @@ pub(crate) fn form(ending: &str) -> Result<TableForm, Problem> {
     })
 }
 
+/// The same with scores and groups by other cuts than those of the run, which come first.
+///
+/// # Errors
+/// As [`file`].
+pub(crate) fn regrouped(
+    run: &Arc<ServedRun>,
+    ask: &Ask<'_>,
+    form: TableForm,
+    sight: &Sight,
+    (own, cuts): (RfmCuts, RfmCuts),
+) -> Result<Answer, Problem> {
+    sent(run, ask, form, sight, |export| export.regrouped(own, cuts))
+}
+
 /// The customers of a question as a file.
 ///
 /// # Errors
 /// [`Problem`] when they are more than the form can hold.
 pub(crate) fn file(run: &Arc<ServedRun>, ask: &Ask<'_>, form: TableForm, sight: &Sight) -> Result<Answer, Problem> {
+    sent(run, ask, form, sight, |export| export)
+}
+
+fn sent(
+    run: &Arc<ServedRun>,
+    ask: &Ask<'_>,
+    form: TableForm,
+    sight: &Sight,
+    with: impl FnOnce(Export) -> Export,
+) -> Result<Answer, Problem> {
     let n = run.results.tally(ask).customers;
     if let Some(most) = form.most_rows().filter(|most| n > *most) {
         let detail = format!(
@@ -54,7 +79,7 @@ pub(crate) fn file(run: &Arc<ServedRun>, ask: &Ask<'_>, form: TableForm, sight: 
     }
     let sight = sight.clone();
     let shown = move |id: &str| sight.shown(id).into_owned();
-    let export = Export::begin(Arc::clone(&run.results), ask, form, shown).map_err(|_| internal())?;
+    let export = with(Export::begin(Arc::clone(&run.results), ask, form, shown).map_err(|_| internal())?);
     let name = format!("attachment; filename=\"customers.{}\"", form.ending());
     Ok(Answer::streamed(form.media_type(), Sending::of(export, None))
         .header(header::CONTENT_DISPOSITION, HeaderValue::from_str(&name).expect("letters of a header"))

@@ -1,11 +1,12 @@
 //! `/v1/jobs`: training and refreshing while requests are answered.
 //!
-//! The one idea: one thread of its own takes one job after the other, on fewer threads than the machine has cores, so that
-//! answers keep theirs. What a job makes goes through the workspace's registry, as on the command line; the server sees the
+//! The one idea: one thread of its own takes one job after the other, on fewer threads than the machine has cores and with
+//! less right to them, so that answers keep theirs. What a job makes goes through the workspace's registry, as on the command line; the server sees the
 //! new version as it sees any other. How jobs stand is on disk before it is told ([`guike::jobs`]).
 
 mod api;
 mod meter;
+mod upload;
 
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,15 +19,20 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use guike::jobs::{Job, JobKind, JobState, RefreshFrom};
 use guike::table::TableSettings;
 use guike::workspace::Workspace;
-use guike::{Error, ErrorKind};
+use guike::{Error, ErrorKind, Language};
 use guike_core::Timestamp;
 
 use crate::JobLimits;
 use crate::problem::{Code, Problem};
 
+pub(crate) use api::by as asker;
 pub(crate) use api::{JobView, JobsView, all, ask, cancel, one, refresh, stop, view};
 use meter::Meter;
+pub(crate) use upload::{FORM, train_by_form};
 
+/// How far jobs stand back on Linux: of two threads on one core, theirs gets a tenth.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
 /// The folder for tables that came with jobs, within the workspace.
 const DRAFTS: &str = "drafts";
 /// Held by the server that does the jobs of a workspace.
@@ -85,6 +91,10 @@ pub(crate) struct NewJob {
     pub(crate) by: String,
     pub(crate) settings: Option<TableSettings>,
     pub(crate) promote: bool,
+    /// What the table is called.
+    pub(crate) table: Option<String>,
+    /// Of who asks.
+    pub(crate) language: Language,
 }
 
 impl Jobs {
@@ -106,7 +116,10 @@ impl Jobs {
             _lock: lock,
         });
         let of_thread = Arc::clone(&shared);
-        let runner = std::thread::Builder::new().name("jobs".to_owned()).spawn(move || of_thread.run_all());
+        let runner = std::thread::Builder::new().name("jobs".to_owned()).spawn(move || {
+            stand_back();
+            of_thread.run_all();
+        });
         let runner = runner.map_err(|e| Error::Internal(format!("the system gives no thread ({e})")))?;
         Ok(Some(Jobs { shared, runner: Mutex::new(Some(runner)) }))
     }
@@ -236,6 +249,8 @@ impl Place<'_> {
             ended: None,
             settings: new.settings,
             promote: new.promote,
+            table: new.table,
+            language: new.language,
             made: None,
             trouble: None,
         };
@@ -337,6 +352,13 @@ impl Shared {
     }
 }
 
+/// Lets this thread, and those that it starts, have what others leave of the processors: who asks does not wait for a job.
+fn stand_back() {
+    // elsewhere it would hold for the whole server
+    #[cfg(target_os = "linux")]
+    let _as_before = rustix::process::nice(NICE);
+}
+
 /// Where the table of a job is.
 fn table_of(root: &Path, id: u64) -> PathBuf {
     root.join(DRAFTS).join(format!("job-{id}.csv"))
@@ -373,6 +395,6 @@ fn not_written() -> Problem {
     Problem::new(Code::NotWritten, "the workspace cannot be written; is the disk full?").retry_after(30)
 }
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64))
 }

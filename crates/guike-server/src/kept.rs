@@ -1,6 +1,6 @@
 //! A workspace that is served: what it keeps, and seeing what it decides.
 //!
-//! The one idea: a thread of its own asks twice a second for two numbers that change with every version and decision. When
+//! The one idea: a thread of its own asks twice a second for three numbers that change with every version and decision. When
 //! they do, it reads what is new, and only then does that take the place of the old: no request waits for it, and when
 //! something cannot be read, what was served stays.
 
@@ -23,6 +23,7 @@ use crate::query::Query;
 use crate::served::Served;
 use crate::views::{DecisionView, Runs, VersionView, Versions};
 
+const NO_VERSION: &str = "the workspace keeps no such version; GET /v1/models/{name}/versions lists them";
 const NOTHING_OF_THIS_NAME: &str =
     "the workspace keeps nothing of this name; GET /v1/models and GET /v1/runs list what it keeps";
 
@@ -81,7 +82,7 @@ impl Kept {
     /// # Errors
     /// [`Problem`] when they cannot be read.
     pub(crate) fn audiences(&self) -> Result<Vec<Audience>, Problem> {
-        self.asked(|workspace| workspace.audiences())
+        self.asked(Code::WrongAudience, |workspace| workspace.audiences())
     }
 
     /// Saves an audience; it is on disk then.
@@ -89,7 +90,7 @@ impl Kept {
     /// # Errors
     /// [`Problem`] for a name that is none, and what cannot be written.
     pub(crate) fn save(&self, audience: &Audience) -> Result<Saved, Problem> {
-        self.asked(|workspace| workspace.save_audience(audience))
+        self.asked(Code::WrongAudience, |workspace| workspace.save_audience(audience))
     }
 
     /// Deletes an audience; says whether there was one.
@@ -97,7 +98,7 @@ impl Kept {
     /// # Errors
     /// [`Problem`] for what cannot be written.
     pub(crate) fn delete(&self, name: &str) -> Result<bool, Problem> {
-        self.asked(|workspace| workspace.delete_audience(name))
+        self.asked(Code::WrongAudience, |workspace| workspace.delete_audience(name))
     }
 
     /// The `model.json` of a version.
@@ -118,11 +119,17 @@ impl Kept {
         if version.kind == Kind::Orders {
             return Err(model_file::of_a_run());
         }
-        let file = self.asked(|workspace| workspace.file(version, guike::table::file_names::MODEL_JSON))?;
+        let file =
+            self.asked(Code::NotChanged, |workspace| workspace.file(version, guike::table::file_names::MODEL_JSON))?;
         file.ok_or_else(|| Problem::new(Code::NoModelFile, "this version was registered without a model.json"))
     }
 
-    fn asked<T>(&self, ask: impl FnOnce(&mut Workspace) -> Result<T, StoreError>) -> Result<T, Problem> {
+    /// Asks the workspace itself; `code` is what a refusal is.
+    pub(crate) fn asked<T>(
+        &self,
+        code: Code,
+        ask: impl FnOnce(&mut Workspace) -> Result<T, StoreError>,
+    ) -> Result<T, Problem> {
         let mut held = self.workspace.lock().unwrap_or_else(PoisonError::into_inner);
         let workspace = held.as_mut().ok_or_else(internal)?;
         // one that could not be written when it was opened may be so now: space returned, a disk is mounted otherwise
@@ -133,7 +140,8 @@ impl Kept {
         }
         ask(workspace).map_err(|e| match e {
             StoreError::Refused { what: "WORKSPACE", rule, .. } => Problem::new(Code::NotSaved, rule),
-            StoreError::Refused { rule, .. } => Problem::new(Code::WrongAudience, rule),
+            StoreError::Refused { rule, .. } => Problem::new(code, rule),
+            StoreError::NotRegistered(_) => Problem::new(Code::NoModel, NO_VERSION),
             StoreError::InUse(_) => {
                 let detail = "the workspace is being written by another process; try again in a moment";
                 Problem::new(Code::Busy, detail).retry_after(1)

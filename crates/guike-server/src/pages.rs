@@ -14,6 +14,7 @@ mod calling;
 mod course;
 mod customer;
 mod customers;
+mod cuts;
 mod drift;
 mod explain;
 mod export;
@@ -36,6 +37,7 @@ mod words_running;
 use guike_guard::{Action, Resource};
 
 use crate::app::{Answer, App, Call};
+use crate::jobs::FORM;
 use crate::problem::Problem;
 use crate::routes::{Method, Route, Work};
 use crate::who::Needs;
@@ -88,6 +90,9 @@ pub(crate) const PAGES: &[Route] = &[
     Route { method: Method::Post, ..page("/audiences/delete", DECIDE, audiences::delete, "Deletes a saved audience.") },
     page("/tiers", SHOP, tiers::answer, "The tiers, and what other borders would change."),
     page("/rfm", SHOP, rfm::answer, "Recency, frequency and money."),
+    page("/rfm.csv", LISTS, cuts::file, "Customers with scores and groups by other cuts as CSV."),
+    page("/rfm.xlsx", LISTS, cuts::file, "Customers with scores and groups by other cuts as an Excel workbook."),
+    page("/rfm.parquet", LISTS, cuts::file, "Customers with scores and groups by other cuts as Parquet."),
     page("/quality", SHOP, quality::answer, "How far the forecasts can be trusted."),
     page("/explain", SHOP, explain::answer, "What the forecasts rest on."),
     page("/retention", SHOP, retention::answer, "Whether customers stay."),
@@ -107,6 +112,11 @@ pub(crate) const PAGES: &[Route] = &[
     Route {
         method: Method::Post,
         ..page("/jobs", Some((Resource::Jobs, Action::Change)), jobs::change, "Asks for a job, or stops one.")
+    },
+    Route {
+        method: Method::Post,
+        work: Work::Streamed(jobs::train),
+        ..page(FORM, Some((Resource::Jobs, Action::Change)), jobs::change, "Trains on the table of a form.")
     },
     page("/admin", Some((Resource::Users, Action::Read)), admin::answer, "Who may ask, and the record of who did."),
     Route {

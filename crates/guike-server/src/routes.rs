@@ -112,6 +112,9 @@ impl Route {
         if self.path == EXPORT {
             all.push(413);
         }
+        if self.method == Method::Delete && self.path.contains("/versions/") {
+            all.push(422);
+        }
         if self.path.contains('{') || self.path.starts_with("/v1") || self.body.is_some() {
             all.push(404);
         }
@@ -142,6 +145,7 @@ const fn get(
 }
 
 const MODELS: Option<Needs> = Some((Resource::Models, Action::Read));
+const CHANGE_MODELS: Option<Needs> = Some((Resource::Models, Action::Change));
 const RESULTS: Option<Needs> = Some((Resource::Results, Action::Read));
 const CUSTOMERS: Option<Needs> = Some((Resource::Customers, Action::Read));
 const LISTS: Option<Needs> = Some((Resource::Customers, Action::Export));
@@ -229,7 +233,7 @@ const API: &[Route] = &[
         path: "/v1/models/{name}/batch",
         work: Work::Streamed(batch::answer),
         needs: BATCHES,
-        about: "Predict a file of rows while it is sent: CSV or JSON Lines, answered as the same rows with predictions.",
+        about: "Predict a file of rows: CSV and JSON Lines while they are sent, Parquet once it is there, answered as the same rows with predictions.",
         parameters: &[
             Parameter {
                 name: "keep",
@@ -311,6 +315,11 @@ const API: &[Route] = &[
                 schema: r#"{"type":"string"}"#,
             },
             Parameter { name: "group", about: "Column of groups that stay together.", schema: r#"{"type":"string"}"# },
+            Parameter {
+                name: "lang",
+                about: "The language that the report opens in; left out that of `accept-language`.",
+                schema: r#"{"enum":["en","zh"]}"#,
+            },
         ],
         body: Some(text),
         answer: Some(jobs::JobView::schema),

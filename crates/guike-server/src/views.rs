@@ -235,7 +235,7 @@ shaped! {
     DecisionView {
         /// When.
         at: String,
-        /// `first`, `promote`, `rollback` or `archive`.
+        /// `first`, `promote`, `rollback`, `archive` or `remove`.
         action: &'static str,
         /// About which version.
         version: String,

@@ -13,8 +13,10 @@ mod artifact;
 mod checked;
 mod checksums;
 mod journal;
+mod parquet_stream;
 mod read_columns;
 mod read_csv;
+mod scratch;
 mod sealed_lines;
 mod staged;
 mod table_file;
@@ -31,8 +33,10 @@ pub use artifact::{
 pub use checked::{read_checked, write_checked};
 pub use checksums::{CHECKSUMS_JSON, check_folder, check_listed, is_left_over};
 pub use journal::{Journal, fingerprint, fingerprint_of};
+pub use parquet_stream::ParquetStream;
 pub use read_columns::{InColumn, ReadAs, Texts, read_csv_typed};
 pub use read_csv::read_csv_columns;
+pub use scratch::Scratch;
 pub use sealed_lines::{SealedLines, copy_sealed_lines, digest, read_sealed_lines};
 pub use staged::{Staged, write_bytes, write_file};
 pub use table_file::{

@@ -21,6 +21,7 @@ mod decisions;
 mod files;
 mod noted;
 mod registry;
+mod removals;
 #[cfg(test)]
 mod tests;
 mod version;
@@ -92,6 +93,9 @@ impl Workspace {
         }
         let is_backup = root.join(backup::LABEL).is_file();
         let (db, is_frozen) = database::open(&root.join(DATABASE), has_results(root), is_backup)?;
+        if !is_frozen && !is_backup {
+            removals::sweep(&db, root);
+        }
         Ok(Workspace { root: root.to_owned(), db, is_frozen })
     }
 

@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 
 use guike_core::{Progress, Timestamp};
-use guike_data::LogFiles;
+use guike_data::{LogFile, LogFiles};
 use guike_store::workspace::JOBS_JSON;
 use serde::{Deserialize, Serialize};
 
@@ -102,6 +102,12 @@ pub struct Job {
     pub settings: Option<TableSettings>,
     /// Whether its result may take the champion's place, if the gate allows it.
     pub promote: bool,
+    /// What who asked called the table.
+    #[serde(default)]
+    pub table: Option<String>,
+    /// The language that the report opens in: that of who asked.
+    #[serde(default)]
+    pub language: Language,
     /// What came of it.
     pub made: Option<Made>,
     /// What went wrong.
@@ -117,6 +123,12 @@ pub struct Made {
     pub is_champion: bool,
     /// Why it is not, where it was to be.
     pub gate: Option<String>,
+    /// What must be read about the table: suspected leaks, cells that did not fit.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+    /// What may be read.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// What refreshing reads.
@@ -179,20 +191,32 @@ pub fn work(
     progress: &dyn Progress,
 ) -> Result<Made, Error> {
     let place = Place { workspace: root, name: &job.name, now };
-    let version = in_pool(Some(threads.max(1)), || match &job.settings {
-        Some(settings) => Ok(workspace::train(&place, table, settings, Language::English, progress)?.1),
+    let language = job.language;
+    // what compares versions works on these threads, too: the others belong to who answers
+    in_pool(Some(threads.max(1)), || match &job.settings {
+        Some(settings) => {
+            let file = LogFile::called(job.table.as_deref().unwrap_or("table"), table);
+            let (summary, version) = workspace::train(&place, &file, settings, language, progress)?;
+            promoted(root, job, &version, (summary.warnings, summary.notes), now)
+        }
         None => {
             let mut settings = workspace::champion_settings(root, &job.name)?.unwrap_or_default();
             settings.events.clone_from(&from.events);
             let log = LogFiles::find(&from.orders)?;
-            Ok(workspace::run(&place, &log, None, &settings, Language::English, progress)?.1)
+            let (summary, version) = workspace::run(&place, &log, None, &settings, language, progress)?;
+            promoted(root, job, &version, (Vec::new(), summary.notes), now)
         }
-    })?;
-    promoted(root, job, &version, now)
+    })
 }
 
-fn promoted(root: &Path, job: &Job, version: &Version, now: Timestamp) -> Result<Made, Error> {
-    let made = |is_champion, gate| Made { version: version.number, is_champion, gate };
+fn promoted(
+    root: &Path,
+    job: &Job,
+    version: &Version,
+    (warnings, notes): (Vec<String>, Vec<String>),
+    now: Timestamp,
+) -> Result<Made, Error> {
+    let made = |is_champion, gate| Made { version: version.number, is_champion, gate, warnings, notes };
     if version.stage == Stage::Champion || !job.promote {
         return Ok(made(version.stage == Stage::Champion, None));
     }
@@ -220,6 +244,8 @@ mod tests {
             ended: None,
             settings: None,
             promote: false,
+            table: None,
+            language: Language::English,
             made: None,
             trouble: None,
         }

@@ -8,6 +8,7 @@
 mod bounds;
 pub mod export;
 mod revised;
+pub mod rfm;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

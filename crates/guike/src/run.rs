@@ -10,7 +10,7 @@ use guike_eval::{Scores, Selection};
 use guike_learn::value::HeadsConfig;
 use guike_nn::deep::{self, DeepConfig};
 use guike_store::Staged;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::backtest::{Backtest, Contenders, Known, View, backtest};
 use crate::combination;
@@ -129,7 +129,8 @@ pub struct RunSummary {
 }
 
 /// Language the report opens in; both are in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Language {
     /// English.
     #[default]

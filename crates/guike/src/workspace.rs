@@ -264,6 +264,15 @@ pub fn archive(workspace: &Path, name: &str, number: u32, ask: &Ask<'_>) -> Resu
     Ok(workspace.find(name, Some(number))?)
 }
 
+/// Removes an archived version and its files; what was decided about it stays.
+///
+/// # Errors
+/// [`StoreError`] for a version that is not there, is not archived, or to which a rollback would return.
+pub fn remove(workspace: &mut Workspace, name: &str, number: u32, ask: &Ask<'_>) -> Result<(), StoreError> {
+    let version = workspace.find(name, Some(number))?;
+    workspace.remove(&version, &judgement(ask))
+}
+
 fn judgement<'a>(ask: &Ask<'a>) -> Judgement<'a> {
     Judgement { at: ask.now, by: ask.by, reason: ask.reason, forced: false, figures: &Value::Null }
 }

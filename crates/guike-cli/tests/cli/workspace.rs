@@ -98,7 +98,11 @@ fn what_cannot_be_compared_is_said_and_not_promoted() {
     done(&models(&desk, &["archive", "value", "2"]), &[]);
     refused(&models(&desk, &["archive", "value", "1"]), 2, &["only a candidate"]);
     assert_eq!(listed(&desk), ["value 1 champion", "value 2 archived", "fewer 1 champion", "fewer 2 candidate"]);
-    refused(&models(&desk, &["promote", "value", "7"]), 4, &["no version 7", "it has 1, 2"]);
+    refused(&models(&desk, &["remove", "value", "1"]), 2, &["never removed"]);
+    refused(&models(&desk, &["remove", "fewer", "2"]), 2, &["only archived versions", "guike models archive fewer 2"]);
+    done(&models(&desk, &["remove", "value", "2", "--reason", "old"]), &["`value`: version 2 is removed"]);
+    assert_eq!(listed(&desk), ["value 1 champion", "fewer 1 champion", "fewer 2 candidate"]);
+    refused(&models(&desk, &["promote", "value", "7"]), 4, &["no version 7", "it has 1"]);
     refused(&models(&desk, &["show", "price"]), 4, &["nothing called `price`"]);
 }
 

@@ -1,29 +1,31 @@
 //! What is asked about jobs, and what is answered.
 
-use std::fs::File;
-use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::header;
-use guike::jobs::{Job, JobKind};
+use guike::Language;
+use guike::jobs::{Job, JobKind, Made};
+use guike::report::Lang;
 use guike::table::TableSettings;
 use guike_guard::{Action, Resource};
 use http_body_util::BodyExt;
 use serde_json::json;
 
-use super::{Jobs, NewJob, Place, Progressed, not_written};
+use super::upload::Arriving;
+use super::{Jobs, NewJob, Place, Progressed};
 use crate::access::is_own_page;
 use crate::app::{Answer, App, Call, internal};
 use crate::batch::{Answering, drained};
+use crate::pages::Reader;
 use crate::problem::{Code, Problem};
 use crate::query::{Query, list};
 use crate::shape::shaped;
 
 /// Parameters of `POST /v1/jobs`.
-const ASKED: [&str; 11] =
-    ["kind", "name", "promote", "target", "model", "budget", "positive", "drop", "keep", "time", "group"];
+const ASKED: [&str; 12] =
+    ["kind", "name", "promote", "target", "model", "budget", "positive", "drop", "keep", "time", "group", "lang"];
 /// The name of a refreshed run, where no run is served yet.
 const SHOP: &str = "shop";
 
@@ -68,12 +70,18 @@ shaped! {
         champion: Option<bool>,
         /// Why it is not, where it was to be.
         gate: Option<String>,
+        /// What its table was called.
+        table: Option<String>,
+        /// What must be read about the table, as suspected leaks; told to who may ask for jobs.
+        warnings: Option<Vec<String>>,
+        /// What may be read about the table; told to who may ask for jobs.
+        notes: Option<Vec<String>>,
         /// What went wrong; told to who may ask for jobs.
         trouble: Option<String>,
     }
 }
 
-fn jobs(app: &App) -> Result<&Jobs, Problem> {
+pub(super) fn jobs(app: &App) -> Result<&Jobs, Problem> {
     let detail = "jobs go into a workspace that can be written, and none is served; start the server with one \
                   (`guike train --workspace` makes it)";
     app.jobs.as_deref().ok_or_else(|| Problem::new(Code::NoWorkspace, detail))
@@ -84,6 +92,9 @@ pub(crate) fn view(jobs: &Jobs, call: &Call, (job, far): &(Job, Option<Progresse
     let moment = |at: guike_core::Timestamp| at.to_string().replacen(' ', "T", 1) + "Z";
     // it may name columns and values of the table
     let sees_trouble = call.who.may(Resource::Jobs, Action::Change);
+    let told = |of: fn(&Made) -> &Vec<String>| {
+        job.made.as_ref().filter(|_| sees_trouble).map(of).filter(|list| !list.is_empty()).cloned()
+    };
     let seconds = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     JobView {
         id: usize::try_from(job.id).unwrap_or(usize::MAX),
@@ -102,6 +113,9 @@ pub(crate) fn view(jobs: &Jobs, call: &Call, (job, far): &(Job, Option<Progresse
         version: job.made.as_ref().map(|m| m.version.to_string()),
         champion: job.made.as_ref().map(|m| m.is_champion),
         gate: job.made.as_ref().and_then(|m| m.gate.clone()),
+        table: job.table.clone().filter(|_| sees_trouble),
+        warnings: told(|m| &m.warnings),
+        notes: told(|m| &m.notes),
         trouble: job.trouble.clone().filter(|_| sees_trouble),
     }
 }
@@ -150,12 +164,13 @@ pub(crate) fn refresh(app: &App, call: &Call, promote: bool) -> Result<Job, Prob
         return Err(Problem::new(Code::NotChanged, detail));
     }
     let name = app.served.run.as_ref().filter(|r| r.stage.is_some()).map_or(SHOP, |r| r.name.as_str()).to_owned();
-    let new = NewJob { kind: JobKind::Refresh, name, by: by(call), settings: None, promote };
+    let language = language(call);
+    let new = NewJob { kind: JobKind::Refresh, name, by: by(call), settings: None, promote, table: None, language };
     jobs.place()?.take(new)
 }
 
 /// Who asks, as jobs and decisions name her.
-fn by(call: &Call) -> String {
+pub(crate) fn by(call: &Call) -> String {
     match call.who.kind() {
         (_, Some(name)) => name.to_owned(),
         (kind, None) => kind.to_owned(),
@@ -183,7 +198,7 @@ async fn asked(app: &App, call: &Call, body: &mut Body) -> Result<Answer, Proble
     let job = match query.get("kind") {
         Some("refresh") => {
             call.needs_json()?;
-            let surplus = ASKED.iter().filter(|n| !["kind", "promote"].contains(n) && query.get(n).is_some());
+            let surplus = ASKED.iter().filter(|n| !["kind", "promote", "lang"].contains(n) && query.get(n).is_some());
             if let Some(name) = surplus.copied().next() {
                 let detail = format!("a refresh takes no parameter `{name}`; it has the settings of the champion");
                 return Err(Problem::new(Code::MalformedQuery, detail));
@@ -208,21 +223,35 @@ async fn train(app: &App, call: &Call, query: &Query, body: &mut Body, promote: 
         let detail = "the body must be the table as CSV and say so; add the header `content-type: text/csv`";
         return Err(Problem::new(Code::NotRows, detail));
     }
-    let wrong = |detail: String| Problem::new(Code::MalformedQuery, detail);
-    let settings = settings(query)?;
-    if settings.target.is_empty() {
-        return Err(wrong("parameter `target` names the column to learn; add it".to_owned()));
-    }
-    settings.validate().map_err(|e| wrong(e.to_string()))?;
-    let name = query.get("name").unwrap_or_default().to_owned();
-    guike::jobs::check_name(&name).map_err(|e| wrong(e.to_string()))?;
+    let (settings, name) = (settings(query)?, train_name(query)?);
     let place = jobs.place()?;
     arrive(app, jobs, &place, body).await?;
-    place.take(NewJob { kind: JobKind::Train, name, by: by(call), settings: Some(settings), promote })
+    let language = language(call);
+    let settings = Some(settings);
+    place.take(NewJob { kind: JobKind::Train, name, by: by(call), settings, promote, table: None, language })
+}
+
+pub(super) fn wrong(detail: String) -> Problem {
+    Problem::new(Code::MalformedQuery, detail)
+}
+
+/// Under which name the model is registered.
+pub(super) fn train_name(query: &Query) -> Result<String, Problem> {
+    let name = query.get("name").unwrap_or_default().to_owned();
+    guike::jobs::check_name(&name).map_err(|e| wrong(e.to_string()))?;
+    Ok(name)
+}
+
+/// The language of who asks.
+pub(super) fn language(call: &Call) -> Language {
+    match Reader::of(&call.parts).lang() {
+        Lang::En => Language::English,
+        Lang::Zh => Language::Chinese,
+    }
 }
 
 /// What to learn, from the parameters.
-fn settings(query: &Query) -> Result<TableSettings, Problem> {
+pub(super) fn settings(query: &Query) -> Result<TableSettings, Problem> {
     let text = |name: &str| query.get(name).filter(|v| !v.is_empty()).map(str::to_owned);
     let names = |name: &str| {
         query.get(name).unwrap_or_default().split(',').filter(|n| !n.is_empty()).map(str::to_owned).collect::<Vec<_>>()
@@ -235,7 +264,7 @@ fn settings(query: &Query) -> Result<TableSettings, Problem> {
             Problem::new(Code::MalformedQuery, detail)
         })?,
     };
-    Ok(TableSettings {
+    let settings = TableSettings {
         target: text("target").unwrap_or_default(),
         model: text("model").unwrap_or(usual.model),
         positive: text("positive"),
@@ -245,17 +274,18 @@ fn settings(query: &Query) -> Result<TableSettings, Problem> {
         keep: names("keep"),
         budget,
         ..TableSettings::default()
-    })
+    };
+    if settings.target.is_empty() {
+        return Err(wrong("parameter `target` names the column to learn; add it".to_owned()));
+    }
+    settings.validate().map_err(|e| wrong(e.to_string()))?;
+    Ok(settings)
 }
 
 /// Writes the table to its place while it arrives.
 async fn arrive(app: &App, jobs: &Jobs, place: &Place<'_>, body: &mut Body) -> Result<(), Problem> {
-    let (file, most) = (place.table(), jobs.table_bytes());
-    if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder).map_err(|_| not_written())?;
-    }
-    let mut file = private(&file).map_err(|_| not_written())?;
-    let (mut bytes, seconds) = (0_u64, app.limits.seconds);
+    let mut arriving = Arriving::at(place, jobs.table_bytes())?;
+    let seconds = app.limits.seconds;
     loop {
         let arrived = tokio::time::timeout(Duration::from_secs(seconds.into()), body.frame()).await.map_err(|_| {
             let detail = format!("nothing of the body arrived for {seconds} seconds; send it faster");
@@ -264,27 +294,7 @@ async fn arrive(app: &App, jobs: &Jobs, place: &Place<'_>, body: &mut Body) -> R
         let Some(frame) = arrived else { break };
         let gone = || Problem::new(Code::TooSlow, "the body broke off; send it again");
         let Ok(data) = frame.map_err(|_| gone())?.into_data() else { continue };
-        bytes += data.len() as u64;
-        if bytes > most {
-            let detail = format!(
-                "the table has more than {most} bytes; train on the machine with `guike train --workspace`, or start the \
-                 server with a higher --max-job-body"
-            );
-            return Err(Problem::new(Code::BodyTooLarge, detail));
-        }
-        tokio::task::block_in_place(|| file.write_all(&data)).map_err(|_| not_written())?;
+        arriving.push(&data)?;
     }
-    tokio::task::block_in_place(|| file.sync_all()).map_err(|_| not_written())
-}
-
-/// A new file that only its owner reads: it holds rows of customers.
-fn private(path: &std::path::Path) -> std::io::Result<File> {
-    let mut options = File::options();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    options.open(path)
+    arriving.whole()
 }

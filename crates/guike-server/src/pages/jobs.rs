@@ -1,7 +1,10 @@
 //! `GET /jobs`, `POST /jobs`: long work, how far it is, and a button that ends it. Plain forms; the list asks for itself anew
 //! where the script is there.
 
+use std::sync::Arc;
+
 use askama::Template;
+use axum::body::Body;
 use axum::http::StatusCode;
 use guike::report::text::percent;
 
@@ -9,6 +12,7 @@ use super::frame::Page;
 use super::show::Block;
 use super::words_running as say;
 use crate::app::{Answer, App, Call};
+use crate::batch::{Answering, drained};
 use crate::jobs::{self, JobView};
 use crate::login::{needs_own_page, see_other, sent};
 use crate::problem::{Code, Problem};
@@ -27,6 +31,27 @@ struct Row {
     asked: String,
     took: String,
     can_cancel: bool,
+}
+
+struct Field {
+    name: &'static str,
+    label: String,
+    hint: &'static str,
+    is_needed: bool,
+}
+
+#[derive(Template)]
+#[template(path = "train.html", escape = "html")]
+struct Form {
+    action: &'static str,
+    token: Option<String>,
+    lead: String,
+    fields: Vec<Field>,
+    budget: String,
+    budgets: [(&'static str, String); 3],
+    promote: String,
+    table: String,
+    train: String,
 }
 
 #[derive(Template)]
@@ -53,6 +78,27 @@ pub(super) fn answer(app: &App, call: &Call) -> Result<Answer, Problem> {
     shown(app, call, Vec::new())
 }
 
+/// `POST /jobs/train`: the form with a table.
+pub(super) fn train(app: Arc<App>, call: Call, mut body: Body, _: String) -> Answering {
+    Box::pin(async move {
+        match jobs::train_by_form(&app, &call, &mut body).await {
+            Ok(job) => Ok(see_other("/jobs").did(format!("train job {}", job.id))),
+            Err(problem) => {
+                // who still sends gets to read why
+                tokio::spawn(drained(body));
+                refused(&app, &call, &problem)
+            }
+        }
+    })
+}
+
+/// The page with what was wrong.
+fn refused(app: &App, call: &Call, problem: &Problem) -> Result<Answer, Problem> {
+    let html = super::show::escaped(problem.detail());
+    let status = StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
+    Ok(shown(app, call, vec![Block::Warning { html }])?.with_status(status))
+}
+
 /// `POST /jobs`.
 pub(super) fn change(app: &App, call: &Call) -> Result<Answer, Problem> {
     needs_own_page(call)?;
@@ -68,11 +114,7 @@ pub(super) fn change(app: &App, call: &Call) -> Result<Answer, Problem> {
     };
     match done {
         Ok(did) => Ok(see_other("/jobs").did(did)),
-        Err(problem) => {
-            let html = super::show::escaped(problem.detail());
-            let status = StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
-            Ok(shown(app, call, vec![Block::Warning { html }])?.with_status(status))
-        }
+        Err(problem) => refused(app, call, &problem),
     }
 }
 
@@ -106,6 +148,7 @@ fn shown(app: &App, call: &Call, mut blocks: Vec<Block>) -> Result<Answer, Probl
     blocks.push(Block::Part { html: html.render().expect("a String takes every page") });
     if may {
         blocks.push(Block::Heading(page.say(say::TRAIN)));
+        blocks.push(form(&page, jobs.table_bytes()));
         let how = page.html(if jobs.can_refresh() { say::TRAIN_HOW } else { say::TRAIN_HOW_NO_ORDERS });
         let example = "curl -X POST -T customers.csv -H 'content-type: text/csv' \\\n  \
                        'http://127.0.0.1:5000/v1/jobs?kind=train&name=value-model&target=value&promote=true'";
@@ -113,6 +156,30 @@ fn shown(app: &App, call: &Call, mut blocks: Vec<Block>) -> Result<Answer, Probl
         blocks.push(Block::Part { html });
     }
     Ok(page.answer(&title, None, blocks))
+}
+
+/// The form that trains on a table.
+fn form(page: &Page<'_>, most: u64) -> Block {
+    let text = |name: &'static str, label, hint, is_needed| Field { name, label: page.say(label), hint, is_needed };
+    let fields = vec![
+        text("name", say::F_NAME, "value-model", true),
+        text("target", say::F_TARGET, "value", true),
+        text("positive", say::F_POSITIVE, "", false),
+        text("drop", say::F_DROP, "", false),
+    ];
+    let budgets = [("standard", say::B_STANDARD), ("fast", say::B_FAST), ("thorough", say::B_THOROUGH)];
+    let html = Form {
+        action: jobs::FORM,
+        token: page.token.clone(),
+        lead: page.fill(say::F_LEAD, &[("most", (most >> 20).to_string())]),
+        fields,
+        budget: page.say(say::F_BUDGET),
+        budgets: budgets.map(|(key, word)| (key, page.say(word))),
+        promote: page.say(say::PROMOTE),
+        table: page.say(say::F_TABLE),
+        train: page.say(say::TRAIN),
+    };
+    Block::Part { html: html.render().expect("a String takes every page") }
 }
 
 fn row(page: &Page<'_>, v: &JobView, may: bool) -> Row {
@@ -142,10 +209,15 @@ fn row(page: &Page<'_>, v: &JobView, may: bool) -> Row {
         (None, _) => stage.clone(),
     });
     let usual = v.usual_seconds.map(|s| page.fill(say::USUALLY, &[("time", seconds(s))]));
-    let said = [made, at, usual, v.trouble.clone()].into_iter().flatten().collect::<Vec<_>>().join(" · ");
+    let remarks = v.warnings.iter().chain(&v.notes).flatten().cloned();
+    let said =
+        [made, at, usual, v.trouble.clone()].into_iter().flatten().chain(remarks).collect::<Vec<_>>().join(" · ");
     Row {
         id: v.id,
-        what: format!("{} {}", page.say(if v.kind == "train" { say::K_TRAIN } else { say::K_REFRESH }), v.name),
+        what: match (&v.table, page.say(if v.kind == "train" { say::K_TRAIN } else { say::K_REFRESH })) {
+            (Some(table), kind) => format!("{kind} {} ({table})", v.name),
+            (None, kind) => format!("{kind} {}", v.name),
+        },
         state: page.say(state),
         said,
         percent: v.progress.filter(|_| is_running).map(|share| (share * 100.0).round() as u32),

@@ -67,6 +67,11 @@ impl Reader {
         }
     }
 
+    /// The language to answer in.
+    pub(crate) fn lang(&self) -> Lang {
+        self.lang
+    }
+
     /// Whether a page is wanted and not an answer for a program.
     pub(crate) fn wants_page(headers: &HeaderMap) -> bool {
         headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("text/html"))

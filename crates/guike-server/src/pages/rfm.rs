@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::frame::Page;
 use super::show::{Block, Chart, Grid};
-use super::words as own;
+use super::{cuts, words as own};
 use crate::app::{Answer, App, Call};
 use crate::problem::Problem;
 
@@ -23,7 +23,7 @@ const POINTS: usize = 100;
 
 /// `GET /rfm`.
 pub(super) fn answer(app: &App, call: &Call) -> Result<Answer, Problem> {
-    let page = Page::open(app, call, &[])?;
+    let page = Page::open(app, call, &cuts::CUTS)?;
     let run = page.run()?;
     let mut blocks = Vec::new();
     match page.view() {
@@ -40,6 +40,10 @@ pub(super) fn answer(app: &App, call: &Call) -> Result<Answer, Problem> {
         },
     }
     let r = &run.results;
+    if let Some(editor) = cuts::editor(&page, r) {
+        blocks.push(Block::Heading(page.say(own::CUTS)));
+        blocks.push(editor);
+    }
     let charts = [
         spread(&page, r, "recency", own::HIST_RECENCY, DAYS_SINCE, own::HIST_RECENCY_X, Scale::Even),
         days(&page, r),

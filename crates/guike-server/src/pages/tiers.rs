@@ -240,7 +240,7 @@ fn told_wrong(page: &Page<'_>, tiers: &[(String, String, Option<u32>)], wrong: &
 }
 
 /// A border as a form shows it: at most two digits after the point, or three in all.
-fn rounded(v: f64) -> String {
+pub(super) fn rounded(v: f64) -> String {
     let digits = if v.abs() >= 1.0 || v == 0.0 { 2 } else { 2 + (-v.abs().log10()).ceil() as usize };
     let text = format!("{v:.digits$}");
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }

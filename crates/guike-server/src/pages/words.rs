@@ -184,6 +184,17 @@ words! {
     I_MONEY "spend so far" "累计消费"
 
     // rfm
+    CUTS "What other cuts would change" "调整分段的影响"
+    CUT_LEAD "Scores from 1 to 5 are cut at a fifth of the customers each. Move a cut and see which groups grow. Who bought on one day keeps frequency score 1. Nothing is saved; keep the address, or the customers as a file." "评分 1 至 5 按顾客的五等分划分。移动分段，查看哪些客群会变大。仅在一天购买过的顾客频率评分始终为 1。此处不保存；可保留网址，或将顾客另存为文件。"
+    CUT_AT_MOST "{score} at most" "{score} 分：至多"
+    CUT_AT_LEAST "{score} at least" "{score} 分：至少"
+    CUT_NOBODY "nobody" "无人"
+    CUT_RESET "Back to the run's cuts" "恢复为运行时的分段"
+    CUT_NO_CHANGE "With these cuts nobody moves." "按此分段没有顾客变动。"
+    CUT_MOVES "**{n}** customers ({share}) would be in another group, and {scores} have another score. Those who change group are expected to spend **{spend}**." "**{n}** 位顾客（{share}）将换客群，{scores} 位评分改变。换客群的顾客预计共消费 **{spend}**。"
+    CUT_NUMBER "“{field}” must be a number of at least 0." "“{field}”须为不小于 0 的数。"
+    CUT_ORDER "Cuts must rise from score to score, and days since the last purchase must fall." "分段须逐分升高，距上次购买天数须逐分降低。"
+    CUT_EXPORT "All customers with these scores and groups:" "按此评分与客群导出全部顾客："
     RFM_TREE "Groups by expected spend" "各客群的预期消费"
     RFM_TREE_CAPTION "The larger the area, the more the group is expected to spend; the stronger the colour, the likelier its customers buy." "面积越大，预期消费越多；颜色越强，购买可能性越高。"
     HIST_RECENCY "How long ago the last purchase was" "距上次购买的时间"

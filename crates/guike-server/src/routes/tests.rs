@@ -60,6 +60,7 @@ const WHO_MAY: &str = "
     POST /v2/models/{name}/versions/{version}/infer   NMGA p
     GET  /v1/models/{name}/versions                   VNMAU r
     GET  /v1/models/{name}/versions/{version}/model.json VNMAU r
+    DELETE /v1/models/{name}/versions/{version}       NA
     GET  /v1/runs                                     VNMAU r
     GET  /login                                       *
     POST /login                                       *
@@ -79,6 +80,9 @@ const WHO_MAY: &str = "
     POST /audiences/delete                            MA
     GET  /tiers                                       VNMGA r
     GET  /rfm                                         VNMGA r
+    GET  /rfm.csv                                     NMA r
+    GET  /rfm.xlsx                                    NMA r
+    GET  /rfm.parquet                                 NMA r
     GET  /quality                                     VNMGA r
     GET  /explain                                     VNMGA r
     GET  /retention                                   VNMGA r
@@ -88,6 +92,7 @@ const WHO_MAY: &str = "
     POST /models/{name}                               NMGA p
     GET  /jobs                                        VNMAU r
     POST /jobs                                        NA
+    POST /jobs/train                                  NA
     GET  /admin                                       AU
     POST /admin/users                                 A
     POST /admin/keys                                  A

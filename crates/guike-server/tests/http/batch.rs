@@ -244,3 +244,60 @@ fn a_client_that_takes_nothing_is_not_written_to_without_end_and_others_are_answ
     assert_eq!(server.post("/predict", one).status, 200);
     assert!(begun.elapsed() < Duration::from_secs(5));
 }
+
+#[test]
+fn a_parquet_file_comes_back_as_parquet_with_its_columns_and_their_predictions() {
+    const KIND: (&str, &str) = ("application/vnd.apache.parquet", "");
+    let (_folder, out) = crate::support::results();
+    let desk = tempfile::tempdir().expect("a temporary folder");
+    let shop = Running::with(vec![out], Limits::default());
+    let saved = |form: &str| {
+        let path = format!("/v1/customers/export?format={form}");
+        let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        let mut stream = shop.connect();
+        stream.write_all(head.as_bytes()).expect("sent");
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).expect("an answer");
+        let at = bytes.windows(4).position(|w| w == b"\r\n\r\n").expect("a head");
+        let file = desk.path().join(format!("customers.{form}"));
+        std::fs::write(&file, unchunked(&bytes[at + 4..]).0).expect("written");
+        file
+    };
+    let (csv, parquet) = (saved("csv"), saved("parquet"));
+    let model = desk.path().join("spend");
+    let settings = guike::table::TableSettings {
+        target: "expected_spend".to_owned(),
+        model: "linear-regression".to_owned(),
+        ..Default::default()
+    };
+    guike::table::train(csv.as_path(), &model, &settings, guike::Language::English, &Quiet).expect("trained");
+    let server = Running::with(vec![model.clone()], Limits::default());
+    let whole = std::fs::read(&parquet).expect("read");
+    let got = send(&server, "/v1/models/spend/batch", KIND, &whole);
+    assert_eq!((got.status, got.is_whole), (200, true), "{}: {}", got.head, String::from_utf8_lossy(&got.body));
+    assert!(got.head.contains("content-type: application/vnd.apache.parquet") && got.body.ends_with(b"PAR1"));
+    // all columns went through: the answer is predicted like the question
+    let answered = desk.path().join("answered.parquet");
+    std::fs::write(&answered, &got.body).expect("written");
+    let of = |file: &std::path::Path| {
+        let predicted = guike::table::predict(&model, file, &ReadOptions::default(), &Quiet).expect("predicted");
+        predicted.cells().1
+    };
+    assert_eq!(of(&answered), of(&parquet));
+
+    let refused = |path: &str, body: &[u8], words: &[&str]| {
+        let got = send(&server, path, KIND, body);
+        let said = String::from_utf8_lossy(&got.body).into_owned();
+        assert!(got.status >= 400 && words.iter().all(|w| said.contains(w)), "{}: {said}", got.status);
+    };
+    refused("/v1/models/spend/batch", &whole[..whole.len() - 9], &["malformed-rows", "damaged or cut off"]);
+    refused("/v1/models/spend/batch", b"customer_id\n7\n", &["malformed-rows"]);
+    refused("/v1/models/spend/batch?keep=luck", &whole, &["missing-column"]);
+    refused("/v1/models/spend/batch", &got.body, &["duplicate-column", "`predicted`"]);
+    let metrics = server.get("/metrics").body;
+    assert!(metrics.contains("guike_batches_total{result=\"whole\"} 1"), "{metrics}");
+    let limits = Limits { batch: BatchLimits { body_bytes: 1_000, ..BatchLimits::default() }, ..Limits::default() };
+    let small = Running::with(vec![model.clone()], limits);
+    let got = send(&small, "/v1/models/spend/batch", KIND, &whole);
+    assert_eq!(got.status, 413, "{}", String::from_utf8_lossy(&got.body));
+}

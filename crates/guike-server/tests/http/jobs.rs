@@ -259,3 +259,134 @@ fn analysts_ask_for_jobs_and_others_look() {
     let recorded = guike::audit::records(&AuditFiles::new(&folder.path().join("audit.jsonl"), None)).expect("read").0;
     assert!(recorded.iter().any(|r| r["action"] == "train job 1" && r["who"] == "ann"), "{recorded:?}");
 }
+
+/// A form with a table, as a browser sends it: the fields first, then the file.
+fn upload(server: &Running, head: &str, fields: &[(&str, &str)], file: Option<(&str, &[u8])>) -> Answer {
+    let mut body = Vec::new();
+    for (name, value) in fields {
+        let part = format!("--edge\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+        body.extend_from_slice(part.as_bytes());
+    }
+    if let Some((name, table)) = file {
+        let head = format!("--edge\r\nContent-Disposition: form-data; name=\"table\"; filename=\"{name}\"\r\n");
+        body.extend_from_slice(format!("{head}Content-Type: application/octet-stream\r\n\r\n").as_bytes());
+        body.extend_from_slice(table);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(b"--edge--\r\n");
+    let mut request = format!(
+        "POST /jobs/train HTTP/1.1\r\nhost: localhost\r\naccept: text/html\r\n{head}content-type: multipart/form-data; \
+         boundary=edge\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
+    request.extend_from_slice(&body);
+    server.send(&request)
+}
+
+const FORM: [(&str, &str); 6] = [
+    ("name", "value-model"),
+    ("target", "value"),
+    ("positive", "high"),
+    ("drop", "category"),
+    ("budget", "fast"),
+    ("promote", "on"),
+];
+
+#[test]
+fn a_table_of_the_form_is_learned_from_under_its_own_name_in_the_language_of_who_sent_it() {
+    let shop = empty();
+    let server = shop.serve();
+    let page = browse(&server, "/jobs", "").body;
+    assert!(page.contains(r#"enctype="multipart/form-data""#) && page.contains(r#"type="file""#), "{page}");
+    let sent = upload(&server, "accept-language: zh\r\n", &FORM, Some(("../顾客 2026.csv", table(300).as_bytes())));
+    assert_eq!((sent.status, sent.header("location")), (303, Some("/jobs")), "{}", sent.body);
+    let job = until(&server, 1, "done");
+    assert_eq!((&job["table"], &job["champion"]), (&"顾客 2026.csv".into(), &true.into()), "{job}");
+    let notes = job["notes"].to_string();
+    assert!(notes.contains("`category` is not learned from"), "{job}");
+    let report = shop.root().join("models/value-model/1/report.html");
+    let report = std::fs::read_to_string(report).expect("read");
+    assert!(report.contains("lang=\"zh") && report.contains("顾客 2026.csv"), "{}", &report[..600]);
+    assert!(browse(&server, "/jobs", "").body.contains("顾客 2026.csv"));
+    assert_eq!(tables_left(&shop), 0, "the table is kept");
+}
+
+#[test]
+fn a_form_that_is_none_or_a_table_that_cannot_be_taken_leaves_nothing() {
+    let shop = empty();
+    let limits = Limits { jobs: JobLimits { table_bytes: 100_000, ..JobLimits::default() }, ..Limits::default() };
+    let server = Running::with(vec![shop.root()], limits);
+    let sqlite = [&b"SQLite format 3\0"[..], &[0; 100]].concat();
+    let large = vec![b'a'; 200_000];
+    for (fields, file, status, words) in [
+        (&FORM[..], None, 400, "choose a file"),
+        (&FORM[..], Some(("", &b""[..])), 400, "choose a file"),
+        (&FORM[1..], Some(("a.csv", &b"a,value\n1,2\n"[..])), 400, "a name has letters"),
+        (&FORM[..1], Some(("a.csv", &b"a,value\n1,2\n"[..])), 400, "target"),
+        (&FORM[..], Some(("a.csv", &b""[..])), 400, "the table is empty"),
+        (&FORM[..], Some(("a.csv", &sqlite[..])), 415, "SQLite"),
+        (&FORM[..], Some(("a.csv", &large[..])), 413, "--max-job-body"),
+    ] {
+        let said = upload(&server, "", fields, file);
+        assert!(said.status == status && said.body.contains(words), "{words}: {} {}", said.status, said.body);
+    }
+    let foreign = upload(&server, "origin: https://evil.example\r\n", &FORM, Some(("a.csv", b"a,value\n1,2\n")));
+    assert_eq!(foreign.status, 403, "{}", foreign.body);
+    assert_eq!((server.get("/v1/jobs").json()["jobs"].as_array().map(Vec::len), tables_left(&shop)), (Some(0), 0));
+    // what the command line says of a table, the job says
+    assert_eq!(upload(&server, "", &FORM, Some(("a.csv", b"a,b\n1,2\n"))).status, 303);
+    // tables that were refused had a number, too
+    let id = server.get("/v1/jobs").json()["jobs"][0]["id"].as_u64().expect("a job");
+    let job = until(&server, id, "failed");
+    assert!(job["trouble"].as_str().is_some_and(|t| t.contains("value")), "{job}");
+}
+
+#[test]
+fn the_form_needs_the_token_of_the_session_and_the_right_to_ask_for_jobs() {
+    let (shop, folder) = (empty(), tempfile::tempdir().expect("a temporary folder"));
+    let users = users(folder.path(), &[("ann", Role::Analyst), ("vi", Role::Viewer)]);
+    let audit = Some(AuditFiles::new(&folder.path().join("audit.jsonl"), None));
+    let guard = Guard { users: Some(users), audit, ..Guard::default() };
+    let server = Running::recorded(vec![shop.root()], Limits::default(), None, guard);
+    let ann = format!("{}\r\n", cookie(&log_in(&server, "ann", PASSWORD)));
+    let page = browse(&server, "/jobs", &ann).body;
+    let csrf =
+        page.split(r#"name="csrf" value=""#).nth(1).and_then(|s| s.split('"').next()).expect("a token").to_owned();
+    let good = table(100);
+    let file = Some(("a.csv", good.as_bytes()));
+    assert_eq!(upload(&server, &ann, &FORM, file).status, 403);
+    let wrong = [&[("csrf", "00")][..], &FORM].concat();
+    assert_eq!(upload(&server, &ann, &wrong, file).status, 403);
+    assert_eq!(tables_left(&shop), 0);
+    let right = [&[("csrf", csrf.as_str())][..], &FORM].concat();
+    let sent = upload(&server, &ann, &right, file);
+    assert_eq!(sent.status, 303, "{}", sent.body);
+    let vi = format!("{}\r\n", cookie(&log_in(&server, "vi", PASSWORD)));
+    assert_eq!(upload(&server, &vi, &right, file).status, 403);
+    assert!(!browse(&server, "/jobs", &vi).body.contains("type=\"file\""));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn jobs_stand_back_behind_those_who_answer() {
+    let shop = empty();
+    let server = shop.serve();
+    assert_eq!(train(&server, LONG, &table(2_000)).status, 200);
+    until(&server, 1, "running");
+    // names and nice values of all threads of this process
+    let mut seen = Vec::new();
+    for task in std::fs::read_dir("/proc/self/task").expect("threads").flatten() {
+        let Ok(text) = std::fs::read_to_string(task.path().join("stat")) else { continue };
+        let (head, rest) = text.rsplit_once(')').expect("a name");
+        let name = head.split_once('(').expect("a name").1.to_owned();
+        seen.push((name, rest.split_whitespace().nth(16).and_then(|n| n.parse::<i32>().ok()).expect("a number")));
+    }
+    let nice = |stat: &str| stat.rsplit_once(')').and_then(|s| s.1.split_whitespace().nth(16)?.parse::<i32>().ok());
+    let own = nice(&std::fs::read_to_string("/proc/thread-self/stat").expect("a thread")).expect("a number");
+    let of = |name: &str| seen.iter().filter(|t| t.0.starts_with(name)).map(|t| t.1).collect::<Vec<i32>>();
+    assert!(of("jobs").contains(&(own + 10).min(19)), "{seen:?}");
+    assert!(!of("tokio").is_empty() && of("tokio").iter().all(|n| *n == own), "{seen:?}");
+    send(&server, "/v1/jobs/1/cancel", "application/json", "", "{}");
+    until(&server, 1, "cancelled");
+}

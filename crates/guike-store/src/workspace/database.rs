@@ -12,9 +12,12 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use crate::StoreError;
 
 /// One step per schema version; a step that was released never changes.
-const MIGRATIONS: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
+const MIGRATIONS: [&str; 3] =
+    [include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 /// The newest schema.
 pub(super) const SCHEMA: u32 = MIGRATIONS.len() as u32;
+/// The schema from which on versions are removed.
+const REMOVALS: u32 = 3;
 /// Tells our databases from others: `GUIK`.
 const APPLICATION: i32 = 0x4755_494b;
 /// How long another process may hold the database before we give up; what holds it are single transactions.
@@ -54,6 +57,8 @@ pub(super) fn open(path: &Path, has_results: bool, is_backup: bool) -> Result<(C
     // what cannot be written is read as it is: what later schemas added is then empty
     if !is_frozen || version == 0 {
         migrate(&mut db, path)?;
+    } else if version < REMOVALS {
+        db.execute_batch(super::removals::NONE_YET).map_err(sql("read", path))?;
     }
     let application: i32 = db.query_row("PRAGMA application_id", [], |r| r.get(0)).map_err(sql("read", path))?;
     if application != APPLICATION {
@@ -86,6 +91,8 @@ fn as_it_lies(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(uri, flags).map_err(sql("open", path))?;
     db.pragma_update(None, "foreign_keys", true).map_err(sql("open", path))?;
+    // what earlier schemas lack is put beside it, and there is no disk for that
+    db.pragma_update(None, "temp_store", "MEMORY").map_err(sql("open", path))?;
     Ok(db)
 }
 

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use super::Workspace;
 use super::database::sql;
 use super::registry::{VERSION, is_sealed, json, parsed, seal};
+use super::removals::removals;
 use super::version::{Action, Decision, Judgement, Version, Word as _};
 use crate::StoreError;
 
@@ -23,7 +24,7 @@ impl Workspace {
         let read = || -> rusqlite::Result<Vec<Decision>> {
             let mut statement = self.db.prepare(
                 "SELECT d.at, n.name, d.action, v.number, b.number, d.made_by, d.reason, d.forced, d.figures, d.seal, \
-                 d.version_id, d.before_id, d.parent_id FROM decisions d \
+                 d.version_id, d.before_id, d.parent_id, d.id FROM decisions d \
                  JOIN names n ON n.id = d.name_id JOIN versions v ON v.id = d.version_id \
                  LEFT JOIN versions b ON b.id = d.before_id WHERE ?1 IS NULL OR n.name = ?1 ORDER BY d.id",
             )?;
@@ -32,7 +33,7 @@ impl Workspace {
                 let (by, reason, figures): (String, String, String) = (r.get(5)?, r.get(6)?, r.get(8)?);
                 let numbers = [Some(r.get(0)?), Some(r.get(10)?), r.get(11)?, r.get(12)?, Some(r.get(7)?)];
                 is_sealed(r, 9, &seal(&[&action, &by, &reason, &figures], &numbers))?;
-                Ok(Decision {
+                let decision = Decision {
                     at: Timestamp(r.get(0)?),
                     name: r.get(1)?,
                     action: parsed(r, 2)?,
@@ -42,9 +43,15 @@ impl Workspace {
                     reason: r.get(6)?,
                     forced: r.get(7)?,
                     figures: json(r, 8)?,
-                })
+                };
+                Ok((r.get(13)?, decision))
             })?;
-            rows.collect()
+            // each removal behind the decisions that were there before it: what comes later is always at the end
+            let decided: Vec<(i64, Decision)> = rows.collect::<rusqlite::Result<_>>()?;
+            let mut all: Vec<(i64, bool, Decision)> = decided.into_iter().map(|(id, d)| (id, false, d)).collect();
+            all.extend(removals(&self.db, name)?.into_iter().map(|(after, d)| (after, true, d)));
+            all.sort_by_key(|(id, is_removal, _)| (*id, *is_removal));
+            Ok(all.into_iter().map(|(_, _, decision)| decision).collect())
         };
         read().map_err(sql("read", &path))
     }
@@ -137,7 +144,11 @@ impl Workspace {
             });
         };
         let found = self.query(&format!("{VERSION} WHERE v.id = ?1"), &[&id])?;
-        found.into_iter().next().ok_or_else(|| StoreError::NotRegistered(format!("`{name}` has lost a version")))
+        found.into_iter().next().ok_or_else(|| StoreError::Refused {
+            what: "NAME",
+            value: name.to_owned(),
+            rule: "the champion before the one that there is was removed; promote another version".to_owned(),
+        })
     }
 
     /// Puts a candidate aside.

@@ -16,9 +16,10 @@ use super::version::{Action, Judgement, Kind, NewVersion, Revision, Stage, Versi
 use super::{Draft, MODELS, RUNS, Workspace, check_name, files};
 use crate::{StoreError, io};
 
-/// All columns of versions, in the order in which they are read.
+/// All columns of versions that were not removed, in the order in which they are read.
 pub(super) const VERSION: &str = "SELECT v.id, n.name, v.number, n.kind, v.stage, v.folder, v.created, v.checksum, v.data, v.follows, \
-                       v.card, v.metrics, v.lineage, v.seal FROM versions v JOIN names n ON n.id = v.name_id";
+                       v.card, v.metrics, v.lineage, v.seal FROM versions v JOIN names n ON n.id = v.name_id \
+                       AND v.id NOT IN (SELECT version_id FROM removals)";
 
 impl Workspace {
     /// Gives the results in a draft a version, and makes it the champion where its name has none.
@@ -43,7 +44,7 @@ impl Workspace {
         };
         // folders that nobody knows of keep their number: what is complete is never overwritten
         let on_disk = super::below(&parent)?.iter().filter_map(|f| f.file_name()?.to_str()?.parse().ok()).max();
-        let next_on_disk = on_disk.unwrap_or(0_u32) + 1;
+        let next_on_disk = on_disk.unwrap_or(0_u32).max(last_run(&tx).map_err(write())?) + 1;
         let (number, folder) = match new.kind {
             Kind::Table => {
                 let number = next_on_disk.max(used + 1);
@@ -142,14 +143,15 @@ impl Workspace {
         Ok(found.into_iter().next())
     }
 
-    /// What changes with everything that is registered or decided: two numbers that are cheap to ask for.
+    /// What changes with everything that is registered, decided or removed: three numbers that are cheap to ask for.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub fn revision(&self) -> Result<Revision, StoreError> {
-        let text = "SELECT coalesce((SELECT max(id) FROM versions), 0), coalesce((SELECT max(id) FROM decisions), 0)";
+        let text = "SELECT coalesce((SELECT max(id) FROM versions), 0), coalesce((SELECT max(id) FROM decisions), 0), \
+                    coalesce((SELECT max(id) FROM removals), 0)";
         let path = self.database();
-        self.db.query_row(text, [], |r| Ok(Revision(r.get(0)?, r.get(1)?))).map_err(sql("read", &path))
+        self.db.query_row(text, [], |r| Ok(Revision([r.get(0)?, r.get(1)?, r.get(2)?]))).map_err(sql("read", &path))
     }
 
     pub(super) fn query(&self, text: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<Version>, StoreError> {
@@ -186,6 +188,14 @@ impl Workspace {
             lineage: json(r, 12)?,
         })
     }
+}
+
+/// The number of the newest folder of a run, of those that were removed, too: none is used twice.
+fn last_run(tx: &Transaction<'_>) -> rusqlite::Result<u32> {
+    let mut statement = tx.prepare("SELECT folder FROM versions")?;
+    let folders: rusqlite::Result<Vec<String>> = statement.query_map([], |r| r.get(0))?.collect();
+    let number = |folder: &String| folder.strip_prefix(RUNS)?.strip_prefix('/')?.parse().ok();
+    Ok(folders?.iter().filter_map(number).max().unwrap_or(0))
 }
 
 /// A checksum of what stands in a row.

@@ -337,3 +337,53 @@ fn a_backup_takes_the_events_that_are_acknowledged_and_the_jobs_along() {
     assert!(said.contains("events.log") && said.contains("--without-events") && !third.exists(), "{said}");
     assert_eq!(w.backup(&third, EventsToKeep::Without, Timestamp(0)).expect("backed up").events, None);
 }
+
+#[test]
+fn an_archived_version_is_removed_and_neither_its_number_nor_what_was_decided_is_lost() {
+    let (tmp, mut w) = desk();
+    let v: Vec<Version> = (0..4).map(|_| add(&mut w, "m", Kind::Table)).collect();
+    let said = |e: StoreError| e.to_string();
+    assert!(said(w.remove(&v[0], &BY_ANN).expect_err("refused")).contains("never removed"));
+    assert!(said(w.remove(&v[1], &BY_ANN).expect_err("refused")).contains("guike models archive m 2"));
+    w.promote(&v[1], Some(&v[0]), &BY_ANN).expect("promoted");
+    assert!(said(w.remove(&v[0], &BY_ANN).expect_err("refused")).contains("a rollback of `m` would return to it"));
+    w.promote(&v[2], Some(&v[1]), &BY_ANN).expect("promoted");
+    let before = (w.revision().expect("read"), w.decisions(None).expect("read"));
+    w.remove(&v[0], &BY_ANN).expect("removed");
+    assert!(!v[0].folder.exists() && v[1].folder.is_dir());
+    assert_ne!(w.revision().expect("read"), before.0);
+    assert!(said(w.remove(&v[0], &BY_ANN).expect_err("refused")).contains("removed already"));
+    assert!(matches!(w.find("m", Some(1)), Err(StoreError::NotRegistered(_))));
+    assert_eq!(stages(&w, "m").iter().map(|s| s.0).collect::<Vec<_>>(), [2, 3, 4]);
+    // what was decided stays, and what comes later is behind it
+    w.promote(&v[3], Some(&v[2]), &BY_ANN).expect("promoted");
+    let all = w.decisions(Some("m")).expect("read");
+    let told: Vec<(&str, u32)> = all.iter().map(|d| (d.action.name(), d.version)).collect();
+    assert_eq!(told, [("first", 1), ("promote", 2), ("promote", 3), ("remove", 1), ("promote", 4)]);
+    assert_eq!((&all[..3], all[3].by.as_str()), (&before.1[..], "ann"));
+    // back to 3, to 2, and no further
+    assert_eq!(w.rollback("m", &BY_ANN).expect("rolled back").number, 3);
+    assert_eq!(w.rollback("m", &BY_ANN).expect("rolled back").number, 2);
+    assert!(said(w.rollback("m", &BY_ANN).expect_err("refused")).contains("was removed"));
+    assert_eq!(add(&mut w, "m", Kind::Table).number, 5);
+    assert!(w.check().expect("checked").is_empty());
+    // who was stopped before the files went leaves them to the next
+    std::fs::create_dir_all(v[0].folder.join("model")).expect("made");
+    assert!(!w.check().expect("checked").is_empty());
+    drop(w);
+    let w = Workspace::open(&tmp.path().join("shop")).expect("opened");
+    assert!(!v[0].folder.exists() && w.check().expect("checked").is_empty());
+    let copy = tmp.path().join("copy");
+    w.backup(&copy, EventsToKeep::Without, Timestamp(2)).expect("backed up");
+    assert_eq!(stages(&Workspace::open(&copy).expect("opened"), "m"), stages(&w, "m"));
+}
+
+#[test]
+fn the_folder_of_a_removed_run_is_not_used_again() {
+    let (_tmp, mut w) = desk();
+    let v: Vec<Version> = (0..3).map(|_| add(&mut w, "shop", Kind::Orders)).collect();
+    w.archive(&v[2], &BY_ANN).expect("archived");
+    w.remove(&v[2], &BY_ANN).expect("removed");
+    let next = add(&mut w, "shop", Kind::Orders);
+    assert!(next.number == 4 && next.folder.ends_with("runs/0004") && v[2].folder.ends_with("runs/0003"), "{next:?}");
+}

@@ -40,6 +40,8 @@ pub enum Action {
     Rollback,
     /// A candidate was put aside.
     Archive,
+    /// The files of an archived version were removed.
+    Remove,
 }
 
 /// The words of the database.
@@ -70,6 +72,7 @@ impl Word for Action {
         (Action::Promote, "promote"),
         (Action::Rollback, "rollback"),
         (Action::Archive, "archive"),
+        (Action::Remove, "remove"),
     ];
 }
 
@@ -96,7 +99,7 @@ impl Stage {
 }
 
 impl Action {
-    /// `first`, `promote`, `rollback` or `archive`.
+    /// `first`, `promote`, `rollback`, `archive` or `remove`.
     pub fn name(self) -> &'static str {
         self.word()
     }
@@ -192,9 +195,9 @@ pub struct Decision {
     pub figures: Value,
 }
 
-/// Changes with everything that is registered or decided.
+/// Changes with everything that is registered, decided or removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Revision(pub(super) i64, pub(super) i64);
+pub struct Revision(pub(super) [i64; 3]);
 
 /// Seconds since 1970 as `2026-01-31T23:59:59Z`.
 fn moment<S: serde::Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {

@@ -8,6 +8,7 @@ use guike_store::{OutColumn, OutData, TableStream};
 
 pub use guike_store::TableForm;
 
+use super::rfm::RfmCuts;
 use super::{Ask, NUMBERS, Results};
 use crate::error::Error;
 
@@ -26,6 +27,8 @@ pub struct Export {
     /// Where the next piece begins; `None` after the last one.
     from: Option<usize>,
     shown: Shown,
+    /// The cuts of the run, and others by which scores and groups are told.
+    cuts: Option<(RfmCuts, RfmCuts)>,
     /// `None` when it has ended.
     table: Option<TableStream>,
 }
@@ -52,9 +55,16 @@ impl Export {
             ask: Ask { prefix: "", ..*ask },
             from: Some(0),
             shown: Box::new(shown),
+            cuts: None,
             table: Some(TableStream::begin(form, "customers")?),
             results,
         })
+    }
+
+    /// The same with scores and groups by other cuts than those of the run, which come first.
+    pub fn regrouped(mut self, own: RfmCuts, cuts: RfmCuts) -> Export {
+        self.cuts = Some((own, cuts));
+        self
     }
 
     /// The next bytes; `None` after the last ones.
@@ -84,8 +94,16 @@ impl Export {
         let ids = texts(&|at| (self.shown)(r.id(at)));
         let tiers = texts(&|at| r.tier(at).to_owned());
         let days = texts(&|at| r.known_until(at));
-        let scores = texts(&|at| r.rfm_score(at).to_owned());
-        let groups = texts(&|at| r.rfm_group(at).to_owned());
+        let (scores, groups) = match &self.cuts {
+            None => (texts(&|at| r.rfm_score(at).to_owned()), texts(&|at| r.rfm_group(at).to_owned())),
+            Some((own, cuts)) => {
+                let one = |at: usize| {
+                    let ([recency, frequency, money], group) = r.rescored(at, own, cuts);
+                    (format!("{recency}{frequency}{money}"), group.to_owned())
+                };
+                customers.iter().map(|&at| one(at)).unzip()
+            }
+        };
         let of = |column: usize| customers.iter().map(|&at| r.numbers(column)[at]).collect::<Vec<f64>>();
         let numbers: Vec<Vec<f64>> = (0..NUMBERS.len()).map(of).collect();
         let text = |name, values| OutColumn { name, data: OutData::Text(values) };

@@ -5,6 +5,8 @@
 //! there nobody has to see a note, so that here a cell that does not fit its column is an error, which names row and column
 //! and never the value.
 
+mod parquet;
+
 use guike_data::LogFile;
 use guike_data::pieces::{self, LONGEST_ROW, RowPiece, RowReader, RowTrouble};
 use guike_store::{StoreError, push_csv_number, push_csv_text, significant};
@@ -16,6 +18,7 @@ use super::score::{InputKind, Scorer};
 use super::target::Outcome;
 
 pub use guike_data::pieces::RowFormat;
+pub use parquet::{ParquetBatch, Scratch};
 
 /// Which columns of the rows are written before the predictions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,15 +117,20 @@ impl Batch {
     /// Begins a stream; `most` rows are taken.
     pub fn new(scorer: &Scorer, format: RowFormat, keep: Keep, most: u64) -> Batch {
         let wanted = scorer.inputs().iter().map(|c| c.name.clone()).collect();
-        let mut added = vec!["predicted".to_owned()];
-        if let Outcome::Classification { classes, .. } = scorer.outcome() {
-            added.extend(classes.iter().map(|name| format!("p_{name}")));
-        }
         let inputs = match format {
             RowFormat::Csv => Vec::new(),
             RowFormat::JsonLines => (0..scorer.inputs().len()).collect(),
         };
-        Batch { reader: RowReader::new(format, wanted), format, keep, most, added, inputs, kept: Vec::new(), rows: 0 }
+        Batch {
+            reader: RowReader::new(format, wanted),
+            format,
+            keep,
+            most,
+            added: added(scorer),
+            inputs,
+            kept: Vec::new(),
+            rows: 0,
+        }
     }
 
     /// Rows that were predicted.
@@ -219,12 +227,7 @@ impl Batch {
     fn row(&self, scorer: &Scorer, piece: &RowPiece, row: usize, cells: &mut Vec<f64>) -> Result<(), BatchError> {
         let number = self.rows + row as u64 + 1;
         if number > self.most {
-            return Err(BatchError {
-                trouble: BatchTrouble::TooManyRows,
-                row: Some(number),
-                column: None,
-                detail: format!("there are more than {} rows; send them in parts", self.most),
-            });
+            return Err(too_many(number, self.most));
         }
         for (column, &at) in self.inputs.iter().enumerate() {
             let text = std::str::from_utf8(piece.cell(row, at)).unwrap_or_default();
@@ -332,6 +335,24 @@ impl Batch {
         };
         let is_about_a_row = !matches!(trouble, RowTrouble::NoRow | RowTrouble::Twice(..));
         BatchError { trouble: kind, row: is_about_a_row.then_some(row), column, detail }
+    }
+}
+
+/// Names of the columns that predictions stand in.
+fn added(scorer: &Scorer) -> Vec<String> {
+    let mut added = vec!["predicted".to_owned()];
+    if let Outcome::Classification { classes, .. } = scorer.outcome() {
+        added.extend(classes.iter().map(|name| format!("p_{name}")));
+    }
+    added
+}
+
+fn too_many(row: u64, most: u64) -> BatchError {
+    BatchError {
+        trouble: BatchTrouble::TooManyRows,
+        row: Some(row),
+        column: None,
+        detail: format!("there are more than {most} rows; send them in parts"),
     }
 }
 

@@ -9,6 +9,7 @@ mod commands;
 mod database_commands;
 mod doctor;
 mod ingest_command;
+mod oidc_args;
 mod pretrain_commands;
 mod progress;
 mod run_command;

@@ -12,6 +12,7 @@ use guike_server::{BatchLimits, Config, Guard, JobLimits, Limits, Log, TlsFiles,
 
 use crate::args::{Output, Threads};
 use crate::commands::bytes;
+use crate::oidc_args::OidcFlags;
 use crate::progress::Bar;
 use crate::show::{self, Rows};
 use serde_json::{Value, json};
@@ -66,6 +67,8 @@ pub(crate) struct Serve {
     /// Claim of the tokens that names a role of Guike; points lead into objects.
     #[arg(long, value_name = "CLAIM", requires = "jwt_keys", default_value = "roles")]
     pub(crate) jwt_role_claim: String,
+    #[command(flatten)]
+    pub(crate) oidc: OidcFlags,
     /// File in which it is recorded who saw which customer; customers are then told by name for a stated
     /// purpose only. Default `audit.jsonl` beside the file of users.
     #[arg(long, value_name = "FILE")]
@@ -148,6 +151,7 @@ pub(crate) fn serve(flags: Serve, bar: &Bar, quiet: bool) -> Result<(), Error> {
             is_behind_proxy: flags.behind_proxy,
             tls: flags.tls_cert.zip(flags.tls_key).map(|(cert, key)| TlsFiles { cert, key }),
             tokens,
+            oidc: flags.oidc.config()?,
         },
         limits: Limits {
             body_bytes: usize::try_from(bytes("--max-body", &flags.max_body)?).unwrap_or(usize::MAX),

@@ -5,16 +5,20 @@
 
 mod audit;
 mod hash;
+mod identity;
 mod jwks;
 mod keys;
+mod logins;
 mod roles;
 mod sessions;
 mod tokens;
 mod users;
 
 pub use audit::{AUDIT_BEGINS, AuditKey, HEAD_BYTES, Head, Pseudonyms, Record, Tampered, hash_from_text, verify};
+pub use identity::{Answered, IdRules, Person, is_from_elsewhere};
 pub use jwks::{TokenKeys, TokenKeysError};
 pub use keys::{KEY_BEGINS, Key, KeyError, Keyring, Refusal, Scope, Secret};
+pub use logins::{Begun, Leaving, Logins, basic};
 pub use roles::{Action, Resource, Rights, Role, roles_for, scopes_for};
 pub use sessions::{Attempts, Link, Session, Sessions, csrf_token};
 pub use tokens::{Bearer, TokenFault, TokenRules};

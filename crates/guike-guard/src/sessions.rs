@@ -11,6 +11,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::hash::{bytes, hexadecimal, sha256};
 use crate::keys::Secret;
+use crate::roles::Role;
 use crate::users::User;
 
 /// Seconds without a request after which a session is over.
@@ -29,13 +30,17 @@ pub struct Session {
     pub user: String,
     /// The user's revision when it began: another one ends it.
     pub revision: u32,
+    /// The role of who logged in elsewhere, for as long as the session lasts; of a user of ours the file says it.
+    pub role: Option<Role>,
+    /// When it is over in any case.
+    until: u64,
     begun: u64,
     seen: u64,
 }
 
 impl Session {
     fn is_over(&self, now: u64) -> bool {
-        now >= self.seen.saturating_add(IDLE) || now >= self.begun.saturating_add(LONGEST)
+        now >= self.seen.saturating_add(IDLE) || now >= self.until
     }
 }
 
@@ -60,9 +65,33 @@ impl Sessions {
     /// assert!(sessions.find(token.reveal(), 1_001 + 30 * 60).is_none());
     /// ```
     pub fn begin(&mut self, user: &User, now: u64, random: [u8; 32]) -> Secret {
+        let until = now.saturating_add(LONGEST);
+        let session =
+            Session { user: user.name.clone(), revision: user.revision, role: None, until, begun: now, seen: now };
+        self.put(session, random)
+    }
+
+    /// Begins a session of who logged in elsewhere, which lasts so many seconds at most, and never longer than others.
+    ///
+    /// # Example
+    /// ```
+    /// use guike_guard::{Role, Sessions};
+    /// let mut sessions = Sessions::default();
+    /// let token = sessions.begin_for("oidc~mei", Role::Agent, (1_000, 600), [9; 32]);
+    /// assert_eq!(sessions.find(token.reveal(), 1_599).unwrap().role, Some(Role::Agent));
+    /// assert!(sessions.find(token.reveal(), 1_600).is_none());
+    /// ```
+    pub fn begin_for(&mut self, name: &str, role: Role, (now, longest): (u64, u64), random: [u8; 32]) -> Secret {
+        let until = now.saturating_add(longest.min(LONGEST));
+        let session = Session { user: name.to_owned(), revision: 0, role: Some(role), until, begun: now, seen: now };
+        self.put(session, random)
+    }
+
+    fn put(&mut self, session: Session, random: [u8; 32]) -> Secret {
+        let now = session.begun;
         self.by_hash.retain(|_, s| !s.is_over(now));
         let oldest_of_her = || {
-            let hers = self.by_hash.iter().filter(|(_, s)| s.user == user.name);
+            let hers = self.by_hash.iter().filter(|(_, s)| s.user == session.user);
             (hers.clone().count() >= OF_ONE).then(|| hers.min_by_key(|(_, s)| s.begun).map(|(h, _)| *h))?
         };
         let idlest = || {
@@ -71,7 +100,6 @@ impl Sessions {
         if let Some(hash) = oldest_of_her().or_else(idlest) {
             self.by_hash.remove(&hash);
         }
-        let session = Session { user: user.name.clone(), revision: user.revision, begun: now, seen: now };
         self.by_hash.insert(hash_of(&random), session);
         Secret::from_random(&random)
     }
@@ -217,7 +245,7 @@ fn key_of(who: &str) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Role, Users};
+    use crate::Users;
     use guike_core::Day;
 
     fn user(name: &str) -> User {

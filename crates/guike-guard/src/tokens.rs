@@ -60,6 +60,12 @@ pub enum TokenFault {
     Subject,
     /// It names none of our roles, or several.
     Role,
+    /// It was not made for the login that began here (`nonce`).
+    Nonce,
+    /// It was given to another program (`azp`).
+    Party,
+    /// It does not belong to the access token that came with it (`at_hash`).
+    AccessToken,
 }
 
 impl TokenFault {
@@ -74,6 +80,9 @@ impl TokenFault {
             TokenFault::Time => "time",
             TokenFault::Subject => "subject",
             TokenFault::Role => "role",
+            TokenFault::Nonce => "nonce",
+            TokenFault::Party => "party",
+            TokenFault::AccessToken => "access-token",
         }
     }
 }
@@ -97,7 +106,18 @@ impl TokenKeys {
     /// RFC 7519, section 7.2, with the advice of RFC 8725; checked against forged tokens in `tests/http/tokens.rs` of the
     /// server.
     pub fn check(&self, token: &str, rules: &TokenRules, now: u64) -> Result<Bearer, TokenFault> {
-        if token.len() > LONGEST {
+        let (claims, _) = self.claims(token, LONGEST, &KINDS)?;
+        rules.bearer(&claims, now)
+    }
+
+    /// What a token of at most so many bytes and one of these kinds says, with the algorithm that signed it.
+    pub(crate) fn claims(
+        &self,
+        token: &str,
+        longest: usize,
+        kinds: &[&str],
+    ) -> Result<(Value, &'static str), TokenFault> {
+        if token.len() > longest {
             return Err(TokenFault::Form);
         }
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenFault::Form)?;
@@ -105,7 +125,7 @@ impl TokenKeys {
         // a fourth part would be a point in the third, which base64 does not have
         let part = |text: &str| decoded(text).ok_or(TokenFault::Form);
         let head: Head = serde_json::from_slice(&part(head)?).map_err(|_| TokenFault::Form)?;
-        let is_kind = head.typ.as_ref().is_none_or(|t| KINDS.contains(&t.to_ascii_lowercase().as_str()));
+        let is_kind = head.typ.as_ref().is_none_or(|t| kinds.contains(&t.to_ascii_lowercase().as_str()));
         if head.crit.is_some() || !is_kind {
             return Err(TokenFault::Form);
         }
@@ -113,54 +133,60 @@ impl TokenKeys {
         if !key.signed(signed.as_bytes(), &part(signature)?) {
             return Err(TokenFault::Signature);
         }
-        let claims: Value = serde_json::from_slice(&part(claims)?).map_err(|_| TokenFault::Form)?;
-        rules.bearer(&claims, now)
+        let claims = serde_json::from_slice(&part(claims)?).map_err(|_| TokenFault::Form)?;
+        Ok((claims, key.algorithm()))
     }
 }
 
 impl TokenRules {
     /// Whom the claims of a token make, whose signature is good.
     fn bearer(&self, claims: &Value, now: u64) -> Result<Bearer, TokenFault> {
-        if claims["iss"].as_str() != Some(&self.issuer) {
-            return Err(TokenFault::Issuer);
-        }
-        if !texts(&claims["aud"]).any(|aud| aud == self.audience) {
-            return Err(TokenFault::Audience);
-        }
-        let now = now as f64;
-        let ends = claims["exp"].as_f64().ok_or(TokenFault::Time)?;
-        let has_begun = |name: &str| match &claims[name] {
-            Value::Null => true,
-            moment => moment.as_f64().is_some_and(|begin| begin <= now + LEEWAY),
-        };
-        if now >= ends + LEEWAY || !has_begun("nbf") || !has_begun("iat") {
-            return Err(TokenFault::Time);
-        }
-        let subject = claims["sub"].as_str().filter(|s| !s.is_empty() && s.len() <= LONGEST_SUBJECT);
-        let subject = subject.ok_or(TokenFault::Subject)?;
-        let mut roles: Vec<Role> = texts(self.claim(claims)).filter_map(|name| name.parse().ok()).collect();
+        let name = name(claims, (&self.issuer, &self.audience), now)?;
+        let mut roles: Vec<Role> =
+            texts(claim(claims, &self.role_claim)).filter_map(|name| name.parse().ok()).collect();
         roles.sort_unstable();
         roles.dedup();
         // several may exclude each other, as who acts and who audits do
         let [role] = roles[..] else { return Err(TokenFault::Role) };
-        let name = match fits_name(subject) {
-            true => subject.to_owned(),
-            false => format!("sub~{}", &hexadecimal(&sha256(&[subject.as_bytes()]))[..16]),
-        };
         Ok(Bearer { name, role })
     }
+}
 
-    /// The claim that names roles: of this name, or along its points.
-    fn claim<'a>(&self, claims: &'a Value) -> &'a Value {
-        match claims.get(&self.role_claim) {
-            Some(claim) => claim,
-            None => self.role_claim.split('.').fold(claims, |at, part| at.get(part).unwrap_or(&Value::Null)),
-        }
+/// By what name whoever these claims are about is known, where they are from this issuer, for this audience and in force.
+pub(crate) fn name(claims: &Value, (issuer, audience): (&str, &str), now: u64) -> Result<String, TokenFault> {
+    if claims["iss"].as_str() != Some(issuer) {
+        return Err(TokenFault::Issuer);
+    }
+    if !texts(&claims["aud"]).any(|aud| aud == audience) {
+        return Err(TokenFault::Audience);
+    }
+    let now = now as f64;
+    let ends = claims["exp"].as_f64().ok_or(TokenFault::Time)?;
+    let has_begun = |name: &str| match &claims[name] {
+        Value::Null => true,
+        moment => moment.as_f64().is_some_and(|begin| begin <= now + LEEWAY),
+    };
+    if now >= ends + LEEWAY || !has_begun("nbf") || !has_begun("iat") {
+        return Err(TokenFault::Time);
+    }
+    let subject = claims["sub"].as_str().filter(|s| !s.is_empty() && s.len() <= LONGEST_SUBJECT);
+    let subject = subject.ok_or(TokenFault::Subject)?;
+    Ok(match fits_name(subject) {
+        true => subject.to_owned(),
+        false => format!("sub~{}", &hexadecimal(&sha256(&[subject.as_bytes()]))[..16]),
+    })
+}
+
+/// The claim of this name, or along its points.
+pub(crate) fn claim<'a>(claims: &'a Value, name: &str) -> &'a Value {
+    match claims.get(name) {
+        Some(claim) => claim,
+        None => name.split('.').fold(claims, |at, part| at.get(part).unwrap_or(&Value::Null)),
     }
 }
 
 /// A text, or the texts of a list.
-fn texts(value: &Value) -> impl Iterator<Item = &str> {
+pub(crate) fn texts(value: &Value) -> impl Iterator<Item = &str> {
     let list = value.as_array().map(Vec::as_slice).unwrap_or_else(|| std::slice::from_ref(value));
     list.iter().filter_map(Value::as_str)
 }

@@ -201,11 +201,16 @@ pub(crate) const COOKIE: &str = "__Host-guike";
 
 /// The session that a browser sends.
 pub(crate) fn session(headers: &HeaderMap) -> Option<&str> {
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(';'));
-    let mut ours = cookies.filter_map(|c| c.trim().strip_prefix(COOKIE)?.strip_prefix('='));
+    let mut ours = cookies(headers, COOKIE);
     let first = ours.next();
     // two of them were not both set by us
     first.filter(|_| ours.next().is_none())
+}
+
+/// The values of the cookies of this name.
+pub(crate) fn cookies<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item = &'a str> {
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(';'));
+    all.filter_map(move |c| c.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
 /// Whether a request was made by a page of this server, or by no page.

@@ -86,8 +86,8 @@ shaped! {
 
 /// Who may log in, where persons may.
 pub(crate) fn people(app: &App) -> Result<&People, Problem> {
-    let detail = "nobody logs in here: the server was started without --users";
-    app.people().ok_or_else(|| Problem::new(Code::NoSuchPath, detail))
+    let detail = "nobody logs in with a password here: the server was started without --users";
+    app.people().filter(|p| p.has_users()).ok_or_else(|| Problem::new(Code::NoSuchPath, detail))
 }
 
 /// The keys, where any are asked for.

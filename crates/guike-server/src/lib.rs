@@ -31,6 +31,7 @@ mod login;
 mod metrics;
 mod model_file;
 mod multipart;
+mod oidc;
 mod one;
 mod openapi;
 mod pages;
@@ -68,6 +69,8 @@ use jobs::Jobs;
 use ledger::Ledger;
 use live::{Follower, Live};
 pub use log::Log;
+use oidc::Gate;
+pub use oidc::{ClientSecret, Oidc};
 use people::People;
 use served::Served;
 use tls::Tls;
@@ -115,6 +118,8 @@ pub struct Guard {
     pub tls: Option<TlsFiles>,
     /// Which tokens of an identity provider are believed; without them none are.
     pub tokens: Option<Tokens>,
+    /// How persons log in at an identity provider; without it they do not.
+    pub oidc: Option<Oidc>,
 }
 
 /// What clients may ask for at most.
@@ -217,19 +222,22 @@ impl Default for Limits {
 pub fn serve(config: Config, listening: impl FnOnce(SocketAddr, &[&str]), stop: &dyn Progress) -> Result<(), Error> {
     let Config { sources, events, orders, run, address, keys, guard, limits, threads, log } = config;
     let is_local = address.ip().is_loopback();
-    if keys.is_none() && guard.users.is_none() && guard.tokens.is_none() && !is_local {
+    let has_persons = guard.users.is_some() || guard.oidc.is_some();
+    if keys.is_none() && !has_persons && guard.tokens.is_none() && !is_local {
         return Err(refused(
             address,
             "others than this machine could ask, and nobody would be asked who they are; make keys with `guike keys add` and \
              start with --keys FILE, or users with `guike users add` and --users FILE, or listen on `127.0.0.1:5000`",
         ));
     }
-    if let (Some(users), None) = (&guard.users, &guard.audit) {
+    let users = guard.users.as_ref().map(|file| ("--users", file.display().to_string()));
+    let persons = users.or_else(|| guard.oidc.as_ref().map(|oidc| ("--oidc-issuer", oidc.issuer.clone())));
+    if let (Some((flag, value)), None) = (persons, &guard.audit) {
         let rule = "what persons see is recorded; say where with --audit FILE".to_owned();
-        return Err(Error::Config { what: "--users".to_owned(), value: users.display().to_string(), rule });
+        return Err(Error::Config { what: flag.to_owned(), value, rule });
     }
     let is_secret = is_local || guard.is_behind_proxy || guard.tls.is_some();
-    if guard.users.is_some() && !is_secret {
+    if has_persons && !is_secret {
         return Err(refused(
             address,
             "passwords and sessions would be sent where everybody on the way can read them; speak HTTPS with --tls-cert FILE \
@@ -239,7 +247,11 @@ pub fn serve(config: Config, listening: impl FnOnce(SocketAddr, &[&str]), stop: 
     }
     let tls = guard.tls.map(Tls::open).transpose()?.map(Arc::new);
     let bearers = guard.tokens.map(Bearers::open).transpose()?.map(Arc::new);
-    let people = guard.users.map(|file| People::open(file, guard.link.as_ref(), guard.is_behind_proxy)).transpose()?;
+    let gate = guard.oidc.map(Gate::open).transpose()?;
+    let people = match has_persons {
+        true => Some(People::open(guard.users, guard.link.as_ref(), guard.is_behind_proxy)?.through(gate)),
+        false => None,
+    };
     let rate = limits.rate.map(f64::from);
     let keys = match keys {
         Some(file) => Some(keyfile::Keys::new(guike::keys::read(&file)?, Some(file), rate)),

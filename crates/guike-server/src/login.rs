@@ -7,12 +7,12 @@ use std::net::IpAddr;
 
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
-use guike_guard::csrf_token;
+use guike_guard::{csrf_token, is_from_elsewhere};
 
 use crate::access::{COOKIE, is_own_page, session};
 use crate::app::{Answer, App, Call};
 use crate::listen::Peer;
-use crate::people::{NotIn, NotMade, People};
+use crate::people::{NotIn, NotMade, People, network};
 use crate::problem::{Code, Problem};
 use crate::query::{Query, decoded};
 use crate::routes::{Method, Route};
@@ -24,7 +24,12 @@ const HOME: &str = "/";
 const POLICY: &str =
     "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
-const fn page(method: Method, path: &'static str, handler: crate::routes::Handler, about: &'static str) -> Route {
+pub(crate) const fn page(
+    method: Method,
+    path: &'static str,
+    handler: crate::routes::Handler,
+    about: &'static str,
+) -> Route {
     let (parameters, body, answer) = (&[], None, None);
     Route {
         method,
@@ -51,11 +56,27 @@ pub(crate) const LOGIN: [Route; 6] = [
 
 /// Which page, and what it shows.
 enum Page<'a> {
-    LogIn { next: &'a str, said: Option<String> },
+    LogIn { next: &'a str, said: Option<String>, ways: Ways<'a> },
     LoggedIn { name: &'a str, role: &'static str, csrf: String },
     Setup { token: &'a str, said: Option<&'static str> },
     Choose { token: &'a str, name: String, said: Option<&'static str> },
     NoLink,
+    NotIn { said: &'static str },
+    LoggedOut { ends_there: bool },
+}
+
+/// How persons may log in.
+struct Ways<'a> {
+    has_users: bool,
+    /// What stands on the button that leads to the identity provider.
+    button: Option<&'a str>,
+}
+
+impl Ways<'_> {
+    fn of<'a>(people: &'a People, words: &'static Words) -> Ways<'a> {
+        let button = people.gate.as_ref().map(|gate| gate.label.as_deref().unwrap_or(words.oidc.button));
+        Ways { has_users: people.has_users(), button }
+    }
 }
 
 #[derive(Template)]
@@ -64,12 +85,14 @@ struct Shown<'a> {
     words: &'static Words,
     /// What the link to the other language keeps of the address.
     again: String,
+    /// Where that link leads, where it is not this page.
+    at: &'static str,
     page: Page<'a>,
 }
 
 /// The words of these pages.
-struct Words {
-    lang: &'static str,
+pub(crate) struct Words {
+    pub(crate) lang: &'static str,
     title: &'static str,
     name: &'static str,
     password: &'static str,
@@ -88,10 +111,12 @@ struct Words {
     wrong: &'static str,
     wait: &'static str,
     seconds: &'static str,
-    busy: &'static str,
+    pub(crate) busy: &'static str,
     no_file: &'static str,
     other: &'static str,
     other_lang: &'static str,
+    /// Of the way through an identity provider.
+    pub(crate) oidc: &'static crate::oidc::Words,
 }
 
 const ENGLISH: Words = Words {
@@ -117,6 +142,7 @@ const ENGLISH: Words = Words {
     no_file: "The file of users cannot be written; the server's log says more.",
     other: "中文",
     other_lang: "zh",
+    oidc: &crate::oidc::Words::ENGLISH,
 };
 
 const CHINESE: Words = Words {
@@ -142,16 +168,21 @@ const CHINESE: Words = Words {
     no_file: "无法写入用户文件，详情见服务日志。",
     other: "English",
     other_lang: "en",
+    oidc: &crate::oidc::Words::CHINESE,
 };
 
 /// `GET /login`.
 fn form(app: &App, call: &Call) -> Result<Answer, Problem> {
-    people(app)?;
-    let query = Query::parse(&call.query, &["next", "lang"])?;
+    let people = people(app)?;
+    let query = Query::parse(&call.query, &["next", "lang", "out"])?;
     let words = words(call, query.get("lang"));
-    let page = match (call.who.logged_in(), session(&call.parts.headers)) {
-        (Some((name, role)), Some(session)) => Page::LoggedIn { name, role: role.name(), csrf: csrf_token(session) },
-        _ => Page::LogIn { next: local(query.get("next").unwrap_or_default()), said: None },
+    let page = match (call.who.logged_in(), session(&call.parts.headers), &people.gate) {
+        (Some((name, role)), Some(session), _) => Page::LoggedIn { name, role: role.name(), csrf: csrf_token(session) },
+        (_, _, Some(gate)) if query.flag("out")? => Page::LoggedOut { ends_there: gate.ends_there() },
+        _ => {
+            let next = local(query.get("next").unwrap_or_default());
+            Page::LogIn { next, said: None, ways: Ways::of(people, words) }
+        }
     };
     shown(words, page, StatusCode::OK)
 }
@@ -163,6 +194,11 @@ fn log_in(app: &App, call: &Call) -> Result<Answer, Problem> {
     let sent = sent(call, &["name", "password", "next", "lang", "csrf"])?;
     let next = local(sent.get("next").unwrap_or_default());
     let words = words(call, sent.get("lang"));
+    if !people.has_users() {
+        let detail = "nobody logs in with a password here; open /login, which leads to the identity provider";
+        return Err(Problem::new(Code::NoSuchPath, detail));
+    }
+    let ways = Ways::of(people, words);
     let known = people.log_in(
         sent.get("name").unwrap_or_default(),
         sent.get("password").unwrap_or_default(),
@@ -178,19 +214,19 @@ fn log_in(app: &App, call: &Call) -> Result<Answer, Problem> {
             Ok(see_other(next).header(header::SET_COOKIE, text(&cookie)).happened("log-in", who))
         }
         Err(NotIn::Wrong) => {
-            let page = Page::LogIn { next, said: Some(words.wrong.to_owned()) };
+            let page = Page::LogIn { next, said: Some(words.wrong.to_owned()), ways };
             let answer = shown(words, page, StatusCode::UNAUTHORIZED)?;
             // what was typed as a name may be a password: only names that are there are recorded
             Ok(answer.happened("log-in", people.named(sent.get("name").unwrap_or_default())))
         }
         Err(NotIn::Wait(seconds)) => {
             let said = format!("{} {seconds} {}", words.wait, words.seconds);
-            let page = Page::LogIn { next, said: Some(said) };
+            let page = Page::LogIn { next, said: Some(said), ways };
             let answer = shown(words, page, StatusCode::TOO_MANY_REQUESTS)?;
             Ok(answer.header(header::RETRY_AFTER, HeaderValue::from(seconds)))
         }
         Err(NotIn::Busy) => {
-            let page = Page::LogIn { next, said: Some(words.busy.to_owned()) };
+            let page = Page::LogIn { next, said: Some(words.busy.to_owned()), ways };
             let answer = shown(words, page, StatusCode::SERVICE_UNAVAILABLE)?;
             Ok(answer.header(header::RETRY_AFTER, HeaderValue::from(1)))
         }
@@ -205,7 +241,10 @@ fn log_out(app: &App, call: &Call) -> Result<Answer, Problem> {
         people.log_out(session);
     }
     let cookie = format!("{COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0");
-    Ok(see_other("/login").header(header::SET_COOKIE, text(&cookie)).happened("log-out", call.who.clone()))
+    // who came from the provider is told that a session may go on there
+    let came_from_there = call.who.logged_in().is_some_and(|(name, _)| is_from_elsewhere(name));
+    let to = if came_from_there { "/login?out=true" } else { "/login" };
+    Ok(see_other(to).header(header::SET_COOKIE, text(&cookie)).happened("log-out", call.who.clone()))
 }
 
 /// `GET /setup`.
@@ -276,8 +315,8 @@ pub(crate) fn sent_to_login(path_and_query: &str) -> Answer {
     see_other(&format!("/login?next={}", encoded(path_and_query)))
 }
 
-fn people(app: &App) -> Result<&People, Problem> {
-    let detail = "nobody logs in here: the server was started without --users";
+pub(crate) fn people(app: &App) -> Result<&People, Problem> {
+    let detail = "nobody logs in here: the server was started with neither --users nor --oidc-issuer";
     app.people().ok_or_else(|| Problem::new(Code::NoSuchPath, detail))
 }
 
@@ -306,7 +345,7 @@ pub(crate) fn csrf_field(call: &Call) -> Option<String> {
 }
 
 /// A path of this server, or the page that everybody may see: a link in a mail may not send anybody elsewhere.
-fn local(next: &str) -> &str {
+pub(crate) fn local(next: &str) -> &str {
     let is_path = next.starts_with('/') && !next.starts_with("//");
     let is_plain = next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
     if is_path && is_plain { next } else { HOME }
@@ -323,8 +362,18 @@ fn address(app: &App, call: &Call) -> IpAddr {
     forwarded.and_then(|v| v.rsplit(',').next()?.trim().parse().ok()).unwrap_or(peer)
 }
 
+/// The network from which somebody comes.
+pub(crate) fn network_of(app: &App, call: &Call) -> String {
+    network(address(app, call))
+}
+
+/// The page that says that nobody was logged in, and leads back to the form.
+pub(crate) fn not_in(words: &'static Words, said: &'static str, status: StatusCode) -> Result<Answer, Problem> {
+    shown(words, Page::NotIn { said }, status)
+}
+
 /// The reader's language: as asked for, or as the browser says.
-fn words(call: &Call, asked: Option<&str>) -> &'static Words {
+pub(crate) fn words(call: &Call, asked: Option<&str>) -> &'static Words {
     let accepted = call.parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok());
     let lang = asked.or(accepted).unwrap_or_default();
     if lang.trim().to_ascii_lowercase().starts_with("zh") { &CHINESE } else { &ENGLISH }
@@ -334,9 +383,12 @@ fn shown(words: &'static Words, page: Page<'_>, status: StatusCode) -> Result<An
     let again = match &page {
         Page::LogIn { next, .. } => format!("next={}&", encoded(next)),
         Page::Setup { token, .. } | Page::Choose { token, .. } => format!("token={}&", encoded(token)),
-        Page::LoggedIn { .. } | Page::NoLink => String::new(),
+        Page::LoggedOut { .. } => "out=true&".to_owned(),
+        Page::LoggedIn { .. } | Page::NoLink | Page::NotIn { .. } => String::new(),
     };
-    let html = Shown { words, again, page }.render();
+    // the address of the page that says no may hold what belongs to nobody else
+    let at = if matches!(page, Page::NotIn { .. }) { "/login" } else { "" };
+    let html = Shown { words, again, at, page }.render();
     let html = html.map_err(|_| Problem::new(Code::Internal, "the page cannot be written; please report it"))?;
     Ok(Answer::text("text/html; charset=utf-8", html.into_bytes())
         .with_status(status)
@@ -351,7 +403,7 @@ pub(crate) fn see_other(to: &str) -> Answer {
     answer.header(header::LOCATION, text(to))
 }
 
-fn text(value: &str) -> HeaderValue {
+pub(crate) fn text(value: &str) -> HeaderValue {
     HeaderValue::from_str(value).expect("letters of an address or of a cookie")
 }
 

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -17,6 +17,7 @@ use guike_guard::{Attempts, Link, Role, Secret, Sessions, Users, check_rules};
 
 use crate::access::{Bucket, today};
 use crate::log::moment;
+use crate::oidc::Gate;
 use crate::watched::{Stamp, stamp};
 use crate::who::Who;
 
@@ -32,7 +33,10 @@ const ASKED_EVERY: Duration = Duration::from_secs(1);
 /// Everybody who may log in, and who has.
 #[derive(Debug)]
 pub(crate) struct People {
-    file: PathBuf,
+    /// The users who log in with a password; without it, none does.
+    file: Option<PathBuf>,
+    /// The way through an identity provider, where there is one.
+    pub(crate) gate: Option<Gate>,
     /// Whether another program takes requests in and says from where they come.
     pub(crate) is_behind_proxy: bool,
     begun: Instant,
@@ -87,13 +91,15 @@ impl People {
     ///
     /// # Errors
     /// [`Error`] for a file that is none of users.
-    pub(crate) fn open(file: PathBuf, link: Option<&Secret>, is_behind_proxy: bool) -> Result<People, Error> {
-        let users = guike::users::read_if_there(&file)?;
+    pub(crate) fn open(file: Option<PathBuf>, link: Option<&Secret>, is_behind_proxy: bool) -> Result<People, Error> {
+        let users = file.as_deref().map(guike::users::read_if_there).transpose()?.unwrap_or_default();
         let now = Instant::now();
-        let link = link.filter(|_| users.users().is_empty()).map(|secret| Link::new(secret, 0));
-        let known = Known { stamp: stamp(&file), users: Arc::new(users), asked: now };
+        let is_first = file.is_some() && users.users().is_empty();
+        let link = link.filter(|_| is_first).map(|secret| Link::new(secret, 0));
+        let known = Known { stamp: file.as_deref().and_then(stamp), users: Arc::new(users), asked: now };
         Ok(People {
             file,
+            gate: None,
             is_behind_proxy,
             begun: now,
             known: Mutex::new(known),
@@ -109,17 +115,35 @@ impl People {
         })
     }
 
+    /// The same, and persons log in at an identity provider, too.
+    pub(crate) fn through(mut self, gate: Option<Gate>) -> People {
+        self.gate = gate;
+        self
+    }
+
+    /// Whether there are users who log in with a password.
+    pub(crate) fn has_users(&self) -> bool {
+        self.file.is_some()
+    }
+
+    fn file(&self) -> Result<&Path, Error> {
+        self.file.as_deref().ok_or_else(|| Error::NotThere("the server was started without --users".to_owned()))
+    }
+
     /// Who has this session.
     ///
     /// # Errors
     /// Whose it was until that user was changed; anybody where it never was, or ended long ago.
     pub(crate) fn who(&self, session: &str) -> Result<Who, Who> {
         let now = self.now();
-        let (name, revision) = {
+        let (name, revision, role) = {
             let mut sessions = locked(&self.sessions);
             let session = sessions.find(session, now).ok_or(Who::ANYBODY)?;
-            (session.user.clone(), session.revision)
+            (session.user.clone(), session.revision, session.role)
         };
+        if let Some(role) = role {
+            return Ok(Who::user(Arc::from(name), role));
+        }
         let users = self.users();
         match users.user(&name).filter(|u| u.revision == revision && !u.is_disabled) {
             Some(user) => Ok(Who::user(Arc::from(name), user.role)),
@@ -153,6 +177,13 @@ impl People {
         Ok((session, Who::user(Arc::from(user.name.as_str()), user.role)))
     }
 
+    /// Begins a session of who logged in at the identity provider, of so many seconds at most; `None` where the system gives
+    /// no random numbers.
+    pub(crate) fn let_in(&self, name: &str, role: Role, seconds: u64) -> Option<Secret> {
+        let random = random().ok()?;
+        Some(locked(&self.sessions).begin_for(name, role, (self.now(), seconds), random))
+    }
+
     /// The user of this name, for the audit log; nobody where there is none.
     pub(crate) fn named(&self, name: &str) -> Who {
         self.users().user(name).map_or(Who::ANYBODY, |u| Who::user(Arc::from(name), u.role))
@@ -176,13 +207,14 @@ impl People {
             return Err(NotMade::Link);
         }
         check_rules(name, password).map_err(|e| NotMade::Rule(rule(&e)))?;
-        if !guike::users::read_if_there(&self.file).map_err(|_| NotMade::File)?.users().is_empty() {
+        let file = self.file().map_err(|_| NotMade::File)?;
+        if !guike::users::read_if_there(file).map_err(|_| NotMade::File)?.users().is_empty() {
             *link = None;
             return Err(NotMade::Link);
         }
         let salt = random().map_err(|_| NotMade::File)?;
         let new = NewUser { name, role: Role::Admin, password, created: today(), salt };
-        tokio::task::block_in_place(|| guike::users::add(&self.file, &new)).map_err(|_| NotMade::File)?;
+        tokio::task::block_in_place(|| guike::users::add(file, &new)).map_err(|_| NotMade::File)?;
         *link = None;
         self.reread(true);
         Ok(())
@@ -199,12 +231,13 @@ impl People {
     /// As [`guike::users::add`].
     pub(crate) fn invite(&self, name: &str, role: Role) -> Result<Secret, Error> {
         {
+            let file = self.file()?;
             let _turn = locked(&self.turn);
             // a password that nobody knows, until she has chosen hers
             let password = Secret::from_random(&random().map_err(no_random)?);
             let salt = random().map_err(no_random)?;
             let new = NewUser { name, role, password: password.reveal(), created: today(), salt };
-            tokio::task::block_in_place(|| guike::users::add(&self.file, &new))?;
+            tokio::task::block_in_place(|| guike::users::add(file, &new))?;
             self.reread(true);
         }
         self.invite_again(name)
@@ -254,7 +287,7 @@ impl People {
     /// As [`guike::users::change`].
     pub(crate) fn change(&self, name: &str, change: UserChange<'_>) -> Result<(), Error> {
         let _turn = locked(&self.turn);
-        tokio::task::block_in_place(|| guike::users::change(&self.file, name, change))?;
+        tokio::task::block_in_place(|| guike::users::change(self.file()?, name, change))?;
         self.reread(true);
         Ok(())
     }
@@ -279,13 +312,14 @@ impl People {
         if !at_once && known.asked.elapsed() < ASKED_EVERY {
             return;
         }
+        let Some(file) = self.file.as_deref() else { return };
         known.asked = Instant::now();
-        let stamp = stamp(&self.file);
+        let stamp = stamp(file);
         if stamp == known.stamp {
             return;
         }
         // a file that cannot be read now leaves everything as it was: nobody gains by damaging it
-        if let Ok(users) = guike::users::read(&self.file) {
+        if let Ok(users) = guike::users::read(file) {
             *known = Known { users: Arc::new(users), stamp, asked: known.asked };
         }
     }
@@ -329,7 +363,7 @@ fn no_random(e: getrandom::Error) -> Error {
 }
 
 /// The address for which wrong passwords are counted; of IPv6 the network of a household.
-fn network(address: IpAddr) -> String {
+pub(crate) fn network(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(v4) => v4.to_string(),
         IpAddr::V6(v6) => {

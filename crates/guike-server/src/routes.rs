@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::app::{Answer, App, Call};
 use crate::login::LOGIN;
+use crate::oidc::OIDC;
 use crate::openapi::{self, Parameter};
 use crate::pages::PAGES;
 use crate::problem::Problem;
@@ -571,7 +572,7 @@ const API: &[Route] = &[
 
 /// Everything that can be asked.
 pub(crate) static ROUTES: [Route; N_ROUTES] = {
-    let parts = [API, VERSIONS, &LOGIN, PAGES];
+    let parts = [API, VERSIONS, &LOGIN, &OIDC, PAGES];
     let mut all = [API[0]; N_ROUTES];
     let (mut at, mut part, mut first) = (0, 0, 0);
     while at < all.len() {
@@ -584,7 +585,7 @@ pub(crate) static ROUTES: [Route; N_ROUTES] = {
     }
     all
 };
-const N_ROUTES: usize = API.len() + VERSIONS.len() + LOGIN.len() + PAGES.len();
+const N_ROUTES: usize = API.len() + VERSIONS.len() + LOGIN.len() + OIDC.len() + PAGES.len();
 
 const INFER: Route = Route {
     method: Method::Post,

@@ -194,14 +194,16 @@ fn bytes(file: &Path, flag: &str) -> Result<Vec<u8>, Error> {
     })
 }
 
+/// Whether others than owner and group may read or write a file.
 #[cfg(unix)]
-fn is_open_to_all(file: &Path) -> bool {
+pub(crate) fn is_open_to_all(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::metadata(file).is_ok_and(|m| m.permissions().mode() & 0o006 != 0)
 }
 
+/// Whether others may read a file, which is not looked at here.
 #[cfg(not(unix))]
-fn is_open_to_all(_: &Path) -> bool {
+pub(crate) fn is_open_to_all(_: &Path) -> bool {
     false
 }
 

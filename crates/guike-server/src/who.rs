@@ -29,6 +29,8 @@ enum Kind {
     Bearer(Arc<str>, Role),
     /// The user of this name, who is logged in.
     User(Arc<str>, Role),
+    /// Who is known by this name elsewhere, and may do nothing here.
+    Stranger(Arc<str>),
 }
 
 impl Who {
@@ -49,6 +51,11 @@ impl Who {
         Who { kind: Kind::Bearer(name, role), rights: Rights::of_role(role) }
     }
 
+    /// Who is known elsewhere and may do nothing here.
+    pub(crate) fn stranger(name: Arc<str>) -> Who {
+        Who { kind: Kind::Stranger(name), rights: Rights::NONE }
+    }
+
     /// Whether this may be done.
     pub(crate) fn may(&self, resource: Resource, action: Action) -> bool {
         self.rights.allow(resource, action)
@@ -61,7 +68,7 @@ impl Who {
             Kind::Local => ("local", None),
             Kind::Key(name) => ("key", Some(name)),
             Kind::Bearer(name, _) => ("token", Some(name)),
-            Kind::User(name, _) => ("user", Some(name)),
+            Kind::User(name, _) | Kind::Stranger(name) => ("user", Some(name)),
         }
     }
 
@@ -74,7 +81,7 @@ impl Who {
     pub(crate) fn role(&self) -> Option<Role> {
         match &self.kind {
             Kind::User(_, role) | Kind::Bearer(_, role) => Some(*role),
-            Kind::Anybody | Kind::Local | Kind::Key(_) => None,
+            Kind::Anybody | Kind::Local | Kind::Key(_) | Kind::Stranger(_) => None,
         }
     }
 
@@ -82,7 +89,7 @@ impl Who {
     pub(crate) fn key_name(&self) -> Option<&str> {
         match &self.kind {
             Kind::Key(name) => Some(name),
-            Kind::Anybody | Kind::Local | Kind::Bearer(..) | Kind::User(..) => None,
+            Kind::Anybody | Kind::Local | Kind::Bearer(..) | Kind::User(..) | Kind::Stranger(_) => None,
         }
     }
 
@@ -90,7 +97,7 @@ impl Who {
     pub(crate) fn bearer_name(&self) -> Option<&str> {
         match &self.kind {
             Kind::Bearer(name, _) => Some(name),
-            Kind::Anybody | Kind::Local | Kind::Key(_) | Kind::User(..) => None,
+            Kind::Anybody | Kind::Local | Kind::Key(_) | Kind::User(..) | Kind::Stranger(_) => None,
         }
     }
 
@@ -98,7 +105,7 @@ impl Who {
     pub(crate) fn logged_in(&self) -> Option<(&str, Role)> {
         match &self.kind {
             Kind::User(name, role) => Some((name, *role)),
-            Kind::Anybody | Kind::Local | Kind::Key(_) | Kind::Bearer(..) => None,
+            Kind::Anybody | Kind::Local | Kind::Key(_) | Kind::Bearer(..) | Kind::Stranger(_) => None,
         }
     }
 }

@@ -174,5 +174,11 @@ fn a_model_that_is_not_there_and_an_address_of_the_network_are_refused() {
     let ended =
         desk.guike(&["serve", "no-such-model", "--jwt-keys", "jwks.json", "--jwt-issuer", "https://id.example"]);
     assert!(ended.code == 2 && ended.stderr.contains("--jwt-audience"), "{}", ended.stderr);
+    let issuer = ["serve", "no-such-model", "--oidc-issuer", "https://id.example"];
+    let ended = desk.guike(&issuer);
+    assert!(ended.code == 2 && ended.stderr.contains("--oidc-role"), "{}", ended.stderr);
+    let more = ["--oidc-client", "guike", "--oidc-origin", "https://guike.example", "--oidc-role", "staff=root"];
+    let ended = desk.guike(&[&issuer[..], &more].concat());
+    assert!(ended.code == 2 && ended.stderr.contains("a role is one of"), "{}", ended.stderr);
     assert!(desk.names().is_empty());
 }

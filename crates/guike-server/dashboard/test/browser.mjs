@@ -5,7 +5,9 @@
 import { spawn, spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { chromium } from "playwright-core";
+import { provider } from "./provider.mjs";
 
 const [guike, folder] = process.argv.slice(2);
 const executablePath = process.env.GUIKE_CHROMIUM || "/usr/bin/chromium";
@@ -49,9 +51,10 @@ async function serve() {
   return server;
 }
 
-/** A server of these things on a free port. */
+/** A server of these things, on a free port where they name none. */
 async function listen(...what) {
-  const server = spawn(guike, ["serve", ...what, "--addr", "127.0.0.1:0"], { cwd: folder });
+  const where = what.includes("--addr") ? [] : ["--addr", "127.0.0.1:0"];
+  const server = spawn(guike, ["serve", ...what, ...where], { cwd: folder });
   const origin = await new Promise((found, failed) => {
     let said = "";
     server.stderr.on("data", (text) => {
@@ -263,6 +266,60 @@ if (!guike.startsWith("http")) {
     }
   }
   guarded.end();
+}
+
+// through an identity provider and back, in a real browser with its own rules for cookies
+if (!guike.startsWith("http")) {
+  const there = await provider("guike-client");
+  const port = await new Promise((free) => {
+    const socket = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = socket.address();
+      socket.close(() => free(port));
+    });
+  });
+  const at = `http://localhost:${port}`;
+  const here = await listen(
+    "value-model", "--users", "users.json", "--addr", `127.0.0.1:${port}`, "--oidc-issuer", there.issuer, "--oidc-client", "guike-client",
+    "--oidc-origin", at, "--oidc-role-claim", "groups", "--oidc-role", "shop-heads=admin",
+  );
+  process.on("exit", () => here.end());
+  for (const lang of ["en", "zh"]) {
+    for (const theme of ["light", "dark"]) {
+      const context = await browser.newContext({ colorScheme: theme, locale: lang === "en" ? "en-GB" : "zh-CN", javaScriptEnabled: theme === "light" });
+      const page = await context.newPage();
+      const shot = async (name) => {
+        if (theme === "light") await accessible(page, `${name}-${lang}`);
+        await page.screenshot({ path: `${folder}/${name}-${lang}-${theme}.png`, fullPage: true });
+      };
+      const press = async () => {
+        await page.locator("a.button").click();
+        await Promise.all([page.waitForURL(`${at}/**`), page.locator("button").click()]);
+      };
+      await page.goto(`${at}/admin`);
+      is(page.url() === `${at}/login?next=%2Fadmin`, `somebody without a session is at ${page.url()}`);
+      await shot("login");
+      there.groups = ["nobody"];
+      await press();
+      is((await page.locator("[role=alert]").count()) === 1, "who has no role is not told so");
+      await shot("login-without-role");
+      there.groups = ["shop-heads"];
+      // under another name of this machine, the login goes on under the right one
+      await page.goto(`http://127.0.0.1:${port}/login?next=%2Fadmin`);
+      await page.locator("a.button").click();
+      is(page.url().startsWith(`${at}/login?next=%2Fadmin`), `the other name leads to ${page.url()}`);
+      await press();
+      is(page.url() === `${at}/admin`, `the login ends at ${page.url()}`);
+      is((await page.locator(".who span").innerText()).includes("oidc~mei"), "the page does not say who is logged in");
+      await page.locator(".who button").click();
+      await page.waitForURL(`${at}/login?out=true`);
+      await shot("logged-out");
+      await page.locator("a.button").click();
+      is(page.url().startsWith(`${there.issuer}/end?client_id=guike-client`), `the logout leads to ${page.url()}`);
+      await context.close();
+    }
+  }
+  here.end();
+  there.end();
 }
 
 await browser.close();

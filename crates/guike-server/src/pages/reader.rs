@@ -4,6 +4,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use guike::report::Lang;
 
+use crate::oidc::BACK;
 use crate::query::decoded;
 
 const LANG_COOKIE: &str = "guike_lang";
@@ -62,7 +63,11 @@ impl Reader {
             lang: asked_lang.or(kept_lang).unwrap_or_else(|| preferred(&parts.headers)),
             theme: asked_theme.or(kept_theme).unwrap_or(Theme::Auto),
             path: parts.uri.path().to_owned(),
-            query: query.split('&').filter(is_choice).collect::<Vec<_>>().join("&"),
+            query: match parts.uri.path() {
+                // what an identity provider sends back is repeated in no link
+                BACK => String::new(),
+                _ => query.split('&').filter(is_choice).collect::<Vec<_>>().join("&"),
+            },
             chosen: [asked_lang.map(|l| (LANG_COOKIE, l.tag())), asked_theme.map(|t| (THEME_COOKIE, t.name()))],
         }
     }

@@ -68,6 +68,9 @@ const WHO_MAY: &str = "
     GET  /setup                                       *
     POST /setup                                       *
     GET  /login.css                                   *
+    GET  /login/oidc                                  *
+    GET  /login/oidc/back                             *
+    GET  /login/oidc/out                              *
     GET  /                                            VNMGA r
     GET  /customers                                   VNMGA r
     GET  /customers/{id}                              VNMGA r
@@ -151,7 +154,7 @@ fn everybody(folder: &std::path::Path) -> (Access, Vec<Asker>) {
     askers.push(Asker { letter: 'w', header: bearer("guike_0000".to_owned()) });
     askers.push(Asker { letter: 'w', header: Some(("cookie", format!("{COOKIE}={}", "0".repeat(64)))) });
     askers.push(Asker { letter: '-', header: None });
-    let people = People::open(file, None, false).expect("opened");
+    let people = People::open(Some(file), None, false).expect("opened");
     for (role, letter) in Role::ALL.into_iter().zip(ROLES) {
         let from = std::net::IpAddr::from([127, 0, 0, 1]);
         let (session, _) = people.log_in(role.name(), PASSWORD, from).expect("logged in");

@@ -17,6 +17,7 @@ mod full;
 mod inference;
 mod jobs;
 mod model_file;
+mod oidc;
 mod operation;
 mod pages;
 mod people;

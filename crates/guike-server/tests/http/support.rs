@@ -273,7 +273,10 @@ pub(crate) fn post(path: &str, host: &str, kind: &str, body: &str) -> String {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    /// In lower case.
     pub(crate) head: String,
+    /// As it came.
+    pub(crate) exact: String,
     pub(crate) body: String,
 }
 
@@ -291,7 +294,7 @@ impl Answer {
                     .map_or(0, |n| n.parse().expect("a number"));
                 if body.len() >= length {
                     let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).expect("a status");
-                    return Answer { status, head: head.to_lowercase(), body: body.to_owned() };
+                    return Answer { status, head: head.to_lowercase(), exact: head.to_owned(), body: body.to_owned() };
                 }
             }
             let n = stream.read(&mut piece).expect("an answer in time");
@@ -306,6 +309,11 @@ impl Answer {
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(": "))
+    }
+
+    /// A header with its capital letters.
+    pub(crate) fn exact_header(&self, name: &str) -> Option<&str> {
+        self.exact.lines().find_map(|l| l.split_once(": ").filter(|(n, _)| n.eq_ignore_ascii_case(name))).map(|h| h.1)
     }
 
     /// Checks that it is this problem and that its detail has these words.

@@ -31,11 +31,16 @@ fn openssl(folder: &Path, words: &str) -> bool {
 }
 
 /// A root, an authority under it, and a certificate for `guike.example`: `NAME.crt` holds the latter two, `NAME.key` the key.
-#[allow(clippy::print_stderr, reason = "a skipped test says why")]
 fn certificate(folder: &Path, name: &str) -> bool {
+    certificate_for(folder, name, "guike.example")
+}
+
+/// The same for a host of this name.
+#[allow(clippy::print_stderr, reason = "a skipped test says why")]
+pub(crate) fn certificate_for(folder: &Path, name: &str, host: &str) -> bool {
     let new = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30";
     let authority = "-addext basicConstraints=critical,CA:TRUE";
-    let own = "-addext basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:guike.example";
+    let own = format!("-addext basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:{host}");
     let made = openssl(folder, &format!("{new} -subj /CN=root -keyout root.key -out {name}.root {authority}"))
         && openssl(
             folder,

@@ -26,18 +26,18 @@ pub(crate) fn encoded(bytes: impl AsRef<[u8]>) -> String {
 }
 
 /// A key of the identity provider.
-enum Signer {
+pub(crate) enum Signer {
     Ed(Ed25519KeyPair),
     Ec(EcdsaKeyPair),
     Rsa(RsaKeyPair),
 }
 
 impl Signer {
-    fn ed(seed: u8) -> Signer {
+    pub(crate) fn ed(seed: u8) -> Signer {
         Signer::Ed(Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).expect("a key"))
     }
 
-    fn ec() -> Signer {
+    pub(crate) fn ec() -> Signer {
         let random = SystemRandom::new();
         let made = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).expect("a key");
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, made.as_ref(), &random);
@@ -60,7 +60,7 @@ impl Signer {
         Some(Signer::Rsa(pair.expect("a key")))
     }
 
-    fn algorithm(&self) -> &'static str {
+    pub(crate) fn algorithm(&self) -> &'static str {
         match self {
             Signer::Ed(_) => "EdDSA",
             Signer::Ec(_) => "ES256",
@@ -68,7 +68,7 @@ impl Signer {
         }
     }
 
-    fn jwk(&self, kid: &str) -> Value {
+    pub(crate) fn jwk(&self, kid: &str) -> Value {
         match self {
             Signer::Ed(pair) => {
                 json!({ "kty": "OKP", "crv": "Ed25519", "kid": kid, "x": encoded(pair.public_key()) })
@@ -86,7 +86,7 @@ impl Signer {
     }
 
     /// A token with this head and these claims, signed whatever they say.
-    fn token(&self, head: &Value, claims: &Value) -> String {
+    pub(crate) fn token(&self, head: &Value, claims: &Value) -> String {
         let text = format!("{}.{}", encoded(head.to_string()), encoded(claims.to_string()));
         let random = SystemRandom::new();
         let signature = match self {
@@ -107,7 +107,7 @@ impl Signer {
     }
 }
 
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
 }
 

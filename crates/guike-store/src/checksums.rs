@@ -101,7 +101,8 @@ fn listed(path: &Path) -> Result<Option<(PathBuf, Option<String>)>, StoreError> 
 
 fn changed(path: &Path, found: &str, expected: &str) -> StoreError {
     let reason = format!(
-        "its checksum is {found} where `{CHECKSUMS_JSON}` says {expected}; make these results again, or take it from a copy"
+        "its checksum is {found} where `{CHECKSUMS_JSON}` says {expected}: it was changed after it was written, by hand or by the \
+         disk; undo that, make these results again, or take it from a copy"
     );
     StoreError::Corrupt { path: path.to_owned(), reason }
 }

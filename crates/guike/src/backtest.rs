@@ -176,6 +176,11 @@ impl Backtest {
     pub fn candidate(&self, name: &str) -> Option<&CandidateForecasts> {
         self.candidates.iter().find(|c| c.name == name)
     }
+
+    /// Lets go of what the other candidates said, once one is chosen: together it is the most that a run holds.
+    pub(crate) fn keep_only(&mut self, name: &str) {
+        self.candidates.retain(|c| c.name == name);
+    }
 }
 
 /// What a backtest compares.

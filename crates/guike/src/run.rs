@@ -329,7 +329,7 @@ pub fn find_out(
             learned_from.n_customers()
         ));
     }
-    let backtest = backtest(learned_from, cutoff, horizon, &contenders(settings)?, seed, progress)?;
+    let mut backtest = backtest(learned_from, cutoff, horizon, &contenders(settings)?, seed, progress)?;
     notes.extend(backtest.plan.notes.iter().cloned());
     let selection = choose(&backtest, seed)?;
     let (wanted, mut why) = decide(settings, selection.as_ref());
@@ -344,6 +344,7 @@ pub fn find_out(
             format!("选定的 {wanted} 无法在全部历史上拟合，因此改用 {chosen}"),
         ];
     }
+    backtest.keep_only(&chosen);
     progress.check()?;
     notes.extend(fitted.notes.iter().map(|n| n.0.clone()));
     let holdout = holdout(learned_from, &known, &forecasts, &fitted)?;

@@ -9,16 +9,17 @@
 //! What it does not say: tiers are made from what customers did, coming back among it; by tier the curves describe, and
 //! predict nothing.
 
+use std::collections::BTreeSet;
+
 use guike_core::Day;
 use guike_eval::kaplan_meier;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::thin_to;
 use crate::report::view::Bilingual;
 use crate::run::Findings;
 
-/// Purchase days after which the way back is told.
-const ORDINALS: usize = 4;
 /// Quarters of first purchases that are told, the latest.
 const QUARTERS: usize = 6;
 /// Customers that a curve needs, and who must have been watched for as many days as it tells of.
@@ -85,50 +86,55 @@ struct Gap {
 type Gaps = Vec<Gap>;
 
 impl Returns {
-    /// What the log tells.
+    /// What the log tells. The customers of one curve are gathered at a time: those of all at once would take more memory
+    /// than everything else that is known of them.
     pub(crate) fn of(f: &Findings) -> Returns {
-        let last = f.cutoff.last_day();
-        let past = f.log.before(f.cutoff);
         let tiering = &f.tiers.tiering;
-        let mut after = vec![Gaps::new(); ORDINALS];
-        let mut tiers = vec![Gaps::new(); tiering.names.len()];
-        let mut quarters: Vec<(i32, Gaps)> = Vec::new();
-        for (case, &customer) in f.rfm.customer_idx.iter().enumerate() {
-            let days: Vec<i32> = guike_features::purchase_days(past.customer(customer as usize))
-                .map(|d| d.day)
-                .take(ORDINALS + 1)
-                .collect();
-            for (n, &day) in days.iter().take(ORDINALS).enumerate() {
-                let watched = last.0.abs_diff(day);
-                let next = days.get(n + 1).map(|next| next.abs_diff(day));
-                let gap = Gap { days: next.unwrap_or(watched), came_back: next.is_some(), watched };
-                after[n].push(gap);
-                if n == 0 {
-                    tiers[usize::from(tiering.tiers[case])].push(gap);
-                    let (year, month, _) = Day(day).ymd();
-                    let quarter = year * 4 + (month as i32 - 1) / 3;
-                    match quarters.binary_search_by_key(&quarter, |q| q.0) {
-                        Ok(at) => quarters[at].1.push(gap),
-                        Err(at) => quarters.insert(at, (quarter, vec![gap])),
-                    }
-                }
-            }
-        }
         let ordinal = [("first", "首"), ("second", "第二"), ("third", "第三"), ("fourth", "第四")];
-        let after = after.into_iter().zip(ordinal).filter_map(|(gaps, (en, zh))| {
+        let after = ordinal.into_iter().enumerate().filter_map(|(n, (en, zh))| {
             let name = Bilingual::new(format!("after the {en} purchase day"), format!("{zh}个购买日之后"));
-            ReturnCurve::of(name, gaps)
+            ReturnCurve::of(name, gaps(f, n, |_, _| true))
         });
-        let tiers = tiers.into_iter().zip(&tiering.names);
-        let tiers = tiers.filter_map(|(gaps, name)| ReturnCurve::of(Bilingual::new(&name.en, &name.zh), gaps));
-        let quarters = quarters.into_iter().filter_map(|(quarter, gaps)| {
-            let (year, n) = (quarter.div_euclid(4), quarter.rem_euclid(4) + 1);
-            ReturnCurve::of(Bilingual::new(format!("{year} Q{n}"), format!("{year} 年第 {n} 季度")), gaps)
+        let tiers = tiering.names.iter().enumerate().filter_map(|(tier, name)| {
+            let theirs = gaps(f, 0, |case, _| usize::from(tiering.tiers[case]) == tier);
+            ReturnCurve::of(Bilingual::new(&name.en, &name.zh), theirs)
         });
-        let quarters: Vec<ReturnCurve> = quarters.collect();
-        let latest = quarters.len().saturating_sub(QUARTERS);
-        Returns { after: after.collect(), tiers: tiers.collect(), quarters: quarters[latest..].to_vec() }
+        let last = f.cutoff.last_day();
+        let ages = f.rfm.age_days.iter();
+        let of_first_days: BTreeSet<i32> = ages.map(|&age| quarter_of(last.0 - age as i32)).collect();
+        let mut quarters: Vec<ReturnCurve> = of_first_days
+            .into_iter()
+            .rev()
+            .filter_map(|quarter| {
+                let (year, n) = (quarter.div_euclid(4), quarter.rem_euclid(4) + 1);
+                let name = Bilingual::new(format!("{year} Q{n}"), format!("{year} 年第 {n} 季度"));
+                ReturnCurve::of(name, gaps(f, 0, |_, day| quarter_of(day) == quarter))
+            })
+            .take(QUARTERS)
+            .collect();
+        quarters.reverse();
+        Returns { after: after.collect(), tiers: tiers.collect(), quarters }
     }
+}
+
+/// Quarters since the year 0.
+fn quarter_of(day: i32) -> i32 {
+    let (year, month, _) = Day(day).ymd();
+    year * 4 + (month as i32 - 1) / 3
+}
+
+/// The gaps after the `n`th purchase days (from 0) of the customers that `of` takes, by case and the day.
+fn gaps(f: &Findings, n: usize, of: impl Fn(usize, i32) -> bool + Sync) -> Gaps {
+    let last = f.cutoff.last_day();
+    let past = f.log.before(f.cutoff);
+    let of_one = |(case, &customer): (usize, &u32)| {
+        let mut days = guike_features::purchase_days(past.customer(customer as usize)).map(|d| d.day).skip(n);
+        let day = days.next().filter(|&day| of(case, day))?;
+        let watched = last.0.abs_diff(day);
+        let next = days.next().map(|next| next.abs_diff(day));
+        Some(Gap { days: next.unwrap_or(watched), came_back: next.is_some(), watched })
+    };
+    f.rfm.customer_idx.par_iter().enumerate().filter_map(of_one).collect()
 }
 
 impl ReturnCurve {

@@ -65,10 +65,16 @@ impl Place {
         }
         // hosts of version 6 of the protocol stand in brackets
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        let port = authority.port_u16().unwrap_or(if is_encrypted { 443 } else { 80 });
-        if authority.port().is_some() && authority.port_u16().is_none() {
-            return None;
-        }
+        let port = match &authority.as_str()[authority.host().len()..] {
+            "" => {
+                if is_encrypted {
+                    443
+                } else {
+                    80
+                }
+            }
+            given => given.strip_prefix(':')?.parse().ok()?,
+        };
         let target = uri.path_and_query().map_or("/", |p| p.as_str()).to_owned();
         Some(Place { text: text.to_owned(), is_encrypted, host, port, authority: authority.to_string(), target })
     }
@@ -254,6 +260,7 @@ mod tests {
             "https://id.example\\@evil.example/",
             "https:///a",
             "https://id.example:99999/",
+            "https://id.example:/",
             "ftp://id.example",
             "file:///etc/passwd",
             "/a",

@@ -64,7 +64,9 @@ async function listen(...what) {
     });
     server.on("exit", () => failed(new Error(said)));
   });
-  return { origin, end: () => server.kill() };
+  // what the next server needs (its audit log, its port) is free only when this one has ended
+  const ended = new Promise((done) => server.on("exit", done));
+  return { origin, end: () => (server.kill(), ended) };
 }
 const server = guike.startsWith("http") ? { origin: guike, end() {} } : await serve();
 const { origin } = server;
@@ -265,7 +267,7 @@ if (!guike.startsWith("http")) {
       }
     }
   }
-  guarded.end();
+  await guarded.end();
 }
 
 // through an identity provider and back, in a real browser with its own rules for cookies
@@ -318,7 +320,7 @@ if (!guike.startsWith("http")) {
       await context.close();
     }
   }
-  here.end();
+  await here.end();
   there.end();
 }
 

@@ -2,8 +2,8 @@
 
 use guike::backtest::{Known, View};
 use guike_core::{
-    Cases, Column, ColumnData, Cutoff, Day, EventLog, EventLogBuilder, FitContext, FitError, Forecasts, Horizon,
-    Learner, Model, Progress, Purchases, Quiet, RfmTable, Seed, Table,
+    Cases, Cutoff, Day, EventLog, EventLogBuilder, FitContext, FitError, Forecasts, Horizon, Learner, Model, Progress,
+    Purchases, Quiet, RfmTable, Seed, Table,
 };
 use guike_sim::{Acquisition, Buying, Refunds};
 
@@ -73,19 +73,7 @@ pub(crate) struct Part {
 
 impl Part {
     pub(crate) fn of(cases: &Cases<'_>, rows: &[usize]) -> Part {
-        let features = cases.features.map(|table| {
-            let columns = table.columns().iter().map(|c| Column {
-                name: c.name.clone(),
-                data: match &c.data {
-                    ColumnData::Numeric(v) => ColumnData::Numeric(rows.iter().map(|&r| v[r]).collect()),
-                    ColumnData::Categorical { codes, levels } => ColumnData::Categorical {
-                        codes: rows.iter().map(|&r| codes[r]).collect(),
-                        levels: levels.clone(),
-                    },
-                },
-            });
-            Table::new(columns.collect()).expect("columns of one length")
-        });
+        let features = cases.features.map(|table| table.take(rows));
         Part { rfm: cases.rfm.take(rows), features, purchases: cases.purchases.map(|p| p.take(rows)) }
     }
 

@@ -21,6 +21,7 @@ mod export;
 mod frame;
 mod jobs;
 mod models;
+mod outline;
 mod overview;
 mod quality;
 mod reader;

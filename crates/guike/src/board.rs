@@ -9,6 +9,7 @@ mod returns;
 
 use std::path::Path;
 
+use guike_core::{Column, ColumnData, Quiet, Seed, Table};
 pub use guike_decide::Alternatives;
 use guike_decide::Population;
 use guike_explain::{calibration, gain};
@@ -19,12 +20,16 @@ use crate::error::Error;
 use crate::output::names;
 use crate::report::view::{Group, Part, ReportView};
 use crate::run::Findings;
+use crate::table::explain::Outline;
 pub use returns::{ReturnCurve, ReturnPoint, Returns};
 
 /// Points of a curve that are kept.
 const POINTS: usize = 100;
 /// Groups of customers by forecast.
 const GROUPS: usize = 10;
+/// What [`Board::outline`] asks about: days since the last purchase, purchase days, mean spend of these, and days since the
+/// first. Names of the catalogue of features.
+pub const OUTLINED: [&str; 4] = ["recency_days", "orders", "spend_mean", "tenure_days"];
 
 /// What `dashboard.json` holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,6 +45,10 @@ pub struct Board {
     /// How soon customers come back; not there in a run of an earlier version.
     #[serde(default)]
     pub returns: Option<Returns>,
+    /// The forecast of spend as a small tree over [`OUTLINED`]; not there where there are too few customers, or in a run of
+    /// an earlier version.
+    #[serde(default)]
+    pub outline: Option<Outline>,
 }
 
 /// The chosen model at the backtest's cutoff, customers taken together.
@@ -93,7 +102,7 @@ impl Board {
         for dropped in &mut view.quality.dropped {
             dropped.examples.clear();
         }
-        Board { view, curves, alternatives: None, returns: None }
+        Board { view, curves, alternatives: None, returns: None, outline: None }
     }
 
     /// With what only pages show.
@@ -107,6 +116,7 @@ impl Board {
             self.alternatives = Some(guike_decide::alternatives(&tiering.plan, &people, &tiering.tiers)?);
         }
         self.returns = Some(Returns::of(f));
+        self.outline = outline(f)?;
         Ok(self)
     }
 
@@ -117,6 +127,22 @@ impl Board {
     pub fn read(folder: &Path) -> Result<Option<Board>, Error> {
         Ok(read_json_if_there(&folder.join(names::DASHBOARD_JSON))?)
     }
+}
+
+/// The forecast of spend by what every shop knows of its customers.
+fn outline(f: &Findings) -> Result<Option<Outline>, Error> {
+    let rfm = &f.rfm;
+    let each = |of: &dyn Fn(usize) -> f64| (0..rfm.len()).map(of).collect::<Vec<f64>>();
+    let known = [
+        each(&|i| rfm.age_days[i] - rfm.recency_days[i]),
+        each(&|i| f64::from(rfm.repeats[i]) + 1.0),
+        rfm.spend_mean.clone(),
+        rfm.age_days.clone(),
+    ];
+    let columns =
+        OUTLINED.iter().zip(known).map(|(name, v)| Column { name: (*name).to_owned(), data: ColumnData::Numeric(v) });
+    let table = Table::new(columns.collect()).map_err(|e| Error::Internal(e.to_string()))?;
+    Outline::of(&table, &f.forecasts.expected_spend, Seed(0), &Quiet)
 }
 
 impl Curves {

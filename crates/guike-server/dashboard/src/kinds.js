@@ -595,4 +595,70 @@ function sankey(d, { c, say, narrow }) {
   };
 }
 
-export const kinds = { trend, pyramid, heat, treemap, bars, rank, curves, pairs, waterfall, ranges, sankey, swarm, dots };
+/** Questions from left to right, and the groups that they lead to; the darker, the higher the group's number. */
+function tree(d, { c, say, narrow }) {
+  const values = d.nodes.filter((n) => n.leaf).map((n) => n.value);
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const fill = (n) => c.ramp[high > low ? 1 + Math.round((7 * (n.value - low)) / (high - low)) : 4];
+  const size = narrow ? 10 : 12;
+  return {
+    grid: { left: 0, right: 0, top: 0, bottom: 0 },
+    xAxis: { show: false, min: 0, max: 1 },
+    yAxis: { show: false, min: 0, max: 1 },
+    tooltip: {
+      trigger: "item",
+      formatter: (p) => {
+        const n = d.nodes[p.dataIndex];
+        return [n.text, `${say(n.value, d.measure)} · ${n.share}`].filter(Boolean).join("\n");
+      },
+    },
+    series: [
+      {
+        type: "custom",
+        data: d.nodes.map((_, i) => [i, 0]),
+        encode: { x: [], y: [] },
+        renderItem(p, api) {
+          const n = d.nodes[p.dataIndex];
+          const [step, line] = [api.getWidth() / (d.depth + 1), api.getHeight() / d.rows];
+          const gap = narrow ? 22 : 40;
+          const [wide, tall] = [step - gap, Math.min(line - 6, narrow ? 52 : 44)];
+          const [x, y] = [n.depth * step + (n.depth ? gap / 2 : 0), (n.row + 0.5) * line];
+          const [paper, ink] = n.leaf ? fill(n) : [c.raised, c.ink];
+          const children = (n.parts || []).map((row) => {
+            const [to, bend] = [(n.depth + 1) * step + gap / 2, x + wide + gap / 3];
+            const end = (row + 0.5) * line;
+            return {
+              type: "polyline",
+              shape: { points: [[x + wide, y], [bend, y], [bend, end], [to, end]] },
+              style: { fill: "none", stroke: c.line, lineWidth: 1.5 },
+            };
+          });
+          children.push({
+            type: "rect",
+            shape: { x, y: y - tall / 2, width: wide, height: tall, r: 4 },
+            style: { fill: paper, stroke: n.leaf ? paper : c.line, lineWidth: 1 },
+          });
+          const text = n.leaf ? `${say(n.value, d.measure)}\n${n.share}` : n.text;
+          children.push({
+            type: "text",
+            style: {
+              text, x: x + wide / 2, y, align: "center", verticalAlign: "middle", fill: ink, fontSize: size,
+              fontFamily: c.font, width: wide - 8, overflow: "break", lineHeight: size + 3, fontWeight: n.leaf ? 600 : 400,
+            },
+          });
+          if (n.answer) {
+            children.push({
+              type: "text",
+              style: { text: n.answer, x: x - 3, y: y - 3, align: "right", verticalAlign: "bottom", fill: c.quiet, fontSize: 10, fontFamily: c.font },
+            });
+          }
+          return { type: "group", children };
+        },
+      },
+    ],
+  };
+}
+
+export const kinds = {
+  trend, pyramid, heat, treemap, bars, rank, curves, pairs, waterfall, ranges, sankey, swarm, dots, tree,
+};

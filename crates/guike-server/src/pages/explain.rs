@@ -1,5 +1,6 @@
 //! `GET /explain`: what the forecasts rest on.
 
+use guike::board::OUTLINED;
 use guike::report::text::{count, percent};
 use guike::report::told;
 use guike::report::view::Driver;
@@ -7,6 +8,7 @@ use guike::report::words as w;
 use serde_json::json;
 
 use super::frame::Page;
+use super::outline::{self, Said};
 use super::show::{Block, Chart, Grid};
 use super::words as own;
 use crate::app::{Answer, App, Call};
@@ -52,6 +54,7 @@ pub(super) fn answer(app: &App, call: &Call) -> Result<Answer, Problem> {
                             .map(|((theme, feature), id)| follows(&page, id, theme, feature)),
                     );
                 }
+                charts.extend(outlined(&page));
                 blocks.push(Block::Charts(charts));
                 if dotted.is_empty() {
                     blocks.push(Block::Missing { html: page.html(own::NO_SWARM) });
@@ -63,6 +66,24 @@ pub(super) fn answer(app: &App, call: &Call) -> Result<Answer, Problem> {
     }
     let title = page.say(w::DRIVERS);
     Ok(page.answer(&title, None, blocks))
+}
+
+/// The forecast of spend as a small tree.
+fn outlined(page: &Page<'_>) -> Option<Chart> {
+    let of = page.run().ok()?.results.board()?.outline.as_ref()?;
+    let words = [own::FACT_RECENCY, own::FACT_ORDERS, own::FACT_SPEND, own::FACT_TENURE];
+    let column = |name: &str| {
+        OUTLINED.iter().zip(words).find(|(key, _)| **key == name).map_or_else(|| name.to_owned(), |(_, w)| page.say(w))
+    };
+    let said = Said {
+        title: own::OUTLINE_SPEND,
+        mean: page.money_axis(own::OUTLINE_MEAN_SPEND),
+        measure: "money",
+        number: &|v| page.money().full(v),
+        column: &column,
+        is_whole: &|name| name != "spend_mean",
+    };
+    outline::chart(page, of, &said)
 }
 
 /// What every theme adds for the customers of the sample.

@@ -3,6 +3,7 @@
 use guike::report::page::Text;
 use guike::report::text::{count, percent};
 use guike::report::words as w;
+use guike::table::explain::Outline;
 use guike::table::{Outcome, figure_keys, figure_words};
 use guike::workspace::Stage;
 use guike_guard::{Action, Resource};
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::calling::{self, Calling};
 use super::frame::Page;
+use super::outline::{self, Said};
 use super::quality::score;
 use super::show::{Block, Chart, Figure, Grid, escaped};
 use super::{trying, words as own};
@@ -77,8 +79,12 @@ pub(super) fn shown(page: Page<'_>, app: &App, m: &ServedModel, tried: Vec<Block
         blocks.push(Block::Heading(page.say(own::SCORES_OF)));
         blocks.extend(figures(&page, m, e));
     }
-    let mut charts: Vec<Chart> =
-        m.evaluation.iter().flat_map(|e| [losses(&page, e), importance(&page, e)]).flatten().collect();
+    let mut charts: Vec<Chart> = m
+        .evaluation
+        .iter()
+        .flat_map(|e| [losses(&page, e), importance(&page, e), outlined(&page, m, e)])
+        .flatten()
+        .collect();
     let class = class_of(m);
     let calling = m.outcomes.as_ref().zip(class).map(|(o, class)| Calling {
         calls: &o.calls,
@@ -226,6 +232,28 @@ fn losses(page: &Page<'_>, e: &Value) -> Option<Chart> {
     let caption: Text = own::LOSS_CAPTION.text();
     let keys = vec![("dot", page.say(own::MARK_CHOSEN)), ("ring", page.say(w::YARDSTICK))];
     Some(Chart::new("losses", page.say(own::LOSS), &caption, page.lang, &data).keys(keys).table(table))
+}
+
+/// The model as a small tree.
+fn outlined(page: &Page<'_>, m: &ServedModel, e: &Value) -> Option<Chart> {
+    let of = serde_json::from_value::<Outline>(e["outline"].clone()).ok()?;
+    let class = m.scorer.outcome().classes();
+    // of many classes it is one that is most probable on average, which the file does not name
+    let (mean, measure) = match (class_of(m), class.is_empty()) {
+        (Some(class), _) => (page.fill(own::OUTLINE_CHANCE, &[("class", class.to_owned())]), "percent"),
+        (None, true) => (format!("{} · {}", m.scorer.target(), page.say(own::OUTLINE_MEAN)), "plain"),
+        (None, false) => return None,
+    };
+    let number = |v: f64| if measure == "percent" { percent(v) } else { score(v) };
+    let said = Said {
+        title: own::OUTLINE_MODEL,
+        mean,
+        measure,
+        number: &number,
+        column: &str::to_owned,
+        is_whole: &|_| false,
+    };
+    outline::chart(page, &of, &said)
 }
 
 /// How much worse the model does without each column.

@@ -4,7 +4,7 @@ use guike::board::Curves;
 use guike::report::Interval;
 use guike::report::text::{grouped, percent};
 use guike::report::told;
-use guike::report::view::{Backtest, Group, ReportView};
+use guike::report::view::{AtCutoff, Backtest, Group, ReportView};
 use guike::report::words::{self as w, Word};
 use serde_json::{Value, json};
 
@@ -55,6 +55,7 @@ fn tested(page: &Page<'_>, view: &ReportView, test: &Backtest, curves: Option<&C
     }
     blocks.extend(told::choice(test).into_iter().map(|t| Block::Prose { html: t.html_in(page.lang) }));
     let mut charts = vec![candidates(page, test), deciles(page, view, test)];
+    charts.extend(course(page, view, test));
     charts.extend(curves.map(|c| gain(page, c)));
     let buyers = curves.filter(|c| !c.calls.is_empty() && c.buyers > 0 && c.buyers < c.customers);
     if let Some(c) = buyers {
@@ -110,6 +111,17 @@ fn candidates(page: &Page<'_>, test: &Backtest) -> Chart {
         ])
         .height(if many { "h5" } else { "h4" });
     if many { chart.wide() } else { chart }
+}
+
+/// The chosen model at every earlier cutoff: what all customers were forecast to spend, and what they spent.
+fn course(page: &Page<'_>, view: &ReportView, test: &Backtest) -> Option<Chart> {
+    let legend = told::course(view, test)?;
+    let group = |at: &AtCutoff| Group { predicted: at.predicted, actual: at.actual, actual_interval: None };
+    let groups: Vec<Group> = test.course.iter().map(group).collect();
+    let mut data = paired(page, &groups, [w::ACTUAL, w::PREDICTED], w::COURSE_X, "money");
+    data["labels"] = test.course.iter().map(|at| at.cutoff.to_string()).collect();
+    let chart = Chart::told("course", &legend, page.lang, &data).unit(page.money_axis(w::COURSE_Y));
+    Some(chart.keys(vec![("s3", page.say(w::ACTUAL)), ("dot", page.say(w::PREDICTED))]))
 }
 
 /// Groups of customers: what happened with its interval, and what was predicted.

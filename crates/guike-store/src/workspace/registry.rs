@@ -44,13 +44,13 @@ impl Workspace {
         };
         // folders that nobody knows of keep their number: what is complete is never overwritten
         let on_disk = super::below(&parent)?.iter().filter_map(|f| f.file_name()?.to_str()?.parse().ok()).max();
-        let next_on_disk = on_disk.unwrap_or(0_u32).max(last_run(&tx).map_err(write())?) + 1;
+        let on_disk = on_disk.unwrap_or(0_u32);
         let (number, folder) = match new.kind {
             Kind::Table => {
-                let number = next_on_disk.max(used + 1);
+                let number = on_disk.max(used) + 1;
                 (number, format!("{MODELS}/{}/{number}", new.name))
             }
-            Kind::Orders => (used + 1, format!("{RUNS}/{next_on_disk:04}")),
+            Kind::Orders => (used + 1, format!("{RUNS}/{:04}", on_disk.max(last_run(&tx).map_err(write())?) + 1)),
         };
         let target = self.root.join(&folder);
         fs::create_dir_all(&parent).map_err(io("create", &parent))?;

@@ -60,6 +60,7 @@ fn versions_are_numbered_by_name_and_the_first_is_champion() {
     assert_eq!(w.find("value-model", None).expect("there"), first);
     assert_eq!((first.metrics["auc"].as_f64(), first.created), (Some(0.75), Timestamp(1_800_000_000)));
     assert_ne!(first.checksum, run.checksum);
+    assert_eq!(add(&mut w, "other-model", Kind::Table).number, 1, "runs have numbers of their own");
     assert!(w.check().expect("checked").is_empty());
 }
 

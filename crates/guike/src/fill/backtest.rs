@@ -1,6 +1,7 @@
 //! How sure we are: the backtest of every candidate, and of the chosen one in detail.
 
 use guike_eval::Scores;
+use guike_eval::metrics::DecilePoint;
 use guike_eval::selection::Reason;
 use guike_eval::selection::Standing;
 use guike_explain::Interval;
@@ -8,7 +9,7 @@ use guike_explain::Interval;
 use super::words;
 use crate::forecast::Calibration;
 use crate::learners;
-use crate::report::view::{Backtest, Bilingual, CandidateRow, Coverage, Metric, Part, Score, Why, WhyChosen};
+use crate::report::view::{AtCutoff, Backtest, Bilingual, CandidateRow, Coverage, Metric, Part, Score, Why, WhyChosen};
 use crate::run::Findings;
 
 /// Days of history below which nothing can be held out.
@@ -63,7 +64,27 @@ pub(super) fn backtest(f: &Findings) -> Part<Backtest> {
         deciles: Vec::new(),
         coverage: coverage(f, &corrected, &f.fitted.calibration),
         scores: score_lines(&scores),
+        course: course(f, &selection.standings[chosen]),
     })
+}
+
+/// The chosen model from cutoff to cutoff, the oldest first.
+fn course(f: &Findings, chosen: &Standing) -> Vec<AtCutoff> {
+    let at = |(anchor, scores): (&guike_eval::Anchor, &Scores)| {
+        let total = |of: fn(&DecilePoint) -> f64| scores.deciles.iter().map(|d| d.n as f64 * of(d)).sum();
+        AtCutoff {
+            cutoff: anchor.cutoff,
+            horizon: anchor.horizon,
+            customers: scores.n as u64,
+            predicted: total(|d| d.predicted),
+            actual: total(|d| d.actual),
+            gini: scores.gini_norm,
+            auc: scores.auc_p,
+        }
+    };
+    let mut course: Vec<AtCutoff> = f.backtest.anchors.iter().map(|a| &a.anchor).zip(&chosen.scores).map(at).collect();
+    course.sort_by_key(|a| a.cutoff);
+    course
 }
 
 fn row(s: &Standing, baselines: &[&str]) -> CandidateRow {

@@ -317,6 +317,20 @@ fn backtest(predicted: Vec<f64>, actual: Vec<f64>, p_active: Vec<f64>) -> Backte
                 ),
             },
         ],
+        course: [(2022, 0.94, 0.655, 0.79), (2023, 1.02, 0.681, 0.81)].into_iter().map(at).collect(),
+    }
+}
+
+/// A cutoff at the end of March, with the ratio of forecast and actual, Gini and AUC.
+fn at((year, ratio, gini, auc): (i32, f64, f64, f64)) -> AtCutoff {
+    AtCutoff {
+        cutoff: cutoff(year, 3, 31),
+        horizon: Horizon::from_days(273).expect("in range"),
+        customers: 2_000,
+        predicted: 150_000.0 * ratio,
+        actual: 150_000.0,
+        gini: Some(gini),
+        auc: Some(auc),
     }
 }
 

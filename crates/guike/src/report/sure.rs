@@ -62,6 +62,10 @@ fn blocks(view: &ReportView, test: &Backtest) -> Vec<Block> {
         figures.push(buyers(test, auc));
     }
     blocks.push(Block::Figures(figures));
+    if test.course.len() > 1 {
+        let (caption, table) = course(view, test);
+        blocks.extend([Block::Heading(w::COURSE.text()), Block::Prose(caption), Block::Table(table)]);
+    }
     if !(test.scores.is_empty() && test.coverage.is_empty()) {
         blocks.push(Block::Heading(w::SCORES.text()));
         blocks.push(Block::Table(scores(test)));
@@ -180,6 +184,32 @@ pub(super) fn deciles(view: &ReportView, test: &Backtest) -> Figure {
     }
     let caption = w::DECILES_CAPTION.with(&[("n", Text::same(rows.len().to_string()))]);
     Figure::new(w::DECILES.text(), draw, caption).table(table)
+}
+
+/// The chosen model from cutoff to cutoff: how to read it, and its table.
+pub(super) fn course(view: &ReportView, test: &Backtest) -> (Text, Table) {
+    let mut table = Table::new(vec![
+        words(w::CUTOFF.text()),
+        numbers(w::COURSE_CUSTOMERS.text()),
+        numbers(w::PREDICTED.text()),
+        numbers(w::ACTUAL.text()),
+        numbers(w::RATIO.text()),
+        numbers(w::GINI.text()),
+        numbers(w::AUC.text()),
+    ]);
+    let score = |v: Option<f64>| Text::same(v.map_or_else(|| "–".to_owned(), |v| grouped(v, 3)));
+    for at in &test.course {
+        table.row(vec![
+            Text::whole(at.cutoff),
+            Text::same(count(at.customers)),
+            short_money(view, at.predicted),
+            short_money(view, at.actual),
+            score((at.actual > 0.0).then_some(at.predicted / at.actual)),
+            score(at.gini),
+            score(at.auc),
+        ]);
+    }
+    (w::COURSE_CAPTION.with(&[("days", Text::same(test.horizon.days().to_string()))]), table)
 }
 
 fn found(test: &Backtest) -> Figure {

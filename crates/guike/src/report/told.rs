@@ -5,7 +5,7 @@
 
 use super::page::{Block, Figure, Table, Text, Tile};
 use super::view::{Backtest, Cohort, Drivers, Part, ReportView, Rfm, Tiers, Why};
-use super::{answer, cohorts, quality, sure, tiers, who, why};
+use super::{answer, cohorts, quality, sure, tiers, who, why, words as w};
 use crate::explain::{At, CustomerExplanation};
 
 /// What belongs to a picture.
@@ -100,6 +100,12 @@ pub fn candidates(test: &Backtest) -> Legend {
 /// Predicted against actual by group.
 pub fn deciles(view: &ReportView, test: &Backtest) -> Legend {
     sure::deciles(view, test).into()
+}
+
+/// The chosen model from cutoff to cutoff; `None` where there was one cutoff only.
+pub fn course(view: &ReportView, test: &Backtest) -> Option<Legend> {
+    let (caption, table) = (test.course.len() > 1).then(|| sure::course(view, test))?;
+    Some(Legend { title: w::COURSE.text(), caption, table: Some(table) })
 }
 
 /// The scores of the chosen model and its intervals.

@@ -255,6 +255,28 @@ pub struct Backtest {
     pub coverage: Vec<Coverage>,
     /// The chosen model's scores, in the order to show.
     pub scores: Vec<Score>,
+    /// The chosen model at every earlier cutoff, the oldest first, without corrections; empty in a run of an earlier version.
+    #[serde(default)]
+    pub course: Vec<AtCutoff>,
+}
+
+/// How the chosen model did at one earlier cutoff.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AtCutoff {
+    /// The cutoff.
+    pub cutoff: Cutoff,
+    /// How far ahead.
+    pub horizon: Horizon,
+    /// Customers known by then.
+    pub customers: u64,
+    /// What all of them were forecast to spend, in currency units.
+    pub predicted: f64,
+    /// What they spent.
+    pub actual: f64,
+    /// Normalised Gini of the ranking by value.
+    pub gini: Option<f64>,
+    /// AUC of the chance to buy.
+    pub auc: Option<f64>,
 }
 
 /// A score.

@@ -11,6 +11,7 @@ mod change;
 mod found;
 mod imitation;
 mod line;
+mod outline;
 mod parts;
 
 use guike_core::{Matrix, Progress, Seed, Table};
@@ -24,6 +25,8 @@ pub use found::{
     LeftOut, LineColumn, LocalLine, Method, NamedTree, Part, RowExplanation, RuleCondition, TableExplanation, TreeRule,
     Unit, Wanted, WhyLeftOut,
 };
+
+pub use outline::{Outline, OutlineGroup, OutlineQuestion};
 
 use crate::error::Error;
 use crate::explain::asking::Asking;
@@ -175,7 +178,7 @@ fn every(n: usize, most: usize) -> Vec<usize> {
 }
 
 /// The class that is told about: the positive one of two, else the one that is most probable here.
-fn class(outcome: &Outcome, predicted: &[f64], row: Option<usize>) -> usize {
+pub(super) fn class(outcome: &Outcome, predicted: &[f64], row: Option<usize>) -> usize {
     let Outcome::Classification { classes, positive } = outcome else { return 0 };
     if let Some(p) = positive {
         return *p;

@@ -59,6 +59,7 @@ struct Evaluation<'a> {
     left_out: &'a [LeftOut],
     leaks: &'a [Leak],
     importance: &'a [Importance],
+    outline: Option<&'a super::explain::Outline>,
     warnings: Vec<String>,
     notes: Vec<String>,
 }
@@ -102,6 +103,7 @@ pub(super) fn write(
         left_out: &f.features.left_out,
         leaks: &f.leaks,
         importance: &f.importance,
+        outline: f.outline.as_ref(),
         warnings: f.warnings(settings),
         notes: f.notes.clone(),
     };

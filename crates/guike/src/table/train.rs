@@ -12,6 +12,7 @@ use crate::settings::AUTO;
 use super::calibrate::Calibrator;
 use super::choose::{Choice, Contender, Estimate, choose, estimate};
 use super::columns::{Features, LeftOut, divide};
+use super::explain::{self, Outline};
 use super::figures::{Decision, Figures, figures, losses};
 use super::importance::permutation;
 use super::leaks::{Leak, Moments};
@@ -88,6 +89,8 @@ pub(super) struct Findings {
     pub(super) model: Fitted,
     pub(super) leaks: Vec<Leak>,
     pub(super) importance: Vec<Importance>,
+    /// The model that is saved as a small tree.
+    pub(super) outline: Option<Outline>,
     /// Further pictures for the page: title, picture, caption.
     pub(super) pictures: Vec<(Bilingual, Bilingual, Bilingual)>,
     pub(super) notes: Vec<String>,
@@ -236,6 +239,10 @@ pub(super) fn learn(file: &LogFile, settings: &TableSettings, progress: &dyn Pro
     let y_shown: Vec<f64> = shown.iter().map(|&i| target.y[i]).collect();
     let seed = settings.seed.derive("importance");
     let importance = permutation(&judged, &rows::select(data, shown), &y_shown, outcome, seed, progress)?;
+    let said = model.predict(data);
+    let class = explain::class(outcome, &said, None);
+    let said: Vec<f64> = said.iter().skip(class).step_by(k).copied().collect();
+    let outline = Outline::of(data, &said, settings.seed, progress)?;
     let ids = opened.ids();
     let Opened { read_notes, rows_read, target, features, .. } = opened;
     Ok(Findings {
@@ -258,6 +265,7 @@ pub(super) fn learn(file: &LogFile, settings: &TableSettings, progress: &dyn Pro
         model,
         leaks,
         importance,
+        outline,
         pictures: Vec::new(),
         notes,
         target,

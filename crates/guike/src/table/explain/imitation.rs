@@ -1,7 +1,7 @@
 //! The model as one tree: itself where it is one, else a small tree that imitates it; and its leaves as rules.
 
 use guike_core::tree::Tree;
-use guike_core::{Column, ColumnData, FitContext, Matrix, Seed};
+use guike_core::{Column, ColumnData, FitContext, Matrix, Seed, Table};
 use guike_explain::rules::{Condition, Values, rules};
 use guike_explain::tree_picture::TreeColumn;
 use guike_learn::forest::DecisionTree;
@@ -19,6 +19,48 @@ use crate::table::settings::ScalingChoice;
 const IMITATED: usize = 20_000;
 /// Leaves of the tree that imitates the model.
 const LEAVES: usize = 8;
+/// Each of its leaves holds at least one of so many rows.
+const SHARE_OF_LEAF: usize = 50;
+
+/// A tree that imitates a model, and rows that it was not fitted to.
+pub(super) struct Imitation {
+    pub(super) named: NamedTree,
+    /// The rows as the tree reads them, and what the model says of them.
+    pub(super) x: Matrix,
+    pub(super) outputs: Vec<f64>,
+}
+
+/// A tree that imitates what a model says of rows, one number each; every fourth row is left for judging it. `None` where
+/// there are too few.
+pub(super) fn imitate(
+    inputs: &Table,
+    said: &[f64],
+    learner: &DecisionTree,
+    cx: &FitContext<'_>,
+) -> Result<Option<Imitation>, Error> {
+    let every_row = every(inputs.n_rows(), IMITATED);
+    let part = |judges: bool| -> Vec<usize> {
+        every_row.iter().enumerate().filter(|(k, _)| (k % 4 == 3) == judges).map(|(_, &i)| i).collect()
+    };
+    let (learn, judge) = (part(false), part(true));
+    if judge.is_empty() {
+        return Ok(None);
+    }
+    let y: Vec<f64> = learn.iter().map(|&i| said[i]).collect();
+    let labels = Labels { y: &y, task: Task::Regression };
+    let train = rows::select(inputs, &learn);
+    let (preparation, x) = Preparation::fit(&train, labels, Wants::Raw, ScalingChoice::default(), cx.seed);
+    let least = learner.min_samples_leaf.max(learn.len() / SHARE_OF_LEAF);
+    let learner = DecisionTree { min_samples_leaf: least, ..learner.clone() };
+    let kinds = preparation.kinds();
+    let examples = Examples { x: &x, kinds: &kinds, y: &y, weight: None, task: Task::Regression };
+    let model = learner.grow(&examples, cx)?;
+    let Some((trees, _)) = model.trees() else { return Ok(None) };
+    let tree = trees.trees[0].clone();
+    let named = NamedTree { tree, base: trees.base[0], output: 0, columns: names_for(&preparation), fidelity: None };
+    let x = preparation.apply(&rows::select(inputs, &judge));
+    Ok(Some(Imitation { named, x, outputs: judge.iter().map(|&i| said[i]).collect() }))
+}
 
 /// A tree and its rules.
 pub(super) type TreeAndRules = (NamedTree, Vec<TreeRule>);
@@ -40,42 +82,14 @@ impl Case<'_> {
             let (rules, _) = self.rules(&named, &x, &outputs)?;
             return Ok(Some((named, rules)));
         }
-        let k = self.task().n_outputs();
-        let said = |i: &usize| predicted[i * k + self.class];
-        let every_row = every(self.inputs.n_rows(), IMITATED);
-        // every fourth row judges
-        let part = |judges: bool| {
-            every_row.iter().enumerate().filter(|(k, _)| (k % 4 == 3) == judges).map(|(_, &i)| i).collect()
-        };
-        let (learn, judge): (Vec<usize>, Vec<usize>) = (part(false), part(true));
-        if learn.len() < sample.len().min(20) || judge.is_empty() {
+        if sample.len() < 20 && self.inputs.n_rows() > sample.len() {
             return Ok(None);
         }
-        let y: Vec<f64> = learn.iter().map(said).collect();
-        let labels = Labels { y: &y, task: Task::Regression };
-        let seed = seed.derive("imitation");
-        let train = rows::select(self.inputs, &learn);
-        let (preparation, x_learn) = Preparation::fit(&train, labels, Wants::Raw, ScalingChoice::default(), seed);
-        let learner = DecisionTree {
-            max_leaves: Some(LEAVES),
-            min_samples_leaf: (learn.len() / 50).max(1),
-            ..DecisionTree::default()
-        };
-        let kinds = preparation.kinds();
-        let examples = Examples { x: &x_learn, kinds: &kinds, y: &y, weight: None, task: Task::Regression };
-        let cx = FitContext { seed, progress: self.progress };
-        let model = learner.grow(&examples, &cx)?;
-        let Some((trees, _)) = model.trees() else { return Ok(None) };
-        let mut named = NamedTree {
-            tree: trees.trees[0].clone(),
-            base: trees.base[0],
-            output: 0,
-            columns: names_for(&preparation),
-            fidelity: None,
-        };
-        let outputs: Vec<f64> = judge.iter().map(said).collect();
-        let (rules, fidelity) = self.rules(&named, &preparation.apply(&rows::select(self.inputs, &judge)), &outputs)?;
-        named.fidelity = Some(fidelity);
+        let small = DecisionTree { max_leaves: Some(LEAVES), ..DecisionTree::default() };
+        let cx = FitContext { seed: seed.derive("imitation"), progress: self.progress };
+        let Some(found) = imitate(self.inputs, &self.of_class(predicted), &small, &cx)? else { return Ok(None) };
+        let (rules, fidelity) = self.rules(&found.named, &found.x, &found.outputs)?;
+        let named = NamedTree { fidelity: Some(fidelity), ..found.named };
         Ok(Some((named, rules)))
     }
 
@@ -117,7 +131,7 @@ fn has_empty(column: &Column) -> bool {
 }
 
 /// The tree with the output that is shown alone, its base among the leaf values.
-fn alone(named: &NamedTree) -> Tree {
+pub(super) fn alone(named: &NamedTree) -> Tree {
     let tree = &named.tree;
     let values = (0..tree.nodes.len()).map(|at| named.base + tree.value(at)[named.output]).collect();
     Tree { nodes: tree.nodes.clone(), values, first_output: 0, n_outputs: 1 }

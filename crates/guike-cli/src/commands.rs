@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use guike::workspace::EventsToKeep;
-use guike::{Error, Language, LogFile, LogFiles, RunSummary, Settings};
+use guike::{Error, ForecastTable, Language, LogFile, LogFiles, RunSummary, Settings};
 use serde_json::{Value, json};
 
 use crate::args::{Args, Command, DataFlags, Explain, ForecastFlags, Format, Lang, TierCount, Told};
@@ -19,7 +19,7 @@ use crate::progress::Bar;
 use crate::run_command;
 use crate::serve_commands;
 use crate::shell;
-use crate::show::{self, Rows};
+use crate::show::{self, Parts, Rows};
 use crate::table_commands;
 use crate::tune_commands;
 use crate::user_commands;
@@ -95,8 +95,7 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
             bar.finish();
             // a forecast goes into other programs: CSV is the readable default here
             let format = if output.format == Format::Table { Format::Csv } else { output.format };
-            let (columns, rows) = table?;
-            Rows { columns, rows }.print(format);
+            print_forecasts(&table?, format)?;
         }
         Command::Train(flags) => table_commands::train(&flags, language_of(flags.language.lang), &bar, quiet)?,
         Command::Cluster(flags) => table_commands::cluster(&flags, &bar, quiet)?,
@@ -131,6 +130,18 @@ pub(crate) fn dispatch(args: Args) -> Result<(), Error> {
             show::data(&settings(&flags, None)?.to_toml()?);
         }
     }
+    Ok(())
+}
+
+/// Customers whose rows are made and printed together.
+const PRINTED: usize = 1 << 14;
+
+fn print_forecasts(table: &ForecastTable, format: Format) -> Result<(), Error> {
+    let mut parts = Parts::begin(table.columns()?, format);
+    for from in (0..table.len()).step_by(PRINTED) {
+        parts.append(table.rows(from..table.len().min(from + PRINTED))?);
+    }
+    parts.end();
     Ok(())
 }
 

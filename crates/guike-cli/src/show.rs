@@ -31,6 +31,49 @@ pub(crate) struct Rows {
     pub(crate) rows: Vec<Vec<Value>>,
 }
 
+/// Rows that are printed some at a time, and look as those that are printed at once.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    columns: Vec<String>,
+    format: Format,
+    has_rows: bool,
+}
+
+impl Parts {
+    /// # Panics
+    /// For a table: its columns are as wide as their widest row.
+    pub(crate) fn begin(columns: Vec<String>, format: Format) -> Parts {
+        assert!(format != Format::Table, "a table is printed at once");
+        if format == Format::Csv {
+            data(&(columns.join(",") + "\n"));
+        }
+        Parts { columns, format, has_rows: false }
+    }
+
+    pub(crate) fn append(&mut self, rows: Vec<Vec<Value>>) {
+        if rows.is_empty() {
+            return;
+        }
+        let part = Rows { columns: self.columns.clone(), rows };
+        match self.format {
+            Format::Json => {
+                // between the brackets of its own, without the line break before the last
+                let text = part.json();
+                let inner = &text["[".len()..text.len() - "\n]\n".len()];
+                data(&format!("{}{inner}", if self.has_rows { "," } else { "[" }));
+            }
+            Format::Csv | Format::Table => data(&part.csv_lines()),
+        }
+        self.has_rows = true;
+    }
+
+    pub(crate) fn end(self) {
+        if self.format == Format::Json {
+            data(if self.has_rows { "\n]\n" } else { "[]\n" });
+        }
+    }
+}
+
 impl Rows {
     pub(crate) fn print(&self, format: Format) {
         data(&match format {
@@ -50,11 +93,15 @@ impl Rows {
     }
 
     fn csv(&self) -> String {
+        self.columns.join(",") + "\n" + &self.csv_lines()
+    }
+
+    fn csv_lines(&self) -> String {
         let cell = |v: &Value| {
             let text = plain(v);
             if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
         };
-        let mut out = self.columns.join(",") + "\n";
+        let mut out = String::new();
         for r in &self.rows {
             out += &(r.iter().map(cell).collect::<Vec<_>>().join(",") + "\n");
         }
@@ -92,5 +139,20 @@ pub(crate) fn rounded(v: &Value) -> String {
     match v.as_f64() {
         Some(x) if v.is_f64() => format!("{x:.4}"),
         _ => plain(v),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_part_of_the_rows_looks_as_it_does_among_all() {
+        let rows = Rows { columns: vec!["id".into(), "x".into()], rows: vec![vec![json!("a"), json!(1.5)]] };
+        let text = rows.json();
+        assert!(text.starts_with("[\n  {") && text.ends_with("}\n]\n"), "{text}");
+        assert_eq!(rows.csv(), "id,x\na,1.5\n");
     }
 }

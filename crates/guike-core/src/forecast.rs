@@ -59,6 +59,15 @@ impl Forecasts {
         self.expected_spend.is_empty()
     }
 
+    /// Makes room for so many cases more.
+    pub fn reserve(&mut self, cases: usize) {
+        self.expected_orders.reserve_exact(cases);
+        self.expected_spend.reserve_exact(cases);
+        self.p_active.reserve_exact(cases);
+        self.next_order_days.reserve_exact(cases);
+        self.spend.values.reserve_exact(cases * self.spend.levels.len());
+    }
+
     /// Puts the forecasts of further cases behind these.
     ///
     /// # Panics

@@ -43,6 +43,32 @@ impl RfmTable {
         self.customer_idx.is_empty()
     }
 
+    /// Makes room for so many cases more.
+    pub fn reserve(&mut self, cases: usize) {
+        self.customer_idx.reserve_exact(cases);
+        self.repeats.reserve_exact(cases);
+        self.recency_days.reserve_exact(cases);
+        self.age_days.reserve_exact(cases);
+        self.repeat_spend_mean.reserve_exact(cases);
+        self.spend_mean.reserve_exact(cases);
+        self.spend_total.reserve_exact(cases);
+        self.window_purchase_days.reserve_exact(cases);
+        self.window_spend.reserve_exact(cases);
+    }
+
+    /// Puts further cases behind these; what is known of the shop stays as it is.
+    pub fn append(&mut self, further: RfmTable) {
+        self.customer_idx.extend(further.customer_idx);
+        self.repeats.extend(further.repeats);
+        self.recency_days.extend(further.recency_days);
+        self.age_days.extend(further.age_days);
+        self.repeat_spend_mean.extend(further.repeat_spend_mean);
+        self.spend_mean.extend(further.spend_mean);
+        self.spend_total.extend(further.spend_total);
+        self.window_purchase_days.extend(further.window_purchase_days);
+        self.window_spend.extend(further.window_spend);
+    }
+
     /// The cases at `rows`, in that order.
     #[must_use]
     pub fn take(&self, rows: &[usize]) -> RfmTable {

@@ -128,6 +128,26 @@ impl Table {
         Table { columns: self.columns.iter().map(|c| c.take(rows)).collect(), n_rows: rows.len() }
     }
 
+    /// Puts the rows of a table with the same columns behind these.
+    ///
+    /// # Panics
+    /// When the columns are others: that is a mistake in the code that asks.
+    pub fn append(&mut self, further: Table) {
+        assert_eq!(self.columns.len(), further.columns.len(), "tables with the same columns");
+        for (column, more) in self.columns.iter_mut().zip(further.columns) {
+            assert_eq!(column.name, more.name, "tables with the same columns");
+            match (&mut column.data, more.data) {
+                (ColumnData::Numeric(v), ColumnData::Numeric(more)) => v.extend(more),
+                (ColumnData::Categorical { codes, levels }, ColumnData::Categorical { codes: more, levels: same }) => {
+                    assert_eq!(*levels, same, "codes of the same names");
+                    codes.extend(more);
+                }
+                _ => panic!("column `{}` holds numbers in one table and names in the other", column.name),
+            }
+        }
+        self.n_rows += further.n_rows;
+    }
+
     /// Number of rows.
     pub fn n_rows(&self) -> usize {
         self.n_rows

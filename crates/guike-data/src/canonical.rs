@@ -4,38 +4,41 @@
 //! the log has them `quantity`, `item`, `category`, `order`. What rows cannot carry stands in the file's metadata: the
 //! format's version, the currency, the order of item and category names (so that codes come back as they were),
 //! attributes, customers without events, and the quality report of the import, so that the account of the original's
-//! rows is not lost. Reading gives the log that was written, code for code; nothing is cleaned a second time.
+//! rows is not lost. Reading gives the log that was written, code for code, or refuses what is another one by its checksum;
+//! nothing is cleaned a second time.
+
+mod checksum;
+mod writer;
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::builder::{Float32Builder, UInt32Builder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Decimal128Type, Float32Type, Int32Type, TimestampMillisecondType, UInt32Type};
-use arrow_array::{
-    ArrayRef, Decimal128Array, DictionaryArray, Int32Array, RecordBatch, StringArray, TimestampMillisecondArray,
-};
-use arrow_schema::{DataType, Field, Schema, TimeUnit};
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{DataType, Schema};
 use guike_core::{Column, ColumnData, EventKind, EventLog, EventLogBuilder, Events, Table};
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::DataError;
 use crate::import::Imported;
 use crate::quality::{QualityReport, SourceInfo};
+use crate::rows::RowColumns;
+
+pub use writer::{write_canonical, write_piecewise};
 
 /// Version of the format. A change that old readers would misread raises it.
 pub const CANONICAL_FORMAT: u32 = 1;
 
 const FORMAT_KEY: &str = "guike.format";
 const HEADER_KEY: &str = "guike.header";
+/// Not there in a log of an earlier Guike, which is read as it is.
+const CHECKSUM_KEY: &str = "guike.checksum";
 /// Rows that are written and read at once.
 const BATCH_ROWS: usize = 1 << 16;
 /// 10^12 units, the largest amount of an event, have 19 digits in millionths.
@@ -94,207 +97,80 @@ fn damaged(path: &Path, detail: impl std::fmt::Display) -> DataError {
     DataError::Damaged { path: path.to_owned(), detail: detail.to_string() }
 }
 
-/// Writes the log and its quality report to `path`; the file appears whole or not at all.
-///
-/// # Errors
-/// When the file cannot be written.
-///
-/// # Example
-/// ```
-/// use guike_core::EventLogBuilder;
-/// use guike_data::canonical::{read_canonical, write_canonical};
-/// use guike_data::QualityReport;
-///
-/// let builder = EventLogBuilder {
-///     customer_ids: vec!["U7".into()],
-///     offsets: vec![0, 1],
-///     time: vec![852_076_800],
-///     kind: vec![0],
-///     amount: vec![11_770_000],
-///     ..Default::default()
-/// };
-/// let path = tempfile::tempdir().unwrap().keep().join("log.parquet");
-/// write_canonical(&builder.build(), &QualityReport::default(), &path).unwrap();
-/// assert_eq!(read_canonical(&path).unwrap().log.all().amount, [11_770_000]);
-/// std::fs::write(&path, "no Parquet").unwrap();
-/// assert!(read_canonical(&path).is_err());
-/// # std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
-/// ```
-pub fn write_canonical(log: &EventLog, quality: &QualityReport, path: &Path) -> Result<(), DataError> {
-    let failed = |e: std::io::Error| DataError::io("write", path, e);
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    let schema = schema_of(log);
-    let key = |key: &str, value: String| KeyValue::new(key.to_owned(), value);
-    let header = serde_json::to_string(&header_of(log, quality)).map_err(|e| failed(e.into()))?;
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_key_value_metadata(Some(vec![key(FORMAT_KEY, CANONICAL_FORMAT.to_string()), key(HEADER_KEY, header)]))
-        .build();
-    let buffered = BufWriter::with_capacity(1 << 20, file);
-    let io = |e: parquet::errors::ParquetError| failed(std::io::Error::other(e));
-    let mut writer = ArrowWriter::try_new(buffered, schema.clone(), Some(properties)).map_err(io)?;
-    let names = Names { items: dictionary(log.items()), categories: dictionary(log.categories()), kinds: kinds() };
-    let mut customer = 0;
-    let mut from = 0;
-    while from < log.n_events() {
-        let to = log.n_events().min(from + BATCH_ROWS);
-        let batch =
-            batch_of(log, &names, &schema, from, to, &mut customer).map_err(|e| failed(std::io::Error::other(e)))?;
-        writer.write(&batch).map_err(io)?;
-        from = to;
-    }
-    let mut buffered = writer.into_inner().map_err(io)?;
-    buffered.flush().map_err(failed)?;
-    let file = buffered.into_inner().map_err(|e| failed(e.into_error()))?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|e| failed(e.error))?;
-    Ok(())
-}
-
-fn schema_of(log: &EventLog) -> Arc<Schema> {
-    let e = log.all();
-    let mut fields = vec![
-        Field::new("customer_id", names_type(), false),
-        Field::new("time", DataType::Timestamp(TimeUnit::Millisecond, None), false),
-        Field::new("kind", names_type(), false),
-        Field::new("amount", AMOUNT, false),
-    ];
-    let optional = [
-        ("quantity", DataType::Float32, e.quantity.is_empty()),
-        ("item", names_type(), e.item.is_empty()),
-        ("category", names_type(), e.category.is_empty()),
-        ("order", DataType::UInt32, e.order.is_empty()),
-    ];
-    let present = optional.into_iter().filter(|(_, _, absent)| !absent);
-    fields.extend(present.map(|(name, kind, _)| Field::new(name, kind, true)));
-    Arc::new(Schema::new(fields))
-}
-
-fn header_of(log: &EventLog, quality: &QualityReport) -> Header {
-    let idle = log.offsets().windows(2).any(|w| w[0] == w[1]);
-    Header {
-        currency: log.currency().map(str::to_owned),
-        items: log.items().to_vec(),
-        categories: log.categories().to_vec(),
-        attributes: log.attributes().map_or(Vec::new(), |t| t.columns().iter().map(Attribute::of).collect()),
-        customers: idle.then(|| log.customer_ids().to_vec()),
-        quality: Some(quality.clone()),
-    }
-}
-
-/// Dictionaries that all batches share.
-struct Names {
-    items: ArrayRef,
-    categories: ArrayRef,
-    kinds: ArrayRef,
-}
-
-fn dictionary(names: &[String]) -> ArrayRef {
-    Arc::new(StringArray::from_iter_values(names))
-}
-
-fn kinds() -> ArrayRef {
-    Arc::new(StringArray::from_iter_values(EventKind::ALL.map(EventKind::name)))
-}
-
-/// Rows `from..to`; `customer` is the one that row `from` belongs to, and moves on.
-fn batch_of(
-    log: &EventLog,
-    names: &Names,
-    schema: &Arc<Schema>,
-    from: usize,
-    to: usize,
-    customer: &mut usize,
-) -> Result<RecordBatch, arrow_schema::ArrowError> {
-    let e = log.all().slice(from, to);
-    let mut ids = Vec::new();
-    let mut of_row = Vec::with_capacity(to - from);
-    for row in from..to {
-        while log.offsets()[*customer + 1] <= row as u64 {
-            *customer += 1;
-        }
-        if row == from || log.offsets()[*customer] == row as u64 {
-            ids.push(log.customer_ids()[*customer].as_str());
-        }
-        of_row.push(ids.len() as i32 - 1);
-    }
-    let named = |codes: &[u32], names: &ArrayRef| -> Result<ArrayRef, arrow_schema::ArrowError> {
-        let key = |&c: &u32| (c != Events::MISSING).then_some(c as i32);
-        Ok(Arc::new(DictionaryArray::try_new(Int32Array::from_iter(codes.iter().map(key)), names.clone())?))
-    };
-    let ms = e.time.iter().map(|t| {
-        t.checked_mul(1000).ok_or_else(|| arrow_schema::ArrowError::ComputeError(format!("{t} s is no calendar time")))
-    });
-    let ms = ms.collect::<Result<Vec<i64>, _>>()?;
-    let kind: Int32Array = e.kind.iter().map(|&k| Some(i32::from(k))).collect();
-    let amount = Decimal128Array::from_iter_values(e.amount.iter().map(|&a| i128::from(a)));
-    let ids: ArrayRef = Arc::new(StringArray::from_iter_values(ids));
-    let mut columns: Vec<ArrayRef> = vec![
-        Arc::new(DictionaryArray::try_new(Int32Array::from(of_row), ids)?),
-        Arc::new(TimestampMillisecondArray::from(ms)),
-        Arc::new(DictionaryArray::try_new(kind, names.kinds.clone())?),
-        Arc::new(amount.with_data_type(AMOUNT)),
-    ];
-    if !e.quantity.is_empty() {
-        let mut quantity = Float32Builder::with_capacity(e.len());
-        e.quantity.iter().for_each(|&q| quantity.append_option((!q.is_nan()).then_some(q)));
-        columns.push(Arc::new(quantity.finish()));
-    }
-    if !e.item.is_empty() {
-        columns.push(named(e.item, &names.items)?);
-    }
-    if !e.category.is_empty() {
-        columns.push(named(e.category, &names.categories)?);
-    }
-    if !e.order.is_empty() {
-        let mut order = UInt32Builder::with_capacity(e.len());
-        e.order.iter().for_each(|&o| order.append_option((o != Events::MISSING).then_some(o)));
-        columns.push(Arc::new(order.finish()));
-    }
-    RecordBatch::try_new(schema.clone(), columns)
-}
-
 /// Whether the Parquet file at `path` bears the mark of a canonical log; what is no readable Parquet bears none.
 pub(crate) fn is_canonical(path: &Path) -> bool {
-    let metadata = File::open(path).ok().and_then(|f| ArrowReaderMetadata::load(&f, ArrowReaderOptions::new()).ok());
-    metadata.is_some_and(|m| value_of(&m, FORMAT_KEY).is_some())
+    let metadata = File::open(path).ok().and_then(|f| metadata_of(&f).ok());
+    // each of them alone: a log whose mark is damaged is no other shop's file
+    let marks = [FORMAT_KEY, HEADER_KEY, CHECKSUM_KEY];
+    metadata.is_some_and(|m| marks.iter().any(|key| value_of(&m, key).is_some()))
 }
 
 /// Reads a log that [`write_canonical`] wrote, and the report of its import.
 ///
 /// # Errors
-/// When the file cannot be read, is not a canonical log, is of a newer format, or its rows are not in order.
+/// When the file cannot be read, is not a canonical log, is of a newer format, its rows are not in order, or they are not those
+/// that were written.
 pub fn read_canonical(path: &Path) -> Result<Imported, DataError> {
     let file = File::open(path).map_err(|e| DataError::io("read", path, e))?;
     let not = |found: String| DataError::NotALog { path: path.to_owned(), found };
-    let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(|e| damaged(path, e))?;
+    let metadata = metadata_of(&file).map_err(|e| damaged(path, e))?;
     let mut header = header_from(&metadata, &not)?;
-    let schema = metadata.schema().clone();
-    let expected = |name: &str, kind: &DataType| schema.field_with_name(name).is_ok_and(|f| f.data_type() == kind);
-    let required = [
-        ("customer_id", names_type()),
-        ("time", DataType::Timestamp(TimeUnit::Millisecond, None)),
-        ("kind", names_type()),
-        ("amount", AMOUNT),
-    ];
-    if let Some((name, kind)) = required.iter().find(|(name, kind)| !expected(name, kind)) {
-        return Err(damaged(path, format!("column `{name}` is not {kind}")));
-    }
+    let quality = header.quality.take();
+    let said: Vec<String> =
+        [FORMAT_KEY, HEADER_KEY].iter().filter_map(|key| value_of(&metadata, key)).map(str::to_owned).collect();
+    let expected = value_of(&metadata, CHECKSUM_KEY).map(str::to_owned);
+    let expected = match &expected {
+        None => None,
+        Some(expected) => Some(untouched(&file, path, expected)?),
+    };
+    // its types are those of this format: what else the file says of them is not believed
+    let described = metadata.file_metadata().schema_descr();
+    let has = |name: &str| described.columns().iter().any(|c| c.name() == name);
+    let schema = writer::schema_of(RowColumns {
+        quantity: has("quantity"),
+        item: has("item"),
+        category: has("category"),
+        order: has("order"),
+        ..RowColumns::default()
+    });
+    let rows = metadata.file_metadata().num_rows();
+    let mut reading = Reading::new(&header);
+    reading.reserve(&schema, rows).map_err(|detail| damaged(path, detail))?;
+    let options = ArrowReaderOptions::new().with_schema(schema);
+    let metadata = ArrowReaderMetadata::try_new(Arc::new(metadata), options).map_err(|e| damaged(path, e))?;
     let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
         .with_batch_size(BATCH_ROWS)
         .build()
         .map_err(|e| damaged(path, e))?;
-    let quality = header.quality.take();
-    let mut reading = Reading::new(&header);
     for batch in reader {
         let batch = batch.map_err(|e| damaged(path, e))?;
         reading.take(&batch).map_err(|detail| damaged(path, detail))?;
     }
     let builder = reading.builder;
+    if let Some(expected) = expected {
+        let found = checksum::of(&builder, &said.iter().map(String::as_str).collect::<Vec<&str>>());
+        if found != expected {
+            return Err(damaged(path, other_rows(&found, expected)));
+        }
+    }
     let log = build(builder, header).map_err(|detail| damaged(path, detail))?;
     let quality = quality.unwrap_or_else(|| report_of(&log));
     Ok(Imported { log, quality })
+}
+
+/// Whether the file's bytes are those that were written, up to its metadata; gives the checksum of its rows.
+fn untouched<'a>(file: &File, path: &Path, expected: &'a str) -> Result<&'a str, DataError> {
+    let mut parts = expected.splitn(3, ':');
+    let (bytes, of_bytes, of_rows) = (parts.next(), parts.next(), parts.next());
+    let (Some(bytes), Some(of_bytes), Some(of_rows)) = (bytes.and_then(|b| b.parse().ok()), of_bytes, of_rows) else {
+        return Err(damaged(path, format!("`{expected}` is no checksum")));
+    };
+    let found = checksum::of_begin(file, bytes).map_err(|e| DataError::io("read", path, e))?;
+    if found == of_bytes { Ok(of_rows) } else { Err(damaged(path, other_rows(&found, of_bytes))) }
+}
+
+fn other_rows(found: &str, expected: &str) -> String {
+    format!("its rows have the checksum {found} where it says {expected}, so they are not those that were written")
 }
 
 /// The report of a log whose import left none: every row is kept.
@@ -313,12 +189,16 @@ fn report_of(log: &EventLog) -> QualityReport {
     }
 }
 
-fn value_of<'a>(metadata: &'a ArrowReaderMetadata, key: &str) -> Option<&'a str> {
-    let pairs = metadata.metadata().file_metadata().key_value_metadata();
+fn metadata_of(file: &File) -> Result<ParquetMetaData, ParquetError> {
+    ParquetMetaDataReader::new().parse_and_finish(file)
+}
+
+fn value_of<'a>(metadata: &'a ParquetMetaData, key: &str) -> Option<&'a str> {
+    let pairs = metadata.file_metadata().key_value_metadata();
     pairs.into_iter().flatten().find(|p| p.key == key)?.value.as_deref()
 }
 
-fn header_from(metadata: &ArrowReaderMetadata, not: &dyn Fn(String) -> DataError) -> Result<Header, DataError> {
+fn header_from(metadata: &ParquetMetaData, not: &dyn Fn(String) -> DataError) -> Result<Header, DataError> {
     let value = |key: &str| value_of(metadata, key);
     let Some(format) = value(FORMAT_KEY) else {
         return Err(not("a Parquet file without the mark of a canonical log (import it first)".to_owned()));
@@ -347,6 +227,26 @@ impl Reading {
     fn new(header: &Header) -> Reading {
         let builder = EventLogBuilder { offsets: vec![0], ..EventLogBuilder::default() };
         Reading { builder, items: codes_of(&header.items), categories: codes_of(&header.categories) }
+    }
+
+    /// Makes room for all rows at once: columns that grow by doubling would hold up to twice their rows.
+    fn reserve(&mut self, schema: &Schema, rows: i64) -> Result<(), String> {
+        let rows = usize::try_from(rows).map_err(|_| format!("it tells of {rows} rows"))?;
+        let too_many = |_| format!("it tells of {rows} rows, more than there is memory for");
+        let has = |name: &str| schema.field_with_name(name).is_ok();
+        let b = &mut self.builder;
+        b.time.try_reserve_exact(rows).map_err(too_many)?;
+        b.kind.try_reserve_exact(rows).map_err(too_many)?;
+        b.amount.try_reserve_exact(rows).map_err(too_many)?;
+        if has("quantity") {
+            b.quantity.try_reserve_exact(rows).map_err(too_many)?;
+        }
+        for (name, column) in [("item", &mut b.item), ("category", &mut b.category), ("order", &mut b.order)] {
+            if has(name) {
+                column.try_reserve_exact(rows).map_err(too_many)?;
+            }
+        }
+        Ok(())
     }
 
     fn take(&mut self, batch: &RecordBatch) -> Result<(), String> {

@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use guike_core::{Attributes, Column as Attribute, ColumnData, EventLog, Progress, Table};
+use guike_core::{Attributes, Column as Attribute, ColumnData, Progress, Table};
 
 use crate::dictionary::StrCoder;
 use crate::error::DataError;
@@ -38,14 +38,14 @@ pub struct CustomersRead {
 /// Most distinct values of a categorical attribute.
 const MOST_LEVELS: usize = 1_000;
 
-/// Reads the attributes file at `path` for the customers of `log`. `options.customer` names the id column.
+/// Reads the attributes file at `path` for a log's customers, in their order. `options.customer` names the id column.
 ///
 /// # Errors
 /// As [`crate::import`]; and when the file has no id column or names none of the log's customers.
 pub fn read_customers(
     path: &Path,
     options: &ReadOptions,
-    log: &EventLog,
+    customer_ids: &[String],
     progress: &dyn Progress,
 ) -> Result<CustomersRead, DataError> {
     let input = Input::open(&path.into())?;
@@ -56,12 +56,12 @@ pub fn read_customers(
     if sample.n_source_rows == 0 {
         return Err(DataError::HeaderOnly { path: path.to_owned(), columns: list(names) });
     }
-    let id = id_column(names, options, &sample, log)?;
+    let id = id_column(names, options, &sample, customer_ids)?;
     let integral = is_integral(&sample.columns[id], sample.n_rows, &names[id]);
-    let place = positions(log.customer_ids());
+    let place = positions(customer_ids);
     let wanted: Vec<usize> = (0..names.len()).collect();
-    let mut cells: Vec<Vec<Option<Vec<u8>>>> = vec![vec![None; log.n_customers()]; names.len()];
-    let mut seen = vec![false; log.n_customers()];
+    let mut cells: Vec<Vec<Option<Vec<u8>>>> = vec![vec![None; customer_ids.len()]; names.len()];
+    let mut seen = vec![false; customer_ids.len()];
     let (mut rows_read, mut unused) = (0, 0);
     let mut stream = source.stream(&wanted, false)?;
     while let Some(piece) = stream.next_piece()? {
@@ -115,7 +115,7 @@ fn id_column(
     names: &[String],
     options: &ReadOptions,
     sample: &crate::block::Block,
-    log: &EventLog,
+    customer_ids: &[String],
 ) -> Result<usize, DataError> {
     let squeezed: Vec<String> = names.iter().map(|n| squeeze(n)).collect();
     if let Some(asked) = &options.customer {
@@ -126,7 +126,7 @@ fn id_column(
     }
     let by_name = Role::Customer.synonyms().iter().find_map(|s| squeezed.iter().position(|n| n == s));
     // else the column that names the log's customers
-    let place = positions(log.customer_ids());
+    let place = positions(customer_ids);
     let hits = |c: usize| {
         let integral = is_integral(&sample.columns[c], sample.n_rows, &names[c]);
         id_texts(keys(Some(&sample.columns[c]), integral))
@@ -137,7 +137,7 @@ fn id_column(
     };
     let by_content = || {
         let best = (0..names.len()).map(|c| (c, hits(c))).max_by_key(|&(c, n)| (n, std::cmp::Reverse(c)))?;
-        (best.1 * 2 >= sample.n_rows.min(log.n_customers()).max(1)).then_some(best.0)
+        (best.1 * 2 >= sample.n_rows.min(customer_ids.len()).max(1)).then_some(best.0)
     };
     by_name.or_else(by_content).ok_or_else(|| DataError::NoColumnFor {
         role: "customer id",

@@ -24,16 +24,17 @@ use crate::names::Role;
 use crate::numbers::{self, CURRENCIES};
 use crate::options::{CleanOptions, ImportOptions};
 use crate::partition::{PartitionConfig, Partitioner};
+use crate::piecewise::PiecewiseLog;
 use crate::quality::{Ledger, QualityReport};
 use crate::reader::{FileRows, Reader};
 use crate::rows::{Dictionaries, RowColumns, RowSink};
 use crate::source::{Piece, Source};
 
-/// An event log and what became of the file's rows.
+/// An event log, in memory or in pieces, and what became of the file's rows.
 #[derive(Debug)]
-pub struct Imported {
+pub struct Imported<Log = EventLog> {
     /// The events, by customer and time.
-    pub log: EventLog,
+    pub log: Log,
     /// What was read, kept and dropped.
     pub quality: QualityReport,
 }
@@ -68,20 +69,44 @@ pub fn import(
     options: &ImportOptions,
     progress: &dyn Progress,
 ) -> Result<Imported, DataError> {
+    import_piecewise(files, options, progress)?.whole()
+}
+
+/// The same of a log that need not fit in memory.
+///
+/// # Errors
+/// As [`import`].
+pub fn import_piecewise(
+    files: impl Into<LogFiles>,
+    options: &ImportOptions,
+    progress: &dyn Progress,
+) -> Result<Imported<PiecewiseLog>, DataError> {
     let files = files.into();
     if let Some(path) = canonical_among(&files)? {
-        return cleaned_before(path, options);
+        let Imported { log, quality } = cleaned_before(path, options)?;
+        return Ok(Imported { log: log.into(), quality });
     }
-    // half for waiting rows: the other half is the log that is made of them
+    // half for waiting rows: the other half is for the log that is made of them
     let memory_limit = usize::try_from(options.memory_mib.0 << 19).unwrap_or(usize::MAX);
-    let mut partitioner = Partitioner::new(PartitionConfig { memory_limit, ..PartitionConfig::default() });
+    let config = PartitionConfig { memory_limit, ..PartitionConfig::default() };
+    let mut partitioner = Partitioner::new(config.clone());
     let read = read_rows(&files, options, progress, &mut partitioner)?;
     let RowsRead { dictionaries, rules, report } = read;
     let rows = partitioner.finish()?;
     let clean = |rows: &mut crate::rows::CustomerRows<'_>, ledger: &mut Ledger| clean_customer(rows, &rules, ledger);
-    let (log, ledger) = rows.into_log(dictionaries, Some(&clean), progress)?;
+    let (log, ledger) = rows.into_piecewise(dictionaries, Some(&clean), &config, progress)?;
     let quality = report.settle(&log, ledger)?;
     Ok(Imported { log, quality })
+}
+
+impl Imported<PiecewiseLog> {
+    /// The same with all of the log in memory.
+    ///
+    /// # Errors
+    /// When a temporary file cannot be read.
+    pub fn whole(self) -> Result<Imported, DataError> {
+        Ok(Imported { log: self.log.whole()?, quality: self.quality })
+    }
 }
 
 /// Where the log lies, if it is one that [`crate::write_canonical`] wrote.
@@ -150,7 +175,7 @@ impl Draft {
     ///
     /// # Errors
     /// [`DataError::NothingLeft`] when the log is empty.
-    pub fn settle(mut self, log: &EventLog, ledger: Ledger) -> Result<QualityReport, DataError> {
+    pub fn settle(mut self, log: &PiecewiseLog, ledger: Ledger) -> Result<QualityReport, DataError> {
         self.ledger.merge(ledger);
         let mut quality = self.quality;
         quality.settle(self.ledger, self.rows_read, log.n_events() as u64);

@@ -8,8 +8,8 @@
 //!
 //! * [`fetch`]: a table, query or collection of a database, copied so that it is read like a file.
 //! * [`sync`]: keeps a copy of a table up to date, reading only what is new.
-//! * [`LogFiles`]: which files a log is; [`import`]: files → [`guike_core::EventLog`] + [`QualityReport`]; [`read_rows`]
-//!   stops before partitioning.
+//! * [`LogFiles`]: which files a log is; [`import`]: files → [`guike_core::EventLog`] + [`QualityReport`];
+//!   [`import_piecewise`]: the same of a log that need not fit in memory; [`read_rows`] stops before partitioning.
 //! * [`read_customers`]: a table of customer attributes, joined to a log.
 //! * [`read_table`]: any table as numbers and categories; [`pieces`]: rows of a stream, as they come.
 //! * [`ImportOptions`]: everything a caller may say, as plain data.
@@ -43,6 +43,7 @@ pub mod parquet_rows;
 mod parquet_source;
 pub mod partition;
 pub mod pieces;
+mod piecewise;
 pub mod quality;
 mod reader;
 pub mod rows;
@@ -58,7 +59,7 @@ pub mod typed_parquet;
 mod words;
 mod workbook;
 
-pub use canonical::{read_canonical, write_canonical};
+pub use canonical::{read_canonical, write_canonical, write_piecewise};
 pub use customers::{CustomersRead, read_customers};
 pub use database::{Wanted, fetch};
 pub use dates::DateFormat;
@@ -67,9 +68,10 @@ pub use driver::{CustomerFeatures, CustomerNames, FeatureQuery};
 pub use error::DataError;
 pub use feature_import::{FeatureImport, import_features};
 pub use files::{LogFile, LogFiles};
-pub use import::{Draft, Imported, RowsRead, import, read_rows};
+pub use import::{Draft, Imported, RowsRead, import, import_piecewise, read_rows};
 pub use options::{CleanOptions, ImportOptions, ReadOptions};
 pub use partition::{Cleaning, PartitionConfig, Partitioned, Partitioner};
+pub use piecewise::{PiecewiseLog, Reads};
 pub use quality::{Found, QualityReport, Reason};
 pub use rows::{CustomerRows, Dictionaries, RowBatch, RowColumns, RowSink};
 pub use sorted::SortedPartition;

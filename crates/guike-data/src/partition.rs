@@ -58,12 +58,31 @@ pub struct Partitioner {
 
 /// The rows so far: first those on disk, then those in memory.
 #[derive(Debug, Default)]
-struct Rows {
+pub(crate) struct Rows {
     spill: Option<Spill>,
     runs: Vec<Run>,
     bytes: usize,
     n: u64,
     seen: Seen,
+}
+
+impl Rows {
+    /// Takes one more run, and writes all that are in memory to disk when they are beyond the limit.
+    pub(crate) fn push(&mut self, run: Run, config: &PartitionConfig, partitions: usize) -> Result<(), DataError> {
+        self.n += run.rows();
+        self.seen.merge(&run.seen);
+        self.bytes += run.bytes();
+        self.runs.push(run);
+        if self.bytes > config.memory_limit {
+            let spill = match &mut self.spill {
+                Some(spill) => spill,
+                none => none.insert(Spill::create(config.temporary_folder.as_deref())?),
+            };
+            spill.write(std::mem::take(&mut self.runs), partitions)?;
+            self.bytes = 0;
+        }
+        Ok(())
+    }
 }
 
 impl Partitioner {
@@ -86,21 +105,8 @@ impl Partitioner {
 
     /// Takes runs that were built elsewhere, with this partitioner's [`Partitioner::bits`].
     pub(crate) fn push_runs(&mut self, runs: Vec<Run>) -> Result<(), DataError> {
-        for run in runs {
-            self.rows.n += run.rows();
-            self.rows.seen.merge(&run.seen);
-            self.rows.bytes += run.bytes();
-            self.rows.runs.push(run);
-            if self.rows.bytes > self.config.memory_limit {
-                let spill = match &mut self.rows.spill {
-                    Some(spill) => spill,
-                    none => none.insert(Spill::create(self.config.temporary_folder.as_deref())?),
-                };
-                spill.write(std::mem::take(&mut self.rows.runs), 1 << self.bits)?;
-                self.rows.bytes = 0;
-            }
-        }
-        Ok(())
+        let Partitioner { config, bits, rows, .. } = self;
+        runs.into_iter().try_for_each(|run| rows.push(run, config, 1 << *bits))
     }
 
     /// Makes runs of the waiting batches, on all threads.
@@ -155,6 +161,11 @@ pub struct Partitioned {
 }
 
 impl Partitioned {
+    /// Rows whose customer codes have their partition in the low `bits`.
+    pub(crate) fn of(columns: RowColumns, bits: u32, rows: Rows) -> Partitioned {
+        Partitioned { columns, bits, rows }
+    }
+
     /// Number of rows taken.
     pub fn n_rows(&self) -> u64 {
         self.rows.n
@@ -189,12 +200,7 @@ impl Partitioned {
         let each = |buffers: &mut Buffers, partition: usize| {
             progress.check()?;
             let mut ledger = Ledger::default();
-            buffers.clear();
-            if let Some(spill) = &self.rows.spill {
-                spill.read(partition, self.columns, buffers)?;
-            }
-            buffers.take(&self.rows.runs, partition, self.columns);
-            let sorted = buffers.sort(partition as u32, self.bits, self.columns, clean, &mut ledger);
+            let sorted = self.sorted(partition, self.columns, clean, buffers, &mut ledger)?;
             let rows = sorted.n_rows_read();
             let result = work(&sorted)?;
             progress.advance(rows as u64);
@@ -212,6 +218,23 @@ impl Partitioned {
             results.push(result);
         }
         Ok((results, ledger))
+    }
+
+    /// One partition, sorted and cleaned, with the columns that are asked for.
+    pub(crate) fn sorted<'a>(
+        &self,
+        partition: usize,
+        columns: RowColumns,
+        clean: Option<Cleaning<'_>>,
+        buffers: &'a mut Buffers,
+        ledger: &mut Ledger,
+    ) -> Result<SortedPartition<'a>, DataError> {
+        buffers.clear();
+        if let Some(spill) = &self.rows.spill {
+            spill.read(partition, columns, buffers)?;
+        }
+        buffers.take(&self.rows.runs, partition, columns);
+        Ok(buffers.sort(partition as u32, self.bits, columns, clean, ledger))
     }
 
     /// Calls `each` once per customer with her code and sorted, cleaned events; from several threads, in no order.

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use guike_core::{Column, ColumnData, EventLog, EventLogBuilder, Events, Table};
+use guike_core::{Column, ColumnData, EventLog, EventLogBuilder, Events, Quiet, Table};
 use guike_data::canonical::{read_canonical, write_canonical};
-use guike_data::{Imported, QualityReport};
+use guike_data::{ImportOptions, Imported, QualityReport, import};
 use proptest::prelude::*;
 
 fn bits(log: &EventLog) -> String {
@@ -114,4 +114,59 @@ fn what_is_no_canonical_log_is_refused_with_a_reason() {
     let empty = EventLogBuilder { offsets: vec![0], ..Default::default() }.build();
     let empty = Imported { log: empty, quality: QualityReport::default() };
     assert!(write_canonical(&empty.log, &empty.quality, &folder.path().join("no/such/log.parquet")).is_err());
+}
+
+/// A log with every column, names, a currency and attributes.
+fn rich_log() -> EventLog {
+    let n = 600_usize;
+    let b = EventLogBuilder {
+        customer_ids: (0..n / 6).map(|c| format!("客 {c}")).collect(),
+        offsets: (0..=n / 6).map(|c| c as u64 * 6).collect(),
+        time: (0..n as i64).map(|i| 1_600_000_000 + i * 86_413).collect(),
+        kind: (0..n).map(|i| u8::from(i % 11 == 0)).collect(),
+        amount: (0..n as i64).map(|i| if i % 11 == 0 { -i } else { i * i % 977 } * 10_000).collect(),
+        quantity: (0..n).map(|i| if i % 7 == 0 { f32::NAN } else { (i % 5) as f32 }).collect(),
+        item: (0..n as u32).map(|i| i * 7919 % 50).collect(),
+        category: (0..n as u32).map(|i| if i % 9 == 0 { Events::MISSING } else { i % 3 }).collect(),
+        order: (0..n as u32).collect(),
+        items: (0..50).map(|i| format!("i{i}")).collect(),
+        categories: ["a", "b", "c"].map(str::to_owned).to_vec(),
+        currency: Some("CNY".into()),
+        attributes: Table::new(vec![Column::numeric("age", (0..n / 6).map(|i| i as f64).collect())]).ok(),
+    };
+    b.build()
+}
+
+#[test]
+fn a_bit_that_is_another_one_is_refused_with_the_file_or_changes_nothing_that_is_read() {
+    let log = rich_log();
+    let quality = QualityReport { rows_read: 600, rows_kept: 600, customers: 100, ..QualityReport::default() };
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("log.parquet");
+    write_canonical(&log, &quality, &path).expect("written");
+    let whole = std::fs::read(&path).expect("read");
+    let read = || import(&path, &ImportOptions::default(), &Quiet);
+    let before = read().expect("the file as it was written");
+    assert_eq!(bits(&before.log), bits(&log));
+    let (mut refused, mut by_checksum, mut flips) = (0, 0, 0);
+    // every bit of some bytes all over the file, and of all in its last part, where the header lies
+    let n = whole.len();
+    for at in (0..n).filter(|at| at % 13 == 0 || n - at < 700) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1 << (at % 8);
+        std::fs::write(&path, &bytes).expect("written");
+        flips += 1;
+        match read() {
+            Ok(again) => {
+                assert_eq!(bits(&again.log), bits(&log), "bit {} of byte {at} of {n}", at % 8);
+                assert_eq!(again.quality, before.quality, "bit {} of byte {at} of {n}", at % 8);
+            }
+            Err(e) => {
+                assert!(e.to_string().contains("log.parquet"), "{e}");
+                refused += 1;
+                by_checksum += usize::from(e.to_string().contains("have the checksum"));
+            }
+        }
+    }
+    assert!(refused * 2 > flips && by_checksum > 0, "{refused} of {flips} were refused, {by_checksum} by the checksum");
 }

@@ -268,12 +268,13 @@ fn attributes_are_joined_to_the_logs_customers() {
     let path = folder.path().join("customers.csv");
     std::fs::write(&path, "customer_id,age,city\n10.0,\"30,5\",Köln\n7.0,20,Bonn\n9.0,,Bonn\n9.0,99,Bonn\n")
         .expect("room");
-    let read = read_customers(&path, &Default::default(), &i.log, &Quiet).expect("attributes");
+    let read = read_customers(&path, &Default::default(), i.log.customer_ids(), &Quiet).expect("attributes");
     assert_eq!((read.rows_read, read.matched, read.unused), (4, 2, 2));
     let age = read.attributes.column("age").and_then(|c| c.as_numeric()).expect("numbers");
     assert!(age[0].is_nan() && age[1].is_nan() && age[2] == 30.5, "{age:?}");
     std::fs::write(&path, "customer_id,age\nx,1\n").expect("room");
-    let error = read_customers(&path, &Default::default(), &i.log, &Quiet).expect_err("nobody").to_string();
+    let error =
+        read_customers(&path, &Default::default(), i.log.customer_ids(), &Quiet).expect_err("nobody").to_string();
     assert!(error.contains("names a customer of the log"), "{error}");
 }
 

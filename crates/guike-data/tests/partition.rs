@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use guike_core::{EventLog, Events, Quiet, Seed};
-use guike_data::{Dictionaries, PartitionConfig, Partitioned, Partitioner, RowBatch, RowColumns, RowSink};
+use guike_core::{Cutoff, Day, EventLog, Events, Quiet, Seed};
+use guike_data::{
+    DataError, Dictionaries, PartitionConfig, Partitioned, Partitioner, Reads, RowBatch, RowColumns, RowSink,
+};
+use guike_features::LogShape;
 use proptest::prelude::*;
 
 const ALL: RowColumns = RowColumns { quantity: true, item: true, category: true, order: true, hash: true, flags: true };
@@ -144,6 +147,59 @@ fn disk_and_memory_threads_and_partitions_give_the_same_bits() {
     assert!(reference == log(3, None, 3_000_000), "partly on disk, three threads");
     assert!(reference == log(4, Some(1), usize::MAX), "one partition");
     assert!(reference == log(2, Some(100_000_000), 1_000_000), "1024 partitions");
+}
+
+#[test]
+fn pieces_are_the_log_that_is_held_whole() {
+    let batches = batches(11, &[200_000, 1, 250_000, 165_536], 5000, ALL);
+    // some customers lose all of their rows, so that places in the log are not those in the dictionary
+    let clean = |rows: &mut guike_data::CustomerRows<'_>, _: &mut _| {
+        let keep = rows.amount[0] % 7 != 0;
+        rows.keep.iter_mut().zip(rows.flags).for_each(|(k, &flag)| *k = keep && flag != 3);
+    };
+    let read = |limit: usize| {
+        let config = PartitionConfig { memory_limit: limit, ..PartitionConfig::default() };
+        let p = partitioned(&batches, ALL, None, limit);
+        p.into_piecewise(names(5000), Some(&clean), &config, &Quiet).expect("sorted").0
+    };
+    let whole = read(usize::MAX);
+    let whole = whole.in_memory().expect("it fits");
+    assert!(whole.n_customers() < 5000 && whole.n_events() > 400_000);
+    for (threads, limit) in [(1, 0), (3, 4_000_000)] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+        pool.install(|| {
+            let apart = read(limit);
+            assert!(apart.in_memory().is_none());
+            assert_eq!((apart.n_customers(), apart.n_events()), (whole.n_customers(), whole.n_events()));
+            assert_eq!(apart.customer_ids(), whole.customer_ids());
+            assert_eq!(apart.purchase_span(), whole.purchase_span());
+            for day in [-20, 3, 30] {
+                let cutoff = Cutoff::after(Day(day));
+                assert_eq!(apart.shape(cutoff), LogShape::of(&whole.before(cutoff)), "day {day}");
+            }
+            let mut next = 0;
+            let of_piece = |first: usize, piece: &EventLog| Ok::<_, DataError>((first, piece.clone()));
+            apart
+                .fold(Reads::Everything, of_piece, |(first, piece)| {
+                    assert_eq!(first, next);
+                    let same: Vec<u32> = (first..first + piece.n_customers()).map(|c| c as u32).collect();
+                    assert!(bits(&piece) == bits(&whole.only(&same)), "the piece from {first} on");
+                    next += piece.n_customers();
+                    Ok(())
+                })
+                .expect("read");
+            assert_eq!(next, whole.n_customers());
+            let purchases = |_, piece: &EventLog| {
+                assert!(piece.all().item.is_empty());
+                Ok::<_, DataError>(piece.all().amount.iter().sum::<i64>())
+            };
+            let spend: i64 = apart.map(Reads::Purchases, purchases).expect("read").iter().sum();
+            assert_eq!(spend, whole.all().amount.iter().sum::<i64>());
+            let some: Vec<u32> = (0..whole.n_customers() as u32).filter(|c| c % 701 == 5).collect();
+            assert!(bits(&apart.only(&some).expect("read")) == bits(&whole.only(&some)));
+            assert!(bits(&apart.whole().expect("read")) == bits(whole));
+        });
+    }
 }
 
 #[test]

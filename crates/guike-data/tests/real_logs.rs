@@ -84,7 +84,8 @@ fn clvtools_apparel() {
     assert!((total(&i) - 124_356.90).abs() < 0.005);
     let path =
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/clvtools_apparel/apparelStaticCov.csv.gz");
-    let read = guike_data::read_customers(&path, &Default::default(), &i.log, &Quiet).expect("attributes");
+    let read =
+        guike_data::read_customers(&path, &Default::default(), i.log.customer_ids(), &Quiet).expect("attributes");
     assert_eq!((read.rows_read, read.matched, read.unused), (600, 600, 0));
     assert_eq!(read.attributes.columns().iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["Gender", "Channel"]);
 }

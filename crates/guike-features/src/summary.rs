@@ -94,17 +94,8 @@ pub fn rfm(past: &Past<'_>, window_days: u32) -> RfmTable {
     });
     let first_of_all = parts.iter().map(|(_, first)| *first).min().unwrap_or(i32::MAX);
     let mut all = RfmTable { window_days, ..RfmTable::default() };
-    for (part, _) in parts {
-        all.customer_idx.extend(part.customer_idx);
-        all.repeats.extend(part.repeats);
-        all.recency_days.extend(part.recency_days);
-        all.age_days.extend(part.age_days);
-        all.repeat_spend_mean.extend(part.repeat_spend_mean);
-        all.spend_mean.extend(part.spend_mean);
-        all.spend_total.extend(part.spend_total);
-        all.window_purchase_days.extend(part.window_purchase_days);
-        all.window_spend.extend(part.window_spend);
-    }
+    all.reserve(parts.iter().map(|(part, _)| part.len()).sum());
+    parts.into_iter().for_each(|(part, _)| all.append(part));
     if !all.is_empty() {
         all.history_days = (last_day - first_of_all + 1) as u32;
     }

@@ -27,6 +27,8 @@ pub use returns::{ReturnCurve, ReturnPoint, Returns};
 const POINTS: usize = 100;
 /// Groups of customers by forecast.
 const GROUPS: usize = 10;
+/// Customers that are looked at for it, evenly spread.
+const MOST_OUTLINED: usize = 20_000;
 /// What [`Board::outline`] asks about: days since the last purchase, purchase days, mean spend of these, and days since the
 /// first. Names of the catalogue of features.
 pub const OUTLINED: [&str; 4] = ["recency_days", "orders", "spend_mean", "tenure_days"];
@@ -108,14 +110,14 @@ impl Board {
     /// With what only pages show.
     ///
     /// # Errors
-    /// [`Error::Plan`] when the plan of the tiers is none.
+    /// [`Error::Plan`] when the plan of the tiers is none, [`Error::Data`] when a temporary file cannot be read.
     pub(crate) fn with(mut self, f: &Findings) -> Result<Board, Error> {
         let people = Population { forecasts: &f.forecasts, rfm: &f.rfm, features: None, portrait: None };
         let tiering = &f.tiers.tiering;
         if !f.rfm.is_empty() {
             self.alternatives = Some(guike_decide::alternatives(&tiering.plan, &people, &tiering.tiers)?);
         }
-        self.returns = Some(Returns::of(f));
+        self.returns = Some(Returns::of(f)?);
         self.outline = outline(f)?;
         Ok(self)
     }
@@ -132,17 +134,18 @@ impl Board {
 /// The forecast of spend by what every shop knows of its customers.
 fn outline(f: &Findings) -> Result<Option<Outline>, Error> {
     let rfm = &f.rfm;
-    let each = |of: &dyn Fn(usize) -> f64| (0..rfm.len()).map(of).collect::<Vec<f64>>();
+    let step = rfm.len().div_ceil(MOST_OUTLINED).max(1);
+    let each = |of: &dyn Fn(usize) -> f64| (0..rfm.len()).step_by(step).map(of).collect::<Vec<f64>>();
     let known = [
         each(&|i| rfm.age_days[i] - rfm.recency_days[i]),
         each(&|i| f64::from(rfm.repeats[i]) + 1.0),
-        rfm.spend_mean.clone(),
-        rfm.age_days.clone(),
+        each(&|i| rfm.spend_mean[i]),
+        each(&|i| rfm.age_days[i]),
     ];
     let columns =
         OUTLINED.iter().zip(known).map(|(name, v)| Column { name: (*name).to_owned(), data: ColumnData::Numeric(v) });
     let table = Table::new(columns.collect()).map_err(|e| Error::Internal(e.to_string()))?;
-    Outline::of(&table, &f.forecasts.expected_spend, Seed(0), &Quiet)
+    Outline::of(&table, &each(&|i| f.forecasts.expected_spend[i]), Seed(0), &Quiet)
 }
 
 impl Curves {

@@ -8,7 +8,8 @@
 //!
 //! [`ForecastSettings::learn_from`]: crate::ForecastSettings::learn_from
 
-use guike_core::{Cases, Cutoff, EventLog, Forecasts, Horizon, ModelCard, Past, Progress, RfmTable, Seed};
+use guike_core::{Attributes, Cases, Cutoff, EventLog, Forecasts, Horizon, ModelCard, Progress, RfmTable, Seed};
+use guike_data::{PiecewiseLog, Reads};
 use guike_features::{FeatureSet, LogShape, feature_table, purchases, rfm};
 
 use crate::error::Error;
@@ -18,29 +19,61 @@ use crate::value::features_of;
 /// Customers who are looked at together. With a hundred features each they take some 50 MB.
 const PIECE: usize = 50_000;
 
-/// The log of the customers to learn from, where the whole log has more than `most` buyers by the cutoff; `None` where it has
-/// not, and all are learned from.
+/// The customers with a purchase by a cutoff.
+#[derive(Debug)]
+pub(crate) struct Buyers {
+    /// Their places in the log, ascending.
+    pub(crate) customers: Vec<u32>,
+    /// Whoever bought first, the first in the log of several.
+    first: Option<u32>,
+}
+
+impl Buyers {
+    /// # Errors
+    /// When a temporary file cannot be read.
+    pub(crate) fn of(log: &PiecewiseLog, cutoff: Cutoff) -> Result<Buyers, Error> {
+        let of_piece = |begin: usize, piece: &EventLog| {
+            let buyers = piece.before(cutoff).buyers();
+            let first_purchase = |c: u32| {
+                let events = piece.customer(c as usize);
+                (0..events.len()).find(|&r| events.is_purchase(r)).map(|r| events.time[r])
+            };
+            let first = buyers.iter().map(|&c| (first_purchase(c), begin as u32 + c)).min();
+            let customers: Vec<u32> = buyers.iter().map(|c| begin as u32 + c).collect();
+            Ok::<_, Error>((customers, first))
+        };
+        let found = log.map(Reads::Purchases, of_piece)?;
+        let first = found.iter().filter_map(|(_, first)| *first).min().map(|(_, c)| c);
+        Ok(Buyers { customers: found.into_iter().flat_map(|(customers, _)| customers).collect(), first })
+    }
+}
+
+/// The log of the customers to learn from, where there are more than `most` buyers; `None` where there are not, and all are
+/// learned from.
 ///
 /// About `most` of them, each by her rank among the buyers and the seed, so that those who come after the cutoff change nothing;
 /// and whoever bought first, so that the history is as long as the shop's.
-pub(crate) fn learned_from(log: &EventLog, cutoff: Cutoff, most: usize, seed: Seed) -> Option<EventLog> {
-    let buyers = log.before(cutoff).buyers();
+///
+/// # Errors
+/// When a temporary file cannot be read.
+pub(crate) fn learned_from(
+    log: &PiecewiseLog,
+    buyers: &Buyers,
+    most: usize,
+    seed: Seed,
+) -> Result<Option<EventLog>, Error> {
+    let Buyers { customers: buyers, first } = buyers;
     if buyers.len() <= most {
-        return None;
+        return Ok(None);
     }
-    let first_purchase = |c: u32| {
-        let events = log.customer(c as usize);
-        (0..events.len()).find(|&r| events.is_purchase(r)).map(|r| events.time[r])
-    };
-    let first = buyers.iter().copied().min_by_key(|&c| (first_purchase(c), c));
     let mut customers: Vec<u32> =
-        drawn(&buyers, &buyers, most, seed.derive("learned-from")).into_iter().map(|i| buyers[i]).collect();
-    if let Some(first) = first
+        drawn(buyers, buyers, most, seed.derive("learned-from")).into_iter().map(|i| buyers[i]).collect();
+    if let Some(first) = *first
         && let Err(at) = customers.binary_search(&first)
     {
         customers.insert(at, first);
     }
-    Some(log.only(&customers))
+    Ok(Some(log.only(&customers)?))
 }
 
 /// Rows of about `most` customers: those whose rank among all `buyers` has a small seeded number, so that the same seed draws
@@ -51,14 +84,18 @@ pub(crate) fn drawn(customer_idx: &[u32], buyers: &[u32], most: usize, seed: See
     (0..customer_idx.len()).filter(|&i| seed.at(rank(customer_idx[i])).0 <= limit).collect()
 }
 
-/// What a model reads of this past besides the summary; `None` where it reads nothing else.
+/// What a model reads of a log of this shape besides the summary; `None` where it reads nothing else.
 ///
 /// # Errors
 /// [`Error::NoAnswer`] when the log lacks it.
-pub(crate) fn read_by(card: &ModelCard, past: &Past<'_>, shape: &LogShape) -> Result<Option<FeatureSet>, Error> {
+pub(crate) fn read_by(
+    card: &ModelCard,
+    attributes: Option<&Attributes>,
+    shape: &LogShape,
+) -> Result<Option<FeatureSet>, Error> {
     let Some(reads) = features_of(card) else { return Ok(None) };
     // attributes are columns of the log's customers, not of the catalogue
-    let own = |n: &&String| past.attributes().is_none_or(|a| a.column(n).is_none());
+    let own = |n: &&String| attributes.is_none_or(|a| a.column(n).is_none());
     let names: Vec<&str> = reads.names.iter().filter(own).map(String::as_str).collect();
     let set = FeatureSet::named(&names, shape, reads.window);
     Ok(Some(set.map_err(|e| Error::NoAnswer(format!("the model cannot read this log: {e}")))?))
@@ -70,7 +107,7 @@ pub(crate) fn read_by(card: &ModelCard, past: &Past<'_>, shape: &LogShape) -> Re
 /// [`Error::NoAnswer`] when the log lacks what the model reads, [`Error::Interrupted`] on request, and as
 /// [`Final::forecast`].
 pub(crate) fn forecast_everybody(
-    log: &EventLog,
+    log: &PiecewiseLog,
     cutoff: Cutoff,
     horizon: Horizon,
     model: &Final,
@@ -80,38 +117,60 @@ pub(crate) fn forecast_everybody(
 }
 
 fn in_pieces(
-    log: &EventLog,
+    log: &PiecewiseLog,
     cutoff: Cutoff,
     horizon: Horizon,
     model: &Final,
     piece: usize,
     progress: &dyn Progress,
 ) -> Result<(RfmTable, Forecasts), Error> {
-    let past = log.before(cutoff);
-    let set = read_by(model.model.card(), &past, &LogShape::of(&past))?;
-    let everybody = rfm(&past, horizon.days());
-    progress.stage("forecasting", everybody.len() as u64);
+    let shape = log.shape(cutoff);
+    let set = read_by(model.model.card(), log.attributes(), &shape)?;
+    progress.stage("forecasting", log.n_customers() as u64);
+    let of_piece = |begin: usize, log: &EventLog| {
+        let past = log.before(cutoff);
+        let mut all = rfm(&past, horizon.days());
+        // what is known of the whole shop
+        all.history_days = shape.history_days;
+        let mut said: Vec<Forecasts> = Vec::new();
+        let (mut from, mut told) = (0, 0);
+        // once even without anybody: forecasts of nobody have levels, too
+        loop {
+            let to = (from + piece).min(all.len());
+            let mut rfm = all.take(&(from..to).collect::<Vec<usize>>());
+            let features = set.as_ref().map(|set| feature_table(&past, &rfm.customer_idx, set));
+            let purchases = purchases(&past, &rfm.customer_idx);
+            rfm.customer_idx.iter_mut().for_each(|c| *c += begin as u32);
+            let cases = Cases { cutoff, horizon, rfm: &rfm, features: features.as_ref(), purchases: Some(&purchases) };
+            said.push(model.forecast(&cases)?);
+            progress.check()?;
+            // all of the log's customers are told of, those without a purchase with the last ones
+            let until = if to == all.len() { log.n_customers() } else { all.customer_idx[to] as usize };
+            progress.advance((until - told) as u64);
+            (from, told) = (to, until);
+            if from >= all.len() {
+                break;
+            }
+        }
+        all.customer_idx.iter_mut().for_each(|c| *c += begin as u32);
+        Ok::<_, Error>((all, said))
+    };
+    let reads = if set.is_some() { Reads::Everything } else { Reads::Purchases };
+    let mut everybody =
+        RfmTable { window_days: horizon.days(), history_days: shape.history_days, ..RfmTable::default() };
+    everybody.reserve(log.n_customers());
     let mut all: Option<Forecasts> = None;
-    let mut begin = 0;
-    // once even without anybody: forecasts of nobody have levels, too
-    loop {
-        let end = (begin + piece).min(everybody.len());
-        let rfm = everybody.take(&(begin..end).collect::<Vec<usize>>());
-        let features = set.as_ref().map(|set| feature_table(&past, &rfm.customer_idx, set));
-        let purchases = purchases(&past, &rfm.customer_idx);
-        let cases = Cases { cutoff, horizon, rfm: &rfm, features: features.as_ref(), purchases: Some(&purchases) };
-        let said = model.forecast(&cases)?;
-        match &mut all {
-            Some(all) => all.append(said),
-            none => *none = Some(said),
+    log.fold(reads, of_piece, |(rfm, said)| {
+        everybody.append(rfm);
+        for some in said {
+            match &mut all {
+                Some(all) => all.append(some),
+                none => none.insert(some).reserve(log.n_customers()),
+            }
         }
-        progress.check()?;
-        progress.advance((end - begin) as u64);
-        begin = end;
-        if begin >= everybody.len() {
-            return Ok((everybody, all.expect("there was a piece")));
-        }
-    }
+        Ok(())
+    })?;
+    Ok((everybody, all.expect("there was a piece")))
 }
 
 #[cfg(test)]
@@ -123,9 +182,9 @@ mod tests {
     use crate::forecast::{calibrate, fit_final};
     use crate::learners;
 
-    fn log() -> EventLog {
+    fn log() -> PiecewiseLog {
         let shop = guike_sim::Shop { customers: 300, start: Day(19_000), days: 400, ..guike_sim::Shop::default() };
-        shop.simulate(Seed(3)).expect("the parameters are in range").log
+        shop.simulate(Seed(3)).expect("the parameters are in range").log.into()
     }
 
     fn cutoff() -> Cutoff {
@@ -136,7 +195,7 @@ mod tests {
     fn pieces_say_what_one_look_at_everybody_says() {
         let log = log();
         let horizon = Horizon::from_days(60).expect("in range");
-        let known = Known::at(&log, cutoff(), horizon, View::Features, Seed(5));
+        let known = Known::at(log.in_memory().expect("a small log"), cutoff(), horizon, View::Features, Seed(5));
         let none = crate::backtest::Backtest {
             plan: guike_eval::anchors::evaluation_anchors(
                 Day(19_000),
@@ -167,10 +226,14 @@ mod tests {
     #[test]
     fn the_seed_draws_about_as_many_as_were_asked_for_and_whoever_bought_first() {
         let log = log();
-        let n = log.before(cutoff()).buyers().len();
-        assert!(learned_from(&log, cutoff(), n, Seed(1)).is_none(), "all are learned from");
+        let few = |log: &PiecewiseLog, most: usize, seed: u64| {
+            let buyers = Buyers::of(log, cutoff()).expect("in memory");
+            learned_from(log, &buyers, most, Seed(seed)).expect("in memory")
+        };
+        let before = Buyers::of(&log, cutoff()).expect("in memory").customers;
+        assert!(few(&log, before.len(), 1).is_none(), "all are learned from");
         let ids = |seed| {
-            let few = learned_from(&log, cutoff(), 100, Seed(seed)).expect("fewer than there are");
+            let few = few(&log, 100, seed).expect("fewer than there are");
             assert_eq!(few.purchase_span().map(|s| s.0), log.purchase_span().map(|s| s.0));
             few.customer_ids().to_vec()
         };
@@ -179,9 +242,7 @@ mod tests {
         assert_eq!(drawn, ids(1));
         assert_ne!(drawn, ids(2));
         // who comes later changes nothing
-        let before = log.before(cutoff()).buyers();
-        let early = log.only(&before);
-        let few = learned_from(&early, cutoff(), 100, Seed(1)).expect("fewer than there are");
-        assert_eq!(few.customer_ids(), drawn);
+        let early = log.only(&before).expect("in memory").into();
+        assert_eq!(few(&early, 100, 1).expect("fewer than there are").customer_ids(), drawn);
     }
 }

@@ -233,7 +233,7 @@ fn explain_log(
     settings.forecast.horizon = question.horizon.or(Some(model.card().horizon));
     progress.stage("reading", 0);
     let Imported { log, .. } = read(data, &settings, progress)?;
-    let (cutoff, horizon) = cutoff_and_horizon(&log, &settings)?;
+    let (cutoff, horizon) = cutoff_and_horizon(log.purchase_span(), &settings)?;
     progress.stage("explaining", 0);
     let model = Final { model, calibration, notes: Vec::new() };
     let reader = Reader::new(&log, model.model.card(), cutoff, horizon)?;

@@ -51,7 +51,7 @@ pub(crate) fn fill(f: &Findings, settings: &Settings, source: &str, language: La
         top_customers: top_customers(f),
         backtest: backtest::backtest(f),
         drivers: drivers::drivers(f, settings.forecast.seed),
-        cohorts: cohorts::cohorts(&f.log, f.cutoff),
+        cohorts: cohorts::cohorts(&f.log, f.cutoff)?,
         quality: quality(f),
         method: method(f, settings)?,
     })

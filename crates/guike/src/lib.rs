@@ -20,6 +20,7 @@ pub mod events;
 pub mod explain;
 mod fill;
 pub mod forecast;
+mod forecast_table;
 pub mod history;
 pub mod jobs;
 pub mod keys;
@@ -45,6 +46,7 @@ pub mod workspace;
 pub use checkup::{Figure, check_folder, checkup};
 pub use demo::demo;
 pub use error::{Error, ErrorKind};
+pub use forecast_table::{ForecastTable, forecast_with};
 pub use guike_data::numbers::DecimalSign;
 pub use guike_data::{LogFile, LogFiles, QualityReport, ReadOptions};
 pub use guike_eval::selection::Standing;
@@ -56,7 +58,6 @@ pub use run::{
 };
 pub use settings::{AUTO, Budget, ForecastSettings, LevelRule, Settings, date_format};
 pub use steps::{
-    CatalogueEntry, FeatureRequest, Profile, catalogue, evaluate, features_to, forecast_with, import_to, in_pool,
-    profile,
+    CatalogueEntry, FeatureRequest, Profile, catalogue, evaluate, features_to, import_to, in_pool, profile,
 };
 pub use tier::{PreviousTiers, Tiers};

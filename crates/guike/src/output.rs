@@ -4,7 +4,8 @@
 
 use std::ops::Range;
 
-use guike_data::{LogFiles, write_canonical};
+use guike_core::Progress;
+use guike_data::{LogFiles, write_piecewise};
 use guike_eval::{AnchorPlan, Selection};
 use guike_learn::baseline::RfmQuintiles;
 use guike_store::{OutColumn, OutData, Staged, TableFile, write_artifact};
@@ -75,9 +76,11 @@ pub(crate) fn write(
     settings: &Settings,
     log: &LogFiles,
     language: Language,
+    progress: &dyn Progress,
 ) -> Result<(), Error> {
-    write_forecasts(staged, findings)?;
-    write_tiers(staged, findings)?;
+    progress.stage("write forecasts and tiers", 2 * findings.rfm.len() as u64);
+    write_forecasts(staged, findings, progress)?;
+    write_tiers(staged, findings, progress)?;
     let f = findings;
     json(staged, names::QUALITY_JSON, &f.quality)?;
     json(staged, names::TIERS_JSON, &TiersFile::of(f))?;
@@ -99,8 +102,9 @@ pub(crate) fn write(
     json(staged, names::CALIBRATION_JSON, &f.fitted.calibration)?;
     staged.write(names::SETTINGS_TOML, settings.to_toml()?)?;
     if !settings.without_log {
-        write_canonical(&f.log, &f.quality, &staged.path(names::LOG_PARQUET)?)?;
+        write_piecewise(&f.log, &f.quality, &staged.path(names::LOG_PARQUET)?, progress)?;
     }
+    progress.stage("write the report", 0);
     let view = fill(f, settings, &log.title(), language)?;
     let page = report::render(&view).map_err(|e| Error::Internal(e.to_string()))?;
     staged.write(names::REPORT_HTML, page)?;
@@ -195,24 +199,29 @@ fn tier_keys(f: &Findings, cases: Range<usize>) -> Vec<String> {
     t.tiers[cases].iter().map(|&i| t.names[usize::from(i)].key.clone()).collect()
 }
 
-fn write_forecasts(staged: &Staged, f: &Findings) -> Result<(), Error> {
+fn write_forecasts(staged: &Staged, f: &Findings, progress: &dyn Progress) -> Result<(), Error> {
     let mut csv = TableFile::csv(&staged.path(names::FORECASTS_CSV)?)?;
     let mut parquet = TableFile::parquet(&staged.path(names::FORECASTS_PARQUET)?)?;
     for cases in pieces(f) {
         let (ids, tiers) = (ids(f, cases.clone()), tier_keys(f, cases.clone()));
+        let n = cases.len() as u64;
         with_forecast_columns(&ids, &f.forecasts, cases, Some(&tiers), |columns| {
             csv.append(columns)?;
             parquet.append(columns)
         })??;
+        progress.check()?;
+        progress.advance(n);
     }
     csv.finish()?;
     Ok(parquet.finish()?)
 }
 
-fn write_tiers(staged: &Staged, f: &Findings) -> Result<(), Error> {
+fn write_tiers(staged: &Staged, f: &Findings, progress: &dyn Progress) -> Result<(), Error> {
     let mut csv = TableFile::csv(&staged.path(names::TIERS_CSV)?)?;
     for cases in pieces(f) {
-        append_tiers(&mut csv, f, cases)?;
+        append_tiers(&mut csv, f, cases.clone())?;
+        progress.check()?;
+        progress.advance(cases.len() as u64);
     }
     Ok(csv.finish()?)
 }

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use guike_btyd::learners::pairs;
-use guike_core::{Cases, Cutoff, EventLog, Forecasts, Horizon, Learner, Progress, RfmTable};
+use guike_core::{Cases, Cutoff, Day, EventLog, Forecasts, Horizon, Learner, Progress, RfmTable};
 use guike_data::quality::EventsRead;
-use guike_data::{Imported, LogFiles, QualityReport, import, read_customers};
+use guike_data::{Imported, LogFiles, PiecewiseLog, QualityReport, Reads, import_piecewise, read_customers};
 use guike_eval::{Scores, Selection};
 use guike_learn::value::HeadsConfig;
 use guike_nn::deep::{self, DeepConfig};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::backtest::{Backtest, Contenders, Known, View, backtest};
 use crate::combination;
-use crate::crowd::{forecast_everybody, learned_from};
+use crate::crowd::{Buyers, forecast_everybody, learned_from};
 use crate::error::Error;
 use crate::events;
 use crate::forecast::{Final, calibrate, choose, fit_final};
@@ -35,7 +35,7 @@ const MIN_HOLDOUT_DAYS: u32 = 7;
 #[derive(Debug)]
 pub struct Findings {
     /// The cleaned log.
-    pub log: EventLog,
+    pub log: PiecewiseLog,
     /// What was read, kept and dropped.
     pub quality: QualityReport,
     /// The moment of prediction.
@@ -165,11 +165,10 @@ pub fn run(
     // staging first: a destination that cannot be written should not cost a whole run
     let staged = Staged::begin(out)?;
     progress.stage("reading", 0);
-    let imported = read(log, settings, progress)?;
+    let imported = read_piecewise(log, settings, progress)?;
     let previous = previous_tiers.map(PreviousTiers::read).transpose()?;
     let findings = find_out(imported, previous.as_ref(), settings, progress)?;
-    progress.stage("writing", 0);
-    output::write(&staged, &findings, settings, log, language)?;
+    output::write(&staged, &findings, settings, log, language, progress)?;
     progress.check()?;
     staged.list()?;
     staged.commit()?;
@@ -178,14 +177,23 @@ pub fn run(
 
 /// Reads and cleans the log, and joins the events and the customers' attributes where the settings name files of them.
 pub(crate) fn read(log: &LogFiles, settings: &Settings, progress: &dyn Progress) -> Result<Imported, Error> {
+    Ok(read_piecewise(log, settings, progress)?.whole()?)
+}
+
+/// The same of a log that need not fit in memory; with events it has to.
+pub(crate) fn read_piecewise(
+    log: &LogFiles,
+    settings: &Settings,
+    progress: &dyn Progress,
+) -> Result<Imported<PiecewiseLog>, Error> {
     // the log that another run kept is held against that run's list
     log.iter().try_for_each(|file| guike_store::check_listed(file.at()))?;
-    let Imported { mut log, mut quality } = import(log, &settings.data, progress)?;
+    let Imported { mut log, mut quality } = import_piecewise(log, &settings.data, progress)?;
     if let Some(path) = &settings.events {
-        log = with_events(log, path, &mut quality)?;
+        log = with_events(log.whole()?, path, &mut quality)?.into();
     }
     let Some(path) = &settings.customers else { return Ok(Imported { log, quality }) };
-    let customers = read_customers(path, &settings.data.read, &log, progress)?;
+    let customers = read_customers(path, &settings.data.read, log.customer_ids(), progress)?;
     quality.notes.push(format!(
         "{} of {} customers have attributes; {} rows of the attributes file were not used",
         customers.matched,
@@ -251,12 +259,12 @@ pub(crate) fn heads(settings: &Settings) -> Option<HeadsConfig> {
     heads.map(|base| learners::heads_with(base, &settings.forecast.heads))
 }
 
-/// When to stand and how far to look, from the settings and the log.
+/// When to stand and how far to look, from the settings and the log's first and last day with a purchase.
 ///
 /// # Errors
 /// [`Error::NoAnswer`] for a log without purchases, [`Error::Config`] for a cutoff before the first one.
-pub fn cutoff_and_horizon(log: &EventLog, settings: &Settings) -> Result<(Cutoff, Horizon), Error> {
-    let Some((first, last)) = log.purchase_span() else {
+pub fn cutoff_and_horizon(purchases: Option<(Day, Day)>, settings: &Settings) -> Result<(Cutoff, Horizon), Error> {
+    let Some((first, last)) = purchases else {
         return Err(Error::NoAnswer(
             "the log has no purchase left after cleaning, so there is nothing to forecast from; see why rows were dropped \
              with `guike profile`"
@@ -287,16 +295,15 @@ pub fn cutoff_and_horizon(log: &EventLog, settings: &Settings) -> Result<(Cutoff
 /// # Errors
 /// [`Error::NoAnswer`] with a single customer or a single day: what one customer does says nothing about another, and
 /// nobody has had a day to come back on.
-pub(crate) fn enough_to_learn(log: &EventLog, cutoff: Cutoff) -> Result<(), Error> {
-    let buyers = log.before(cutoff).buyers();
-    if buyers.len() < 2 {
+pub(crate) fn enough_to_learn(purchases: Option<(Day, Day)>, buyers: &Buyers, cutoff: Cutoff) -> Result<(), Error> {
+    if buyers.customers.len() < 2 {
         return Err(Error::NoAnswer(format!(
             "the log has {} customer with a purchase by {cutoff}, and a forecast learns from how customers differ; give a log \
              with at least 2 customers, better 100",
-            buyers.len()
+            buyers.customers.len()
         )));
     }
-    match log.purchase_span() {
+    match purchases {
         Some((first, last)) if first == last || first == cutoff.last_day() => Err(Error::NoAnswer(format!(
             "all purchases up to the cutoff are on one day ({first}), so nobody has had a chance to buy again; give a log over \
              several weeks, and check --time and --date-format if it has more days than that"
@@ -310,18 +317,26 @@ pub(crate) fn enough_to_learn(log: &EventLog, cutoff: Cutoff) -> Result<(), Erro
 /// # Errors
 /// [`Error`].
 pub fn find_out(
-    imported: Imported,
+    imported: Imported<PiecewiseLog>,
     previous: Option<&PreviousTiers>,
     settings: &Settings,
     progress: &dyn Progress,
 ) -> Result<Findings, Error> {
-    let Imported { log, quality } = imported;
+    let Imported { mut log, quality } = imported;
     let seed = settings.forecast.seed;
-    let (cutoff, horizon) = cutoff_and_horizon(&log, settings)?;
-    enough_to_learn(&log, cutoff)?;
+    let purchases = log.purchase_span();
+    let (cutoff, horizon) = cutoff_and_horizon(purchases, settings)?;
+    progress.stage("looking for customers to learn from", 0);
+    let buyers = Buyers::of(&log, cutoff)?;
+    enough_to_learn(purchases, &buyers, cutoff)?;
     let mut notes = Vec::new();
-    let few = learned_from(&log, cutoff, settings.forecast.learn_from, seed);
-    let learned_from = few.as_ref().unwrap_or(&log);
+    let few = learned_from(&log, &buyers, settings.forecast.learn_from, seed)?;
+    drop(buyers);
+    if few.is_none() {
+        // all are learned from: the rows of so few customers, however many, are needed at once
+        log = log.whole()?.into();
+    }
+    let learned_from = few.as_ref().or(log.in_memory()).expect("either some are learned from, or all are in memory");
     if few.is_some() {
         notes.push(format!(
             "candidates were compared and fitted on {} customers, drawn by the seed (--learn-from); all customers are \
@@ -333,10 +348,10 @@ pub fn find_out(
     notes.extend(backtest.plan.notes.iter().cloned());
     let selection = choose(&backtest, seed)?;
     let (wanted, mut why) = decide(settings, selection.as_ref());
-    progress.stage("forecasting", 0);
+    progress.stage("fitting", 0);
     let view = if learners::reads_features(&wanted) { View::Features } else { View::Summaries };
     let known = Known::at(learned_from, cutoff, horizon, view, seed);
-    let daily = daily_totals(&log, cutoff);
+    let daily = daily_totals(&log, cutoff)?;
     let (chosen, fitted, forecasts) = fit_or_fall_back(&wanted, &backtest, &known, settings, &mut notes, progress)?;
     if chosen != wanted {
         why = [
@@ -442,19 +457,30 @@ fn final_learner(name: &str, backtest: &Backtest, settings: &Settings) -> Result
 }
 
 /// Totals per day from the first purchase day to the cutoff.
-fn daily_totals(log: &EventLog, cutoff: Cutoff) -> DailyTotals {
-    let Some((first, _)) = log.purchase_span() else { return DailyTotals::default() };
+fn daily_totals(log: &PiecewiseLog, cutoff: Cutoff) -> Result<DailyTotals, Error> {
+    let Some((first, _)) = log.purchase_span() else { return Ok(DailyTotals::default()) };
     let days = (cutoff.last_day().0 - first.0 + 1).max(0) as usize;
-    let mut orders = vec![0.0; days];
-    let mut micros = vec![0_i128; days];
-    for customer in 0..log.n_customers() {
-        for d in guike_features::purchase_days(log.before(cutoff).customer(customer)) {
-            let i = (d.day - first.0) as usize;
-            orders[i] += 1.0;
-            micros[i] += d.micros;
+    let of_piece = |_, log: &EventLog| {
+        let (mut orders, mut micros) = (vec![0_u64; days], vec![0_i128; days]);
+        for customer in 0..log.n_customers() {
+            for d in guike_features::purchase_days(log.before(cutoff).customer(customer)) {
+                let i = (d.day - first.0) as usize;
+                orders[i] += 1;
+                micros[i] += d.micros;
+            }
         }
-    }
-    DailyTotals { orders, spend: micros.into_iter().map(guike_core::Money::sum_units).collect() }
+        Ok::<_, Error>((orders, micros))
+    };
+    let (mut orders, mut micros) = (vec![0_u64; days], vec![0_i128; days]);
+    log.fold(Reads::Purchases, of_piece, |(n, spend)| {
+        orders.iter_mut().zip(n).for_each(|(all, n)| *all += n);
+        micros.iter_mut().zip(spend).for_each(|(all, spend)| *all += spend);
+        Ok(())
+    })?;
+    Ok(DailyTotals {
+        orders: orders.into_iter().map(|n| n as f64).collect(),
+        spend: micros.into_iter().map(guike_core::Money::sum_units).collect(),
+    })
 }
 
 /// The total and its 80 % interval.

@@ -2,22 +2,18 @@
 
 use std::path::Path;
 
-use guike_core::{Cutoff, Day, Horizon, Progress};
-use guike_data::{FeatureImport, Imported, LogFiles, QualityReport, import_features};
+use guike_core::{Cutoff, Day, EventLog, Horizon, Progress};
+use guike_data::{FeatureImport, Imported, LogFiles, QualityReport, Reads, import_features};
 use guike_eval::Selection;
 use guike_features::CATALOGUE;
 use guike_store::{OutColumn, OutData, write_parquet};
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use crate::backtest::backtest;
-use crate::crowd::{forecast_everybody, learned_from};
+use crate::crowd::{Buyers, learned_from};
 use crate::error::Error;
-use crate::forecast::{Final, choose};
-use crate::learners;
-use crate::output;
-use crate::run::{contenders, cutoff_and_horizon, enough_to_learn, read};
-use crate::saved;
+use crate::forecast::choose;
+use crate::run::{contenders, cutoff_and_horizon, enough_to_learn, read_piecewise};
 use crate::settings::Settings;
 
 /// Runs `job` with this many threads; results are the same at any number.
@@ -48,8 +44,8 @@ pub fn import_to(
     progress: &dyn Progress,
 ) -> Result<QualityReport, Error> {
     settings.validate()?;
-    let imported = read(log, settings, progress)?;
-    guike_data::write_canonical(&imported.log, &imported.quality, out)?;
+    let imported = read_piecewise(log, settings, progress)?;
+    guike_data::write_piecewise(&imported.log, &imported.quality, out, progress)?;
     Ok(imported.quality)
 }
 
@@ -108,15 +104,23 @@ fn source_line(s: &guike_data::quality::SourceInfo) -> (String, String) {
 /// [`Error`].
 pub fn profile(log: &LogFiles, settings: &Settings, progress: &dyn Progress) -> Result<Profile, Error> {
     settings.validate()?;
-    let Imported { log, quality, .. } = read(log, settings, progress)?;
+    let Imported { log, quality, .. } = read_piecewise(log, settings, progress)?;
     let (mut repeat_customers, mut micros) = (0, 0_i128);
-    for customer in 0..log.n_customers() {
-        let mut days = 0;
-        for d in guike_features::purchase_days(log.customer(customer)) {
-            days += 1;
-            micros += d.micros;
+    let of_piece = |_, log: &EventLog| {
+        let (mut repeat_customers, mut micros) = (0, 0_i128);
+        for customer in 0..log.n_customers() {
+            let mut days = 0;
+            for d in guike_features::purchase_days(log.customer(customer)) {
+                days += 1;
+                micros += d.micros;
+            }
+            repeat_customers += usize::from(days > 1);
         }
-        repeat_customers += usize::from(days > 1);
+        Ok::<_, Error>((repeat_customers, micros))
+    };
+    for (again, spend) in log.map(Reads::Purchases, of_piece)? {
+        repeat_customers += again;
+        micros += spend;
     }
     Ok(Profile { quality, events: log.n_events(), repeat_customers, spend: guike_core::Money::sum_units(micros) })
 }
@@ -219,46 +223,16 @@ fn write_table(out: &Path, ids: &[String], table: &guike_core::Table) -> Result<
 /// [`Error::NoAnswer`] when the history is too short for a backtest.
 pub fn evaluate(log: &LogFiles, settings: &Settings, progress: &dyn Progress) -> Result<Selection, Error> {
     settings.validate()?;
-    let Imported { log, .. } = read(log, settings, progress)?;
-    let (cutoff, horizon) = cutoff_and_horizon(&log, settings)?;
-    enough_to_learn(&log, cutoff)?;
+    let Imported { log, .. } = read_piecewise(log, settings, progress)?;
+    let purchases = log.purchase_span();
+    let (cutoff, horizon) = cutoff_and_horizon(purchases, settings)?;
+    let buyers = Buyers::of(&log, cutoff)?;
+    enough_to_learn(purchases, &buyers, cutoff)?;
     let seed = settings.forecast.seed;
-    let few = learned_from(&log, cutoff, settings.forecast.learn_from, seed);
-    let tested = backtest(few.as_ref().unwrap_or(&log), cutoff, horizon, &contenders(settings)?, seed, progress)?;
+    let learned_from = match learned_from(&log, &buyers, settings.forecast.learn_from, seed)? {
+        Some(few) => few,
+        None => log.whole()?,
+    };
+    let tested = backtest(&learned_from, cutoff, horizon, &contenders(settings)?, seed, progress)?;
     choose(&tested, seed)?.ok_or_else(|| Error::NoAnswer(tested.plan.notes.join("; ")))
-}
-
-/// Forecasts a log with the model of an earlier run; gives column names and rows.
-///
-/// # Errors
-/// [`Error`].
-pub fn forecast_with(
-    log: &LogFiles,
-    model_dir: &Path,
-    cutoff: Option<Day>,
-    horizon: Option<Horizon>,
-    settings: &Settings,
-    progress: &dyn Progress,
-) -> Result<(Vec<String>, Vec<Vec<Value>>), Error> {
-    let (artifact, file) = saved::open(model_dir)?.on_orders("--model-dir")?;
-    let calibration = saved::calibration_beside(&file)?;
-    let model = learners::load(&artifact)?;
-    let mut settings = settings.clone();
-    settings.forecast.cutoff = cutoff.or(settings.forecast.cutoff);
-    settings.forecast.horizon = horizon.or(Some(model.card().horizon));
-    let Imported { log, .. } = read(log, &settings, progress)?;
-    let (cutoff, horizon) = cutoff_and_horizon(&log, &settings)?;
-    let model = Final { model, calibration, notes: Vec::new() };
-    let (rfm, forecasts) = forecast_everybody(&log, cutoff, horizon, &model, progress)?;
-    let ids: Vec<String> = rfm.customer_idx.iter().map(|&c| log.customer_ids()[c as usize].clone()).collect();
-    output::with_forecast_columns(&ids, &forecasts, 0..ids.len(), None, |columns| {
-        let names = columns.iter().map(|c| c.name.to_owned()).collect();
-        let cell = |c: &OutColumn<'_>, i: usize| match c.data {
-            OutData::Text(v) => json!(v[i]),
-            OutData::Number(v) => json!(v[i].is_finite().then(|| guike_store::significant(v[i]))),
-            OutData::Integer(v) => json!(v[i]),
-        };
-        let rows = (0..ids.len()).map(|i| columns.iter().map(|c| cell(c, i)).collect()).collect();
-        (names, rows)
-    })
 }

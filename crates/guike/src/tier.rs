@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use guike_core::{Cutoff, EventLog, Forecasts, Horizon, RfmTable};
+use guike_core::{Cutoff, EventLog, Forecasts, Horizon, RfmTable, Table};
+use guike_data::{PiecewiseLog, Reads};
 use guike_decide::migration::Placed;
 use guike_decide::{Indicator, Migration, Population, Portrait, RfmGroups, Tiering, migration};
-use guike_features::{FeatureSet, LogShape, feature_table};
+use guike_features::{FeatureSet, feature_table};
 use guike_store::read_csv_columns;
 
 use crate::crowd::drawn;
@@ -52,12 +53,31 @@ fn read_by_plan(settings: &Settings) -> Vec<&str> {
     settings.tiers.indicators.iter().filter(|i| named(i)).map(Indicator::name).collect()
 }
 
+/// The features of `set` of these customers, who ascend.
+fn features_of(log: &PiecewiseLog, cutoff: Cutoff, customers: &[u32], set: &FeatureSet) -> Result<Table, Error> {
+    let of_piece = |begin: usize, piece: &EventLog| {
+        let from = customers.partition_point(|&c| (c as usize) < begin);
+        let to = customers.partition_point(|&c| (c as usize) < begin + piece.n_customers());
+        let local: Vec<u32> = customers[from..to].iter().map(|c| c - begin as u32).collect();
+        Ok::<_, Error>(feature_table(&piece.before(cutoff), &local, set))
+    };
+    let mut all: Option<Table> = None;
+    log.fold(Reads::Everything, of_piece, |some| {
+        match &mut all {
+            Some(all) => all.append(some),
+            none => *none = Some(some),
+        }
+        Ok(())
+    })?;
+    Ok(all.unwrap_or_default())
+}
+
 /// Places every case in a tier by the plan of the settings.
 ///
 /// # Errors
 /// [`Error::Plan`] when the plan is not possible for these customers.
 pub(crate) fn tier(
-    log: &EventLog,
+    log: &PiecewiseLog,
     cutoff: Cutoff,
     horizon: Horizon,
     rfm: &RfmTable,
@@ -65,27 +85,35 @@ pub(crate) fn tier(
     previous: Option<&PreviousTiers>,
     settings: &Settings,
 ) -> Result<Tiers, Error> {
-    let past = log.before(cutoff);
-    let shape = LogShape::of(&past);
+    let shape = log.shape(cutoff);
     let set = FeatureSet::all(&shape, horizon);
     // tiers are told apart by some of very many customers; the rule reads what it names of all
     let (seed, most) = (settings.forecast.seed.derive("portrait"), settings.forecast.learn_from);
     let some: Option<Vec<usize>> = (rfm.len() > most).then(|| drawn(&rfm.customer_idx, &rfm.customer_idx, most, seed));
     let of_all = match &some {
-        None => feature_table(&past, &rfm.customer_idx, &set),
+        None => features_of(log, cutoff, &rfm.customer_idx, &set)?,
         Some(_) => {
             // a name that the catalogue does not have may be an attribute's, and otherwise the plan says that it is none
             let offered = |name: &&str| set.iter().any(|f| f.name == *name);
             let named: Vec<&str> = read_by_plan(settings).into_iter().filter(offered).collect();
             let few = FeatureSet::named(&named, &shape, horizon)
                 .map_err(|e| Error::Internal(format!("a feature that is offered cannot be computed: {e}")))?;
-            feature_table(&past, &rfm.customer_idx, &few)
+            if few.is_empty() && log.attributes().is_none() {
+                Table::default()
+            } else {
+                features_of(log, cutoff, &rfm.customer_idx, &few)?
+            }
         }
     };
-    let of_some = some.as_ref().map(|rows| {
-        let customers: Vec<u32> = rows.iter().map(|&i| rfm.customer_idx[i]).collect();
-        feature_table(&past, &customers, &set)
-    });
+    let of_some = match &some {
+        None => None,
+        Some(rows) => {
+            let customers: Vec<u32> = rows.iter().map(|&i| rfm.customer_idx[i]).collect();
+            let few = log.only(&customers)?;
+            let all: Vec<u32> = (0..customers.len() as u32).collect();
+            Some(feature_table(&few.before(cutoff), &all, &set))
+        }
+    };
     let portrait = some.as_ref().zip(of_some.as_ref()).map(|(rows, features)| Portrait { rows, features });
     let people = Population { forecasts, rfm, features: Some(&of_all), portrait };
     let mut plan = settings.tiers.clone();

@@ -10,7 +10,9 @@ use guike::explain::Found;
 use guike::history::History;
 use guike::{Language, LogFiles, RunSummary, Settings};
 use guike_core::{Cutoff, Day, Quiet, Timestamp};
+use guike_data::options::MemoryLimit;
 use guike_data::{FeatureImport, ImportOptions, import, import_features};
+use serde_json::Value;
 
 /// The sample's file, as the demonstration writes it.
 fn sample(folder: &Path) -> PathBuf {
@@ -29,6 +31,13 @@ fn settings(cutoff: &str, horizon: &str) -> Settings {
 fn run_in(folder: &Path, out: &str, s: &Settings) -> RunSummary {
     let log = sample(folder);
     guike::run(&LogFiles::from(&log), &folder.join(out), None, s, Language::English, &Quiet).expect("the sample runs")
+}
+
+/// Columns and rows of what a saved model says, the rows a few at a time.
+fn forecast(log: &LogFiles, model: &Path, cutoff: Option<Day>, s: &Settings) -> (Vec<String>, Vec<Vec<Value>>) {
+    let table = guike::forecast_with(log, model, cutoff, None, s, &Quiet).expect("the model is read back");
+    let rows = |from: usize| table.rows(from..table.len().min(from + 1_000)).expect("rows");
+    (table.columns().expect("columns"), (0..table.len()).step_by(1_000).flat_map(rows).collect())
 }
 
 fn bytes(path: PathBuf) -> Vec<u8> {
@@ -79,9 +88,7 @@ fn a_saved_model_forecasts_what_the_run_forecast() {
     let s = settings("1997-09-30", "39w");
     run_in(tmp.path(), "out", &s);
     let log = tmp.path().join("orders.csv.gz");
-    let (columns, rows) =
-        guike::forecast_with(&LogFiles::from(&log), &tmp.path().join("out/model"), s.forecast.cutoff, None, &s, &Quiet)
-            .expect("the model is read back");
+    let (columns, rows) = forecast(&LogFiles::from(&log), &tmp.path().join("out/model"), s.forecast.cutoff, &s);
     let spend = columns.iter().position(|c| c == "expected_spend").expect("a column of spend");
     let text = String::from_utf8(bytes(tmp.path().join("out/forecasts.csv"))).expect("utf-8");
     for (line, row) in text.lines().skip(1).zip(&rows) {
@@ -109,14 +116,50 @@ fn a_shop_with_more_customers_than_are_learned_from_has_all_of_them_forecast() {
     // the model that was kept says the same of them
     let log = LogFiles::from(&tmp.path().join("orders.csv.gz"));
     let model = tmp.path().join("some/model");
-    let (columns, rows) =
-        guike::forecast_with(&log, &model, s.forecast.cutoff, None, &s, &Quiet).expect("the model is read back");
+    let (columns, rows) = forecast(&log, &model, s.forecast.cutoff, &s);
     let spend = columns.iter().position(|c| c == "expected_spend").expect("a column of spend");
     let text = String::from_utf8(bytes(tmp.path().join("some/forecasts.csv"))).expect("utf-8");
     for (line, row) in text.lines().skip(1).zip(&rows) {
         assert_eq!(line.split(',').nth(2).and_then(|v| v.parse().ok()), row[spend].as_f64(), "{line}");
     }
     assert_eq!(text.lines().count(), rows.len() + 1);
+}
+
+#[test]
+fn a_log_that_does_not_fit_into_memory_gives_the_same_bytes() {
+    let tmp = tempfile::tempdir().expect("a temporary folder");
+    let cities = (1..2_400).map(|id| format!("{id:04},{}\n", ["Paris", "Xi'an", "Lima"][id % 3])).collect::<String>();
+    fs::write(tmp.path().join("customers.csv"), format!("customer_id,city\n{cities}")).expect("written");
+    for (learn_from, attributes) in [(1_000, false), (1_000, true), (100_000, false)] {
+        let mut s = settings("1997-09-30", "39w");
+        s.forecast.learn_from = learn_from;
+        s.forecast.model = "bg-nbd+gamma-gamma".to_owned();
+        s.customers = attributes.then(|| tmp.path().join("customers.csv"));
+        let whole = run_in(tmp.path(), "whole", &s);
+        s.data.memory_mib = MemoryLimit(0);
+        let apart = run_in(tmp.path(), "apart", &s);
+        assert_eq!(whole.notes, apart.notes);
+        for name in
+            ["forecasts.csv", "forecasts.parquet", "tiers.csv", "tiers.json", "evaluation.json", "model/model.json"]
+                .into_iter()
+                .chain(["log.parquet", "quality.json", "report.html", "dashboard.json"])
+        {
+            // the settings stand in the report
+            let told = |out: &str| {
+                let bytes = bytes(tmp.path().join(out).join(name));
+                match String::from_utf8(bytes) {
+                    Ok(text) => text.replace("memory_mib = 0", "memory_mib = 1024").into_bytes(),
+                    Err(e) => e.into_bytes(),
+                }
+            };
+            assert!(told("whole") == told("apart"), "{name} differs, learning from {learn_from}");
+        }
+        let log = LogFiles::from(&tmp.path().join("orders.csv.gz"));
+        let model = tmp.path().join("whole/model");
+        let (_, rows) = forecast(&log, &model, s.forecast.cutoff, &s);
+        s.data.memory_mib = MemoryLimit(1024);
+        assert_eq!(rows, forecast(&log, &model, s.forecast.cutoff, &s).1);
+    }
 }
 
 #[test]
@@ -229,8 +272,7 @@ fn after_events_a_customer_is_expected_what_the_log_with_them_says_to_the_last_b
     let same = tell(&tmp.path().join("kept.log"), &kept);
     let cutoff = Some("1998-07-12".parse().expect("a day"));
     let model = tmp.path().join("out/model");
-    let (columns, rows) =
-        guike::forecast_with(&LogFiles::from(&log), &model, cutoff, None, &s, &Quiet).expect("forecast");
+    let (columns, rows) = forecast(&LogFiles::from(&log), &model, cutoff, &s);
     for n in &now {
         let row = rows.iter().find(|r| r[0] == n.customer_id.as_str()).expect("she is there");
         for (value, (name, cell)) in n.numbers.iter().zip(columns[1..].iter().zip(&row[1..])) {

@@ -11,17 +11,23 @@
 
 use std::collections::BTreeSet;
 
-use guike_core::Day;
+use guike_core::{Day, EventLog};
+use guike_data::Reads;
 use guike_eval::kaplan_meier;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::thin_to;
+use crate::error::Error;
 use crate::report::view::Bilingual;
 use crate::run::Findings;
 
 /// Quarters of first purchases that are told, the latest.
 const QUARTERS: usize = 6;
+/// Purchase days after which coming back is told.
+const ORDINALS: [(&str, &str); 4] = [("first", "首"), ("second", "第二"), ("third", "第三"), ("fourth", "第四")];
+/// Customers whose gaps are found together.
+const TOGETHER: usize = 4_096;
 /// Customers that a curve needs, and who must have been watched for as many days as it tells of.
 const LEAST: usize = 20;
 /// Points of a curve that are kept.
@@ -86,34 +92,42 @@ struct Gap {
 type Gaps = Vec<Gap>;
 
 impl Returns {
-    /// What the log tells. The customers of one curve are gathered at a time: those of all at once would take more memory
-    /// than everything else that is known of them.
-    pub(crate) fn of(f: &Findings) -> Returns {
+    /// What the log tells.
+    ///
+    /// # Errors
+    /// When a temporary file cannot be read.
+    pub(crate) fn of(f: &Findings) -> Result<Returns, Error> {
         let tiering = &f.tiers.tiering;
-        let ordinal = [("first", "首"), ("second", "第二"), ("third", "第三"), ("fourth", "第四")];
-        let after = ordinal.into_iter().enumerate().filter_map(|(n, (en, zh))| {
-            let name = Bilingual::new(format!("after the {en} purchase day"), format!("{zh}个购买日之后"));
-            ReturnCurve::of(name, gaps(f, n, |_, _| true))
-        });
+        let mut gaps = gaps(f)?;
+        let last = f.cutoff.last_day().0;
+        // customers have one first gap each, in the order of the cases
+        let of_some = |is_one: &dyn Fn(usize, i32) -> bool| -> Gaps {
+            let first_day = |gap: &Gap| last - gap.watched as i32;
+            let all = gaps[0].iter().enumerate();
+            all.filter(|(case, gap)| is_one(*case, first_day(gap))).map(|(_, gap)| *gap).collect()
+        };
         let tiers = tiering.names.iter().enumerate().filter_map(|(tier, name)| {
-            let theirs = gaps(f, 0, |case, _| usize::from(tiering.tiers[case]) == tier);
+            let theirs = of_some(&|case, _| usize::from(tiering.tiers[case]) == tier);
             ReturnCurve::of(Bilingual::new(&name.en, &name.zh), theirs)
         });
-        let last = f.cutoff.last_day();
-        let ages = f.rfm.age_days.iter();
-        let of_first_days: BTreeSet<i32> = ages.map(|&age| quarter_of(last.0 - age as i32)).collect();
+        let tiers = tiers.collect();
+        let of_first_days: BTreeSet<i32> = gaps[0].iter().map(|gap| quarter_of(last - gap.watched as i32)).collect();
         let mut quarters: Vec<ReturnCurve> = of_first_days
             .into_iter()
             .rev()
             .filter_map(|quarter| {
                 let (year, n) = (quarter.div_euclid(4), quarter.rem_euclid(4) + 1);
                 let name = Bilingual::new(format!("{year} Q{n}"), format!("{year} 年第 {n} 季度"));
-                ReturnCurve::of(name, gaps(f, 0, |_, day| quarter_of(day) == quarter))
+                ReturnCurve::of(name, of_some(&|_, day| quarter_of(day) == quarter))
             })
             .take(QUARTERS)
             .collect();
         quarters.reverse();
-        Returns { after: after.collect(), tiers: tiers.collect(), quarters }
+        let after = ORDINALS.into_iter().enumerate().filter_map(|(n, (en, zh))| {
+            let name = Bilingual::new(format!("after the {en} purchase day"), format!("{zh}个购买日之后"));
+            ReturnCurve::of(name, std::mem::take(&mut gaps[n]))
+        });
+        Ok(Returns { after: after.collect(), tiers, quarters })
     }
 }
 
@@ -123,18 +137,38 @@ fn quarter_of(day: i32) -> i32 {
     year * 4 + (month as i32 - 1) / 3
 }
 
-/// The gaps after the `n`th purchase days (from 0) of the customers that `of` takes, by case and the day.
-fn gaps(f: &Findings, n: usize, of: impl Fn(usize, i32) -> bool + Sync) -> Gaps {
+/// The gaps after everybody's first purchase day, second and so on, each in the order of the cases.
+fn gaps(f: &Findings) -> Result<[Gaps; ORDINALS.len()], Error> {
     let last = f.cutoff.last_day();
-    let past = f.log.before(f.cutoff);
-    let of_one = |(case, &customer): (usize, &u32)| {
-        let mut days = guike_features::purchase_days(past.customer(customer as usize)).map(|d| d.day).skip(n);
-        let day = days.next().filter(|&day| of(case, day))?;
-        let watched = last.0.abs_diff(day);
-        let next = days.next().map(|next| next.abs_diff(day));
-        Some(Gap { days: next.unwrap_or(watched), came_back: next.is_some(), watched })
+    let cases = &f.rfm.customer_idx;
+    let of_piece = |begin: usize, piece: &EventLog| {
+        let past = piece.before(f.cutoff);
+        let from = cases.partition_point(|&c| (c as usize) < begin);
+        let to = cases.partition_point(|&c| (c as usize) < begin + piece.n_customers());
+        let of_some = |customers: &[u32]| {
+            let mut gaps: [Gaps; ORDINALS.len()] = Default::default();
+            for &customer in customers {
+                let days = guike_features::purchase_days(past.customer(customer as usize - begin));
+                let mut days = days.map(|d| d.day).peekable();
+                for gaps in &mut gaps {
+                    let Some(day) = days.next() else { break };
+                    let watched = last.0.abs_diff(day);
+                    let next = days.peek().map(|next| next.abs_diff(day));
+                    gaps.push(Gap { days: next.unwrap_or(watched), came_back: next.is_some(), watched });
+                }
+            }
+            gaps
+        };
+        Ok::<_, Error>(cases[from..to].par_chunks(TOGETHER).map(of_some).collect::<Vec<_>>())
     };
-    f.rfm.customer_idx.par_iter().enumerate().filter_map(of_one).collect()
+    let mut all: [Gaps; ORDINALS.len()] = Default::default();
+    f.log.fold(Reads::Purchases, of_piece, |found| {
+        for some in found {
+            all.iter_mut().zip(some).for_each(|(all, some)| all.extend(some));
+        }
+        Ok(())
+    })?;
+    Ok(all)
 }
 
 impl ReturnCurve {

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use guike_core::{
-    Cases, Cutoff, EventLog, EventLogBuilder, Events, Horizon, ModelCard, Purchases, RfmTable, Seed, Table,
+    Attributes, Cases, Cutoff, EventLog, EventLogBuilder, Events, Horizon, ModelCard, Purchases, RfmTable, Seed, Table,
 };
 use guike_explain::shapley::Hybrid;
 use guike_features::{FeatureSet, LogShape, Theme, feature_table, rfm};
@@ -102,13 +102,47 @@ impl Offer {
     /// [`Error::NoAnswer`] when the log lacks what the model reads.
     pub(crate) fn of(log: &EventLog, card: &ModelCard, cutoff: Cutoff, horizon: Horizon) -> Result<Offer, Error> {
         let past = log.before(cutoff);
-        let shape = LogShape::of(&past);
-        let set = read_by(card, &past, &shape)?;
+        Offer::with(&LogShape::of(&past), past.attributes(), past.buyers(), card, cutoff, horizon)
+    }
+
+    /// The same of a log of this shape, with these attributes and customers with a purchase by the cutoff, who ascend.
+    ///
+    /// # Errors
+    /// As [`Offer::of`].
+    pub(super) fn with(
+        shape: &LogShape,
+        attributes: Option<&Attributes>,
+        buyers: Vec<u32>,
+        card: &ModelCard,
+        cutoff: Cutoff,
+        horizon: Horizon,
+    ) -> Result<Offer, Error> {
+        let set = read_by(card, attributes, shape)?;
         let offered: Vec<&str> =
-            FACTS.into_iter().filter(|n| FeatureSet::named(&[n], &shape, horizon).is_ok()).collect();
-        let facts = FeatureSet::named(&offered, &shape, horizon)
+            FACTS.into_iter().filter(|n| FeatureSet::named(&[n], shape, horizon).is_ok()).collect();
+        let facts = FeatureSet::named(&offered, shape, horizon)
             .map_err(|e| Error::Internal(format!("a feature that is offered cannot be computed: {e}")))?;
-        Ok(Offer { cutoff, set, facts, history_days: shape.history_days, buyers: past.buyers() })
+        Ok(Offer { cutoff, set, facts, history_days: shape.history_days, buyers })
+    }
+
+    /// At most `n` buyers other than `except`, by chance, the same for the same seed; ascending.
+    ///
+    /// By rank among the buyers: an index in the log would change with customers who come after the cutoff.
+    pub(super) fn sample(&self, n: usize, except: Option<u32>, seed: Seed) -> Vec<u32> {
+        let mut drawn: Vec<(u64, u32)> = self
+            .buyers
+            .iter()
+            .enumerate()
+            .filter(|(_, c)| Some(**c) != except)
+            .map(|(rank, &c)| (seed.at(rank as u64).0, c))
+            .collect();
+        if drawn.len() > n {
+            drawn.select_nth_unstable(n);
+            drawn.truncate(n);
+        }
+        let mut customers: Vec<u32> = drawn.into_iter().map(|d| d.1).collect();
+        customers.sort_unstable();
+        customers
     }
 }
 
@@ -116,6 +150,8 @@ impl Offer {
 #[derive(Debug)]
 pub(crate) struct Reader<'a> {
     log: &'a EventLog,
+    /// Which customers the log has, ascending, where it is a part of the one that customers are told by; `None` for all.
+    part: Option<&'a [u32]>,
     cutoff: Cutoff,
     horizon: Horizon,
     offer: Arc<Offer>,
@@ -133,7 +169,21 @@ impl<'a> Reader<'a> {
         horizon: Horizon,
     ) -> Result<Reader<'a>, Error> {
         let offer = Arc::new(Offer::of(log, card, cutoff, horizon)?);
-        Ok(Reader { log, cutoff, horizon, offer, told: BTreeMap::new() })
+        Ok(Reader { log, part: None, cutoff, horizon, offer, told: BTreeMap::new() })
+    }
+
+    /// Of a log of which only a `part` is at hand: these customers, who ascend, and only of them may be asked.
+    pub(super) fn of_part(log: &'a EventLog, part: &'a [u32], offer: &Arc<Offer>, horizon: Horizon) -> Reader<'a> {
+        let cutoff = offer.cutoff;
+        Reader { log, part: Some(part), cutoff, horizon, offer: Arc::clone(offer), told: BTreeMap::new() }
+    }
+
+    /// Where a customer stands in the log; `None` for nobody in it.
+    fn place(&self, customer: u32) -> Option<usize> {
+        match self.part {
+            Some(part) => Some(part.binary_search(&customer).expect("a customer of the part")),
+            None => Some(customer as usize).filter(|&at| at < self.log.n_customers()),
+        }
     }
 
     /// As the log would be with what was `told`, from a `cutoff` that is not before the offer's.
@@ -144,7 +194,7 @@ impl<'a> Reader<'a> {
         horizon: Horizon,
         told: BTreeMap<u32, &'a [Event]>,
     ) -> Reader<'a> {
-        Reader { log, cutoff, horizon, offer: Arc::clone(offer), told }
+        Reader { log, part: None, cutoff, horizon, offer: Arc::clone(offer), told }
     }
 
     /// Days from the first purchase day of the shop to the cutoff, both counted.
@@ -166,25 +216,14 @@ impl<'a> Reader<'a> {
         self.offer.buyers.binary_search(&customer).is_ok()
     }
 
-    /// At most `n` buyers other than `except`, by chance, the same for the same seed; ascending.
-    ///
-    /// By rank among the buyers: an index in the log would change with customers who come after the cutoff.
+    /// What the log offers.
+    pub(super) fn offer(&self) -> &Offer {
+        &self.offer
+    }
+
+    /// As [`Offer::sample`].
     pub(super) fn sample(&self, n: usize, except: Option<u32>, seed: Seed) -> Vec<u32> {
-        let mut drawn: Vec<(u64, u32)> = self
-            .offer
-            .buyers
-            .iter()
-            .enumerate()
-            .filter(|(_, c)| Some(**c) != except)
-            .map(|(rank, &c)| (seed.at(rank as u64).0, c))
-            .collect();
-        if drawn.len() > n {
-            drawn.select_nth_unstable(n);
-            drawn.truncate(n);
-        }
-        let mut customers: Vec<u32> = drawn.into_iter().map(|d| d.1).collect();
-        customers.sort_unstable();
-        customers
+        self.offer.sample(n, except, seed)
     }
 
     /// Summaries, features and facts of these customers, in this order.
@@ -213,15 +252,15 @@ impl<'a> Reader<'a> {
         };
         let has = Has::of(self.log);
         for (i, w) in who.iter().enumerate() {
-            let is_known = (w.customer as usize) < self.log.n_customers();
-            let e = if is_known { past.customer(w.customer as usize) } else { Events::default() };
+            let e = self.place(w.customer).map_or(Events::default(), |at| past.customer(at));
             b.push_customer(i.to_string(), e);
             if let Some(amount) = w.buys_now {
                 buy(&mut b, e, self.cutoff, amount, has);
             }
         }
         b.attributes = self.log.attributes().map(|table| {
-            let rows: Vec<usize> = who.iter().map(|w| w.customer as usize).collect();
+            // of a row that is not there nothing is known
+            let rows: Vec<usize> = who.iter().map(|w| self.place(w.customer).unwrap_or(usize::MAX)).collect();
             table.take(&rows)
         });
         let small = b.build();

@@ -5,9 +5,11 @@
 //! cost a few hundredths of it, whatever the size of the log: some customers stand for the shop, and the coalitions of
 //! themes are drawn where all would be too many.
 
+use std::sync::Arc;
+
 use guike_core::Seed;
 
-use super::cases::{Reader, Who};
+use super::cases::{Offer, Reader, Who};
 use super::customer::{BACKGROUND, ThemeShare, shares, told};
 use super::shop::{self, Effort, ShopExplanation};
 use crate::error::Error;
@@ -39,11 +41,21 @@ pub(crate) fn explain(
     customers: &[u32],
     seed: Seed,
 ) -> Result<(ShopExplanation, Vec<TopExplanation>), Error> {
-    let reader = Reader::new(&f.log, f.fitted.model.card(), f.cutoff, f.horizon)?;
+    let (shape, attributes) = (f.log.shape(f.cutoff), f.log.attributes());
+    let card = f.fitted.model.card();
+    let offer = Arc::new(Offer::with(&shape, attributes, f.rfm.customer_idx.clone(), card, f.cutoff, f.horizon)?);
     let seed = seed.derive("explain");
+    let background = offer.sample(BACKGROUND, None, seed.derive("sample"));
+    let mut others = offer.sample(SAMPLE, None, seed.derive("sample"));
+    // everybody who is looked at, read in one walk
+    let drawn = shop::drawn(&offer, EFFORT, seed);
+    let mut part: Vec<u32> = drawn.into_iter().flatten().chain(customers.to_vec()).chain(others.clone()).collect();
+    part.extend(&background);
+    part.sort_unstable();
+    part.dedup();
+    let log = f.log.only(&part)?;
+    let reader = Reader::of_part(&log, &part, &offer, f.horizon);
     let shop = shop::explain(&f.fitted, &reader, EFFORT, seed)?;
-    let background = reader.sample(BACKGROUND, None, seed.derive("sample"));
-    let mut others = reader.sample(SAMPLE, None, seed.derive("sample"));
     others.retain(|c| background.binary_search(c).is_err());
     let asked: Vec<Who> = customers.iter().chain(&background).map(|&c| Who::is(c)).collect();
     let known: Vec<Who> = customers.iter().chain(&background).chain(&others).map(|&c| Who::is(c)).collect();

@@ -5,7 +5,7 @@ use guike_features::Theme;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::cases::{Reader, Who};
+use super::cases::{Offer, Reader, Who};
 use super::customer::{BACKGROUND, Expected, shares};
 use crate::error::Error;
 use crate::forecast::Final;
@@ -64,6 +64,14 @@ pub struct ShopExplanation {
     pub themes: Vec<ThemeImportance>,
 }
 
+/// The customers that are explained, and those that they are compared with.
+pub(super) fn drawn(offer: &Offer, effort: Effort, seed: Seed) -> [Vec<u32>; 2] {
+    [
+        offer.sample(effort.explained, None, seed.derive("explained")),
+        offer.sample(BACKGROUND, None, seed.derive("sample")),
+    ]
+}
+
 /// Explains a sample of the customers.
 pub(super) fn explain(
     model: &Final,
@@ -71,8 +79,7 @@ pub(super) fn explain(
     effort: Effort,
     seed: Seed,
 ) -> Result<ShopExplanation, Error> {
-    let explained = reader.sample(effort.explained, None, seed.derive("explained"));
-    let background = reader.sample(BACKGROUND, None, seed.derive("sample"));
+    let [explained, background] = drawn(reader.offer(), effort, seed);
     let who: Vec<Who> = explained.iter().chain(&background).map(|&c| Who::is(c)).collect();
     let people = reader.people(&who);
     let rows: Vec<usize> = (explained.len()..who.len()).collect();

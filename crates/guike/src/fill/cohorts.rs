@@ -1,8 +1,10 @@
 //! Retention: who of the customers of each month bought again in the months after.
 
 use guike_core::{Cutoff, EventLog};
+use guike_data::{PiecewiseLog, Reads};
 use guike_explain::cohort::Cohort;
 
+use crate::error::Error;
 use crate::report::view::{Bilingual, Part, Why};
 
 /// Months needed before a retention table says anything.
@@ -11,9 +13,9 @@ const NEEDED_MONTHS: usize = 3;
 const MAX_MONTHS: usize = 12;
 
 /// Retention by month of first purchase, oldest first.
-pub(super) fn cohorts(log: &EventLog, cutoff: Cutoff) -> Part<Vec<Cohort>> {
+pub(super) fn cohorts(log: &PiecewiseLog, cutoff: Cutoff) -> Result<Part<Vec<Cohort>>, Error> {
     let Some((first, _)) = log.purchase_span() else {
-        return Part::Missing(Why::TooFewCustomers { found: 0, needed: 1 });
+        return Ok(Part::Missing(Why::TooFewCustomers { found: 0, needed: 1 }));
     };
     let month = |day: i32| {
         let (year, month, _) = guike_core::Day(day).ymd();
@@ -25,32 +27,42 @@ pub(super) fn cohorts(log: &EventLog, cutoff: Cutoff) -> Part<Vec<Cohort>> {
     let whole_until = month(next_day.0);
     let n = usize::try_from(whole_until - start).unwrap_or(0);
     if n < NEEDED_MONTHS {
-        return Part::Missing(Why::Because(Bilingual::new(
+        return Ok(Part::Missing(Why::Because(Bilingual::new(
             format!("Retention needs {NEEDED_MONTHS} whole calendar months; the history covers {n}."),
             format!("留存分析需要 {NEEDED_MONTHS} 个完整的自然月；当前历史只有 {n} 个。"),
-        )));
+        ))));
     }
-    let mut size = vec![0_u64; n];
-    let mut bought = vec![vec![0_u64; n]; n];
-    for customer in 0..log.n_customers() {
-        let mut cohort = None;
-        let mut latest = -1;
-        for d in guike_features::purchase_days(log.before(cutoff).customer(customer)) {
-            let m = month(d.day) - start;
-            if m == latest || m as usize >= n {
-                continue;
-            }
-            latest = m;
-            let m = m as usize;
-            match cohort {
-                None => {
-                    size[m] += 1;
-                    cohort = Some(m);
+    let of_piece = |_, log: &EventLog| {
+        let mut size = vec![0_u64; n];
+        let mut bought = vec![vec![0_u64; n]; n];
+        for customer in 0..log.n_customers() {
+            let mut cohort = None;
+            let mut latest = -1;
+            for d in guike_features::purchase_days(log.before(cutoff).customer(customer)) {
+                let m = month(d.day) - start;
+                if m == latest || m as usize >= n {
+                    continue;
                 }
-                Some(c) => bought[c][m - c] += 1,
+                latest = m;
+                let m = m as usize;
+                match cohort {
+                    None => {
+                        size[m] += 1;
+                        cohort = Some(m);
+                    }
+                    Some(c) => bought[c][m - c] += 1,
+                }
             }
         }
-    }
+        Ok::<_, Error>((size, bought))
+    };
+    let mut size = vec![0_u64; n];
+    let mut bought = vec![vec![0_u64; n]; n];
+    log.fold(Reads::Purchases, of_piece, |(some, again)| {
+        size.iter_mut().zip(some).for_each(|(all, some)| *all += some);
+        bought.iter_mut().flatten().zip(again.into_iter().flatten()).for_each(|(all, some)| *all += some);
+        Ok(())
+    })?;
     let rows = (0..n)
         .filter(|&c| size[c] > 0)
         .map(|c| {
@@ -64,5 +76,5 @@ pub(super) fn cohorts(log: &EventLog, cutoff: Cutoff) -> Part<Vec<Cohort>> {
             }
         })
         .collect();
-    Part::Here(rows)
+    Ok(Part::Here(rows))
 }

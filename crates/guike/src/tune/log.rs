@@ -6,8 +6,8 @@
 
 use std::path::Path;
 
-use guike_core::{EventLog, FitContext, FitError, Forecasts, Labels, Progress, Seed};
-use guike_data::{Imported, LogFile, LogFiles};
+use guike_core::{FitContext, FitError, Forecasts, Labels, Progress, Seed};
+use guike_data::{Imported, LogFile, LogFiles, PiecewiseLog};
 use guike_eval::anchors::{AnchorConfig, evaluation_anchors};
 use guike_eval::selection::{AnchorTruth, Candidate, Criterion, SelectionConfig};
 use guike_eval::{Anchor, Prediction, select};
@@ -20,10 +20,10 @@ use super::Within;
 use super::halving::{Piece, Trial, Work, search};
 use super::result::{Findings, OneAnswer, TuneSummary, write};
 use crate::backtest::{Known, View};
-use crate::crowd::learned_from;
+use crate::crowd::{Buyers, learned_from};
 use crate::error::Error;
 use crate::learners::{HEADS, heads_with};
-use crate::run::{cutoff_and_horizon, enough_to_learn, read};
+use crate::run::{cutoff_and_horizon, enough_to_learn, read_piecewise};
 use crate::settings::Settings;
 use crate::table::{Estimate, TuneBudget, journal_path};
 use crate::value::{self, Learned, Lessons};
@@ -74,9 +74,9 @@ pub fn log(files: &LogFiles, out: &Path, asked: &LogTuning<'_>, progress: &dyn P
         "guike": env!("CARGO_PKG_VERSION"), "kind": "log", "data": data, "trials": n_trials, "settings": same,
     });
     progress.stage("reading", 0);
-    let Imported { log, .. } = read(files, settings, progress)?;
+    let Imported { log, .. } = read_piecewise(files, settings, progress)?;
     let (mut journal, done) = Journal::open(&journal_path(out), &work)?;
-    let findings = find(&log, &same, base, n_trials, data, &mut journal, done, progress)?;
+    let findings = find(log, &same, base, n_trials, data, &mut journal, done, progress)?;
     let summary = write(&staged, &findings, out)?;
     progress.check()?;
     staged.commit()?;
@@ -85,7 +85,7 @@ pub fn log(files: &LogFiles, out: &Path, asked: &LogTuning<'_>, progress: &dyn P
 }
 
 fn find(
-    log: &EventLog,
+    log: PiecewiseLog,
     settings: &Settings,
     base: HeadsConfig,
     n_trials: usize,
@@ -95,10 +95,15 @@ fn find(
     progress: &dyn Progress,
 ) -> Result<Findings, Error> {
     let seed = settings.forecast.seed;
-    let (cutoff, horizon) = cutoff_and_horizon(log, settings)?;
-    enough_to_learn(log, cutoff)?;
-    let few = learned_from(log, cutoff, settings.forecast.learn_from, seed);
-    let log = few.as_ref().unwrap_or(log);
+    let purchases = log.purchase_span();
+    let (cutoff, horizon) = cutoff_and_horizon(purchases, settings)?;
+    let buyers = Buyers::of(&log, cutoff)?;
+    enough_to_learn(purchases, &buyers, cutoff)?;
+    let log = match learned_from(&log, &buyers, settings.forecast.learn_from, seed)? {
+        Some(few) => few,
+        None => log.whole()?,
+    };
+    let log = &log;
     let Some((first, _)) = log.purchase_span() else {
         return Err(Error::Internal("a log without purchases has a cutoff".to_owned()));
     };

@@ -123,7 +123,7 @@ impl Case<'_> {
     }
 }
 
-fn has_empty(column: &Column) -> bool {
+pub(super) fn has_empty(column: &Column) -> bool {
     match &column.data {
         ColumnData::Numeric(v) => v.iter().any(|x| x.is_nan()),
         ColumnData::Categorical { codes, levels } => codes.iter().any(|&c| c as usize >= levels.len()),

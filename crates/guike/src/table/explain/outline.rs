@@ -5,12 +5,12 @@
 //! that it speaks of nobody in particular.
 
 use guike_core::tree::Split;
-use guike_core::{ColumnData, FitContext, Progress, Seed, Table};
+use guike_core::{FitContext, Progress, Seed, Table};
 use guike_explain::rules::rules;
 use guike_learn::forest::DecisionTree;
 use serde::{Deserialize, Serialize};
 
-use super::imitation::{alone, imitate};
+use super::imitation::{alone, has_empty, imitate};
 use super::internal;
 use crate::error::Error;
 
@@ -96,7 +96,7 @@ impl Outline {
                         (None, left.iter().map(name).collect(), *missing_left)
                     }
                 };
-                let or_empty = or_empty && has_empty(inputs, &column.name);
+                let or_empty = or_empty && inputs.column(&column.name).is_some_and(has_empty);
                 OutlineQuestion { column: column.name.clone(), up_to, one_of, or_empty, parts }
             }),
         };
@@ -104,16 +104,9 @@ impl Outline {
     }
 }
 
-fn has_empty(inputs: &Table, column: &str) -> bool {
-    inputs.column(column).is_some_and(|c| match &c.data {
-        ColumnData::Numeric(v) => v.iter().any(|x| x.is_nan()),
-        ColumnData::Categorical { codes, levels } => codes.iter().any(|&c| c as usize >= levels.len()),
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use guike_core::{Column, Quiet};
+    use guike_core::{Column, ColumnData, Quiet};
 
     use super::*;
 
